@@ -1,0 +1,28 @@
+#pragma once
+#include <cstdint>
+
+namespace dt {
+
+enum class Activation : uint8_t { none, relu, gelu_tanh, silu, sigmoid, tanh };
+
+// C[b] (m x n) = activation(A[b] (m x k) * B[b] (k x n) + bias), or += for accumulate. Strides count elements, any value
+// for A and B (a transpose swaps them); C's columns are contiguous. A batch stride of 0 shares the operand.
+struct GemmArgs {
+    int64_t batch = 1, m = 0, n = 0, k = 0;
+    const void* a = nullptr;
+    int64_t a_batch = 0, a_row = 0, a_col = 1;
+    const void* b = nullptr;
+    int64_t b_batch = 0, b_row = 0, b_col = 1;
+    void* c = nullptr;
+    int64_t c_batch = 0, c_row = 0;
+    bool accumulate = false;
+    const void* bias = nullptr; // n values, or none
+    Activation activation = Activation::none;
+};
+
+struct Gemm {
+    void (*f32)(const GemmArgs& args);
+    void (*f64)(const GemmArgs& args);
+};
+
+} // namespace dt
