@@ -5,8 +5,9 @@ namespace dt {
 
 enum class Activation : uint8_t { none, relu, gelu_tanh, silu, sigmoid, tanh };
 
-// C[b] (m x n) = activation(A[b] (m x k) * B[b] (k x n) + bias), or += for accumulate. Strides count elements, any value
-// for A and B (a transpose swaps them); C's columns are contiguous. A batch stride of 0 shares the operand.
+// C[b] (m x n) = activation(A[b] (m x k) * B[b] (k x n) + bias), or += for accumulate. Strides count
+// elements, any value for A and B (a transpose swaps them); C's columns are contiguous. A batch stride of 0
+// shares the operand.
 struct GemmArgs {
     int64_t batch = 1, m = 0, n = 0, k = 0;
     const void* a = nullptr;

@@ -1,8 +1,18 @@
 #pragma once
+#include "kernels/elementwise.h"
 #include "kernels/gemm.h"
+#include "kernels/index.h"
+#include "kernels/reduce.h"
 
-// The kernel families: X(struct, name). A level defines `dt::cpu::<level>::<name>()`, which returns the filled struct.
-#define DT_FAMILIES(X) X(Gemm, gemm)
+// The kernel families: X(struct, name). A level defines `dt::cpu::<level>::<name>()`, which returns the
+// filled struct.
+// clang-format off
+#define DT_FAMILIES(X)          \
+    X(Elementwise, elementwise) \
+    X(Gemm, gemm)               \
+    X(Index, index)             \
+    X(Reduce, reduce)
+// clang-format on
 
 namespace dt {
 

@@ -1,0 +1,34 @@
+#pragma once
+#include "core/dims.h"
+#include "core/dtype.h"
+
+namespace dt {
+
+// A plain side, walked in order, and an indexed side, where item i lies at `offsets[i]` bytes. An item is a
+// whole sub-array of `shape`. All strides count bytes.
+struct IndexArgs {
+    int64_t count = 0;
+    const int64_t* offsets = nullptr;
+    int64_t plain_step = 0; // from item to item on the plain side; 0 broadcasts one item
+    Dims shape, plain_strides, indexed_strides;
+    void* plain = nullptr;
+    void* indexed = nullptr;
+};
+
+struct Index {
+    // offsets[i] += index[i] * step for n indices in [-size, size), negative ones counting from the end.
+    // Returns the position of the first index out of range, or -1; the offsets are then unspecified.
+    int64_t (*resolve)(int64_t n, const int64_t* index, int64_t size, int64_t step, int64_t* offsets);
+    // offsets = the byte offset of every element of `shape` in C order
+    void (*positions)(const Dims& shape, const Dims& strides, int64_t* offsets);
+    // Writes the C-order positions of what is true among n values, at most `capacity` of them; returns their
+    // number.
+    int64_t (*find)(int64_t n, const uint8_t* mask, int64_t capacity, int64_t* out);
+    void (*get)(DType dtype, const IndexArgs& args); // plain = indexed
+    void (*put)(DType dtype, const IndexArgs& args); // indexed = plain; of equal offsets the last one wins
+    void (*add)(DType dtype, const IndexArgs& args); // indexed += plain, in the order of the items
+    // Positions that sort every contiguous row of n values: stable, NaN last in either direction.
+    void (*argsort)(DType dtype, int64_t rows, int64_t n, bool descending, const void* in, int64_t* out);
+};
+
+} // namespace dt
