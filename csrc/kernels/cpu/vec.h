@@ -53,6 +53,12 @@ template <> struct VecOf<int64_t> {
     typedef int64_t mask __attribute__((vector_size(kVectorBytes)));
 };
 
+template <> struct VecOf<uint64_t> {
+    typedef uint64_t type __attribute__((vector_size(kVectorBytes)));
+    typedef uint64_t half __attribute__((vector_size(kVectorBytes / 2)));
+    typedef int64_t mask __attribute__((vector_size(kVectorBytes)));
+};
+
 template <class T> using Vec = typename VecOf<T>::type;
 template <class T> using HalfVec = typename VecOf<T>::half;
 template <class T> using Mask = typename VecOf<T>::mask;
@@ -74,6 +80,9 @@ template <> struct LaneOf<Vec<uint32_t>> {
 };
 template <> struct LaneOf<Vec<int64_t>> {
     using type = int64_t;
+};
+template <> struct LaneOf<Vec<uint64_t>> {
+    using type = uint64_t;
 };
 template <class V> using Lane = typename LaneOf<V>::type;
 
