@@ -29,7 +29,8 @@ class Dims {
     int64_t* end() { return v_ + rank_; }
     const int64_t* data() const { return v_; }
 
-    // Callers keep rank() below kMaxRank; `tensor.cpp` refuses deeper tensors with an error that a user can read.
+    // Callers keep rank() below kMaxRank; `tensor.cpp` refuses deeper tensors with an error that a user can
+    // read.
     void push(int64_t x) { v_[rank_++] = x; }
     void insert(int at, int64_t x) {
         for (int i = rank_++; i > at; --i) v_[i] = v_[i - 1];

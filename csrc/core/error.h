@@ -41,7 +41,8 @@ struct Text {
 
 std::string join(std::initializer_list<Text> parts);
 
-// Messages read "conv2d: input has 3 channels (shape (32, 28, 28, 3), NHWC), but weight (8, 3, 3, 1) expects 1".
+// Messages read "conv2d: input has 3 channels (shape (32, 28, 28, 3), NHWC), but weight (8, 3, 3, 1) expects
+// 1".
 [[noreturn]] void value_error(std::initializer_list<Text> parts);
 [[noreturn]] void type_error(std::initializer_list<Text> parts);
 [[noreturn]] void index_error(std::initializer_list<Text> parts);

@@ -53,7 +53,8 @@ int cgroup_limit() {
 
 ThreadLimits thread_limits() {
     ThreadLimits limits{};
-    if (const char* text = std::getenv("OMP_NUM_THREADS")) limits.omp_num_threads = std::max(0, std::atoi(text));
+    if (const char* text = std::getenv("OMP_NUM_THREADS"))
+        limits.omp_num_threads = std::max(0, std::atoi(text));
     cpu_set_t set;
     limits.hardware = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
     limits.affinity = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : limits.hardware;

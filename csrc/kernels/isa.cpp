@@ -8,9 +8,9 @@
 
 namespace dt {
 
-#define DT_DECLARE_LEVEL(level)                                                                                        \
-    namespace cpu::level {                                                                                             \
-    DT_FAMILIES(X)                                                                                                     \
+#define DT_DECLARE_LEVEL(level)                                                                              \
+    namespace cpu::level {                                                                                   \
+    DT_FAMILIES(X)                                                                                           \
     }
 #define X(Type, name) Type name();
 #ifdef DT_HAVE_v2

@@ -1,10 +1,12 @@
 #pragma once
-// exp, expm1, log, log1p, tanh, sigmoid and erf of a Vec<float> or Vec<double>. Greatest errors found over 70 million
-// floats spread over all there are and 6 million doubles, in units in the last place, for the worst of the ISA levels:
+// exp, expm1, log, log1p, tanh, sigmoid and erf of a Vec<float> or Vec<double>. Greatest errors found over 70
+// million floats spread over all there are and 6 million doubles, in units in the last place, for the worst
+// of the ISA levels:
 //            exp   expm1  log   log1p  tanh  sigmoid  erf
 //   float    0.97  1.42   0.83  0.81   2.42  2.31     1.18
 //   double   0.98  1.94   0.79  0.81   2.47  2.29     1.52
-// All are right at 0 (with its sign), denormals, infinities and NaN. A lane's result depends on its value only.
+// All are right at 0 (with its sign), denormals, infinities and NaN. A lane's result depends on its value
+// only.
 #include "kernels/cpu/vec.h"
 
 namespace dt::cpu::DT_LEVEL {
@@ -75,8 +77,8 @@ template <FloatVec V> DT_INLINE V reduce_by_ln2(V x, V& n) {
 // exp(r) - 1 for |r| <= ln(2) / 2: r + r^2 Q(r), Q fitted at Chebyshev nodes.
 template <FloatVec V> DT_INLINE V expm1_reduced(V r) {
     if constexpr (sizeof(Lane<V>) == 4) {
-        constexpr float q[] = {0.50000000134658092f,     0.166666666816232314f,    0.0416664649252859054f,
-                               0.00833331092548090083f,  0.00139336499963092504f,  0.000198909908246736538f};
+        constexpr float q[] = {0.50000000134658092f,    0.166666666816232314f,   0.0416664649252859054f,
+                               0.00833331092548090083f, 0.00139336499963092504f, 0.000198909908246736538f};
         return r + r * r * polynomial(r, q);
     } else {
         constexpr double q[] = {0.5,
@@ -112,7 +114,8 @@ template <FloatVec V> DT_INLINE V expm1(V x) {
     return copysign(y, x);
 }
 
-// log(1 + f) - f + f^2 / 2 for 1 + f within [sqrt(1/2), sqrt(2)]; coefficients of fdlibm (Sun Microsystems, 1993).
+// log(1 + f) - f + f^2 / 2 for 1 + f within [sqrt(1/2), sqrt(2)]; coefficients of fdlibm (Sun Microsystems,
+// 1993).
 template <FloatVec V> DT_INLINE V log_correction(V f, V half_square) {
     const V s = f / (Lane<V>(2) + f), z = s * s;
     V r;
@@ -190,8 +193,9 @@ template <FloatVec V> DT_INLINE V sigmoid(V x) {
     return select(x < V{}, e, broadcast(T(1))) / (T(1) + e);
 }
 
-// Small |x|: x + x P(x^2). Large: 1 - exp(...), the exponent a polynomial. The float coefficients are those of
-// N. Juffa's erff (2019); those for double were fitted here, the large ones to log(erfc(t)) + t^2 weighted by erfc(t).
+// Small |x|: x + x P(x^2). Large: 1 - exp(...), the exponent a polynomial. The float coefficients are those
+// of N. Juffa's erff (2019); those for double were fitted here, the large ones to log(erfc(t)) + t^2 weighted
+// by erfc(t).
 template <FloatVec V> DT_INLINE V erf(V x) {
     using T = Lane<V>;
     const V t = abs(x), s = x * x;
@@ -208,17 +212,17 @@ template <FloatVec V> DT_INLINE V erf(V x) {
         exponent = c * polynomial(c, q) - c;
     } else {
         large = t > 1.0;
-        constexpr double p[] = {0.128379167095512567,    -0.376126389031835404,   0.112837916709450063,
-                                -0.0268661706432377704,  0.00522397760711642273,  -0.000854832597538969208,
+        constexpr double p[] = {0.128379167095512567,    -0.376126389031835404,     0.112837916709450063,
+                                -0.0268661706432377704,  0.00522397760711642273,    -0.000854832597538969208,
                                 0.000120552949048397079, -0.0000149247369074196603, 1.64474247033173624e-6,
-                                -1.62084838018717059e-7, 1.37200645467776856e-8,  -7.79589882700214224e-10};
+                                -1.62084838018717059e-7, 1.37200645467776856e-8,    -7.79589882700214224e-10};
         small_result = x + x * polynomial(s, p);
-        constexpr double q[] = {-1.8624374021472263,      -0.665248970925429595,    0.207793407206516218,
-                                -0.0816509155103979667,   0.0341284066477993717,    -0.0143843508487336207,
-                                0.00595490625026275514,   -0.00237165878022685205,  0.000889062866016131714,
-                                -0.000343035685879866995, 9.9344784318991843e-6,    -0.0000804858981716101883,
-                                0.000122018233140726668,  0.000438016189616055167,  0.000635853229691684334,
-                                0.000570338944154209446,  0.000315648638678164162,  0.000103403878435422284,
+        constexpr double q[] = {-1.8624374021472263,      -0.665248970925429595,   0.207793407206516218,
+                                -0.0816509155103979667,   0.0341284066477993717,   -0.0143843508487336207,
+                                0.00595490625026275514,   -0.00237165878022685205, 0.000889062866016131714,
+                                -0.000343035685879866995, 9.9344784318991843e-6,   -0.0000804858981716101883,
+                                0.000122018233140726668,  0.000438016189616055167, 0.000635853229691684334,
+                                0.000570338944154209446,  0.000315648638678164162, 0.000103403878435422284,
                                 0.0000149960268072637459};
         const V c = min_or_second(broadcast(6.0), t);
         exponent = polynomial((c - 3.5) * 0.4, q) - c * c;

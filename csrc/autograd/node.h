@@ -1,0 +1,110 @@
+#pragma once
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace dt::autograd {
+
+class Node;
+class Leaf;
+
+// Where a gradient goes: into output `slot` of `node`.
+struct Edge {
+    Ref<Node> node;
+    int slot = 0;
+    explicit operator bool() const { return bool(node); }
+};
+
+using Hook = std::function<Tensor(const Tensor& grad)>; // an undefined result keeps the gradient
+struct HookEntry {
+    int id, slot;
+    Hook hook;
+};
+
+// What a backward function works with: the gradients of its outputs come in, those of its inputs go out.
+class Backward {
+  public:
+    explicit Backward(Node& node) : node_(node) {}
+    const Tensor& grad(int output = 0) const; // undefined where nothing flowed into that output
+    bool needs(int input) const;
+    void give(int input, Tensor grad); // an undefined tensor counts as zero
+
+  private:
+    Node& node_;
+};
+
+// One recorded op: the edges to its inputs, and a backward function with what it saved.
+class Node : public Counted {
+  public:
+    Node(const char* name, int outputs);
+    ~Node() override;
+
+    virtual void backward(Backward& b) = 0;
+    virtual void free() = 0; // drops what was saved
+    virtual bool is_leaf() const { return false; }
+    virtual std::string label() const { return name; }
+
+    const char* name;
+    uint64_t sequence; // order of recording; leaves have 0, so that they come last
+    double work = 0;   // estimated nanoseconds of the backward function
+    bool freed = false;
+    std::vector<Edge> edges;     // one per input, empty where it needs no gradient
+    std::vector<Tensor> pending; // gradients of the outputs, summed during a walk
+    std::vector<HookEntry> hooks;
+    uint64_t queued_in = 0; // number of the walk that has this node in its queue
+
+  protected:
+    void destroy() override; // iterative: a long chain of nodes must not overflow the stack
+};
+
+// The end of the tape: a tensor that requires a gradient, or keeps one (retain_grad).
+class Leaf final : public Node {
+  public:
+    Leaf() : Node("leaf", 1) { sequence = 0; }
+    void backward(Backward& b) override; // adds to `grad`
+    void free() override {}
+    bool is_leaf() const override { return true; }
+
+    Tensor grad;
+};
+
+struct Meta final : Counted {
+    bool requires_grad = false; // set on leaves by the user
+    Ref<Leaf> leaf;             // holds .grad
+    Edge history;               // set on results of recorded ops
+    uint32_t generation = 0;    // grows when the history is replaced by an in-place write
+};
+
+// A tensor saved for backward: shares the memory, keeps no history, notices changes in place.
+class Saved {
+  public:
+    Saved() = default;
+    explicit Saved(const Tensor& t);
+    const Tensor& get() const; // RuntimeError where the tensor was modified in place since
+    explicit operator bool() const { return tensor_.defined(); }
+
+  private:
+    Tensor tensor_;
+    uint32_t version_ = 0;
+};
+
+Meta& meta_of(const Tensor& t);   // made on demand
+Edge history_of(const Tensor& t); // empty where t requires no gradient; renews the history of a changed view
+bool requires_grad(const Tensor& t);
+bool is_leaf(const Tensor& t); // true for everything that no recorded op made
+void set_requires_grad(const Tensor& t, bool on);
+Tensor grad_of(const Tensor& t);
+void set_grad(const Tensor& t, Tensor grad); // undefined: none
+void retain_grad(const Tensor& t);
+struct HookHandle {
+    Ref<Node> node;
+    int id;
+};
+HookHandle register_hook(const Tensor& t, Hook hook); // RuntimeError where t requires no gradient
+void remove_hook(const HookHandle& handle);
+// The name of the op whose backward function runs on this thread, for messages.
+const char* current_op();
+
+} // namespace dt::autograd

@@ -1,0 +1,15 @@
+#pragma once
+#include <pybind11/pybind11.h>
+
+// One function per file of this folder.
+namespace dt::bindings {
+
+void add_dtypes(pybind11::module_& m);
+void bind_autograd(pybind11::module_& m);
+void bind_elementwise(pybind11::module_& m);
+void bind_exchange(pybind11::module_& m);
+void bind_random(pybind11::module_& m);
+void bind_system(pybind11::module_& m);
+void bind_tensor(pybind11::module_& m);
+
+} // namespace dt::bindings

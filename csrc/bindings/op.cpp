@@ -1,0 +1,146 @@
+#include "bindings/op.h"
+
+namespace dt::bindings {
+namespace {
+
+py::dict& signature_table() {
+    static auto* table = new py::dict;
+    return *table;
+}
+
+// What NumPy, PyTorch and TensorFlow call our arguments.
+const char* known_as(const std::string& name) {
+    if (name == "dim" || name == "axes" || name == "dims") return "axis";
+    if (name == "keepdim" || name == "keep_dims") return "keepdims";
+    return nullptr;
+}
+
+[[noreturn]] void unknown_argument(const Spec& spec, const std::string& name) {
+    std::string list;
+    const char* better = known_as(name);
+    bool has_better = false;
+    for (size_t i = spec.is_method; i < spec.args.size(); ++i) {
+        list += (list.empty() ? "" : ", ") + std::string(spec.args[i].name);
+        has_better |= better && std::string(better) == spec.args[i].name;
+    }
+    if (has_better)
+        type_error({spec.name, ": unknown argument '", name, "'; here it is called '", better, "'"});
+    type_error({spec.name, ": unknown argument '", name, "'; the arguments are: ", list});
+}
+
+void gather(const Spec& spec, size_t at, PyObject* const* given, Py_ssize_t count, PyObject** slots,
+            py::object& gathered) {
+    gathered = py::reinterpret_steal<py::object>(PyTuple_New(count));
+    for (Py_ssize_t i = 0; i < count; ++i) PyTuple_SET_ITEM(gathered.ptr(), i, Py_NewRef(given[i]));
+    slots[at] = gathered.ptr();
+    (void)spec;
+}
+
+} // namespace
+
+void parse(const Spec& spec, PyObject* self, PyObject* const* given, Py_ssize_t count, PyObject* names,
+           PyObject** slots, py::object& gathered) {
+    const size_t n = spec.args.size();
+    size_t next = 0;
+    if (self) slots[next++] = self;
+    for (Py_ssize_t i = 0; i < count; ++i) {
+        if (next < n && spec.args[next].variadic && (count - i > 1 || PyLong_Check(given[i]))) {
+            gather(spec, next, given + i, count - i, slots, gathered);
+            break;
+        }
+        if (next >= n || spec.args[next].keyword_only) {
+            size_t most = 0;
+            while (most < n && !spec.args[most].keyword_only) ++most;
+            type_error({spec.name, ": takes at most ", most - spec.is_method, " positional arguments, got ",
+                        static_cast<int64_t>(count)});
+        }
+        slots[next++] = given[i];
+    }
+    if (names) {
+        const Py_ssize_t named = PyTuple_GET_SIZE(names);
+        for (Py_ssize_t k = 0; k < named; ++k) {
+            PyObject* key = PyTuple_GET_ITEM(names, k);
+            size_t i = spec.is_method;
+            while (i < n && spec.args[i].interned != key) ++i;
+            for (size_t j = spec.is_method; i == n && j < n; ++j)
+                if (PyUnicode_Compare(spec.args[j].interned, key) == 0) i = j;
+            if (i == n) unknown_argument(spec, py::str(key).cast<std::string>());
+            if (slots[i])
+                type_error({spec.name, ": got more than one value for argument '", spec.args[i].name, "'"});
+            slots[i] = given[count + k];
+        }
+    }
+    for (size_t i = 0; i < n; ++i)
+        if (!slots[i] && spec.args[i].required())
+            type_error({spec.name, ": missing argument '", spec.args[i].name, "'"});
+}
+
+void set_python_error() {
+    try {
+        throw;
+    } catch (py::error_already_set& e) { e.restore(); } catch (const ValueError& e) {
+        PyErr_SetString(PyExc_ValueError, e.what());
+    } catch (const TypeError& e) { PyErr_SetString(PyExc_TypeError, e.what()); } catch (const IndexError& e) {
+        PyErr_SetString(PyExc_IndexError, e.what());
+    } catch (const MemoryError& e) {
+        PyErr_SetString(PyExc_MemoryError, e.what());
+    } catch (const std::bad_alloc&) { PyErr_NoMemory(); } catch (const std::exception& e) {
+        PyErr_SetString(PyExc_RuntimeError, e.what());
+    }
+}
+
+void finish(Spec& spec, const std::vector<std::string>& types, const std::string& result) {
+    std::string plain = spec.name + "(", typed = "(";
+    bool star = false;
+    for (size_t i = 0; i < spec.args.size(); ++i) {
+        Arg& arg = spec.args[i];
+        arg.interned = PyUnicode_InternFromString(arg.name);
+        std::string separator = i ? ", " : "";
+        if (arg.keyword_only && !star) {
+            separator += "*, ";
+            star = true;
+        }
+        plain += separator + (spec.is_method && i == 0 ? "$self" : arg.name);
+        typed += separator + arg.name;
+        if (!(spec.is_method && i == 0)) typed += ": " + types[i];
+        if (!arg.required()) {
+            std::string shown = py::repr(arg.value).cast<std::string>();
+            plain += "=" + shown;
+            typed += " = " + shown;
+        }
+        if (spec.is_method && i == 0) plain += ", /";
+    }
+    spec.doc = plain + ")\n--\n\n" + spec.doc;
+    spec.definition.ml_name = spec.name.c_str();
+    spec.definition.ml_flags = METH_FASTCALL | METH_KEYWORDS;
+    spec.definition.ml_doc = spec.doc.c_str();
+    signature_table()[py::str((spec.is_method ? "Tensor." : "") + spec.name)] = typed + ") -> " + result;
+}
+
+void add_function(py::module_& m, Spec& spec) {
+    py::object module_name = m.attr("__name__");
+    PyObject* f = PyCFunction_NewEx(&spec.definition, m.ptr(), module_name.ptr());
+    if (!f) throw py::error_already_set();
+    m.attr(spec.name.c_str()) = py::reinterpret_steal<py::object>(f);
+}
+
+void add_method(Spec& spec) {
+    PyObject* f = PyDescr_NewMethod(tensor_type(), &spec.definition);
+    if (!f || PyObject_SetAttrString(reinterpret_cast<PyObject*>(tensor_type()), spec.name.c_str(), f) < 0)
+        throw py::error_already_set();
+    Py_DECREF(f);
+}
+
+void add_attribute(const char* name, const char* doc, const char* type, getter get, setter set) {
+    auto* definition = new PyGetSetDef{name, get, set, doc, nullptr};
+    PyObject* d = PyDescr_NewGetSet(tensor_type(), definition);
+    if (!d || PyObject_SetAttrString(reinterpret_cast<PyObject*>(tensor_type()), name, d) < 0)
+        throw py::error_already_set();
+    Py_DECREF(d);
+    signature_table()[py::str(std::string("Tensor.") + name)] =
+        std::string(set ? "attribute " : "property ") + type;
+}
+
+py::dict signatures() { return signature_table(); }
+
+} // namespace dt::bindings

@@ -1,0 +1,76 @@
+#include "bindings/families.h"
+#include "bindings/op.h"
+#include "core/long_work.h"
+#include "kernels/isa.h"
+
+namespace dt::bindings {
+namespace {
+
+void set_num_threads(int64_t n) {
+    if (n < 1) value_error({"set_num_threads: n must be at least 1, got ", n});
+    set_thread_count(static_cast<int>(std::min<int64_t>(n, 1024)));
+}
+int64_t get_num_threads() { return thread_count(); }
+
+py::object thread_limits_dict() {
+    ThreadLimits l = thread_limits();
+    py::dict d;
+    d["OMP_NUM_THREADS"] = l.omp_num_threads ? py::object(py::int_(l.omp_num_threads)) : py::none();
+    d["affinity"] = l.affinity;
+    d["cgroup"] = l.cgroup ? py::object(py::int_(l.cgroup)) : py::none();
+    d["hardware"] = l.hardware;
+    return d;
+}
+
+py::object stats_dict() {
+    MemoryStats s = memory_stats();
+    py::dict d;
+    d["in_use"] = s.in_use;
+    d["peak"] = s.peak;
+    d["cached"] = s.cached;
+    d["system"] = s.system;
+    d["allocations"] = s.allocations;
+    d["from_system"] = s.from_system;
+    return d;
+}
+
+void clear_cache() { dt::empty_cache(); }
+void reset_peak() { dt::reset_peak_memory(); }
+void set_isa(const std::string& level) { set_level(level); }
+std::string get_isa() { return current_level(); }
+py::object isa_levels() { return py::cast(supported_levels()); }
+py::object isa_built() { return py::cast(built_levels()); }
+bool has_amx() { return cpu_has_amx(); }
+
+// PyGILState_Check tells whether this thread holds the lock; nested LongWork does nothing.
+void install_hooks() {
+    LongWork::set_hooks(
+        []() -> void* { return PyGILState_Check() ? static_cast<void*>(PyEval_SaveThread()) : nullptr; },
+        [](void* state) { PyEval_RestoreThread(static_cast<PyThreadState*>(state)); });
+}
+
+} // namespace
+
+void bind_system(py::module_& m) {
+    install_hooks();
+    op<&set_num_threads>(m, "set_num_threads",
+                         "Sets the number of threads that kernels use. Results do not depend on it.",
+                         {"n"_a});
+    op<&get_num_threads>(m, "get_num_threads", "Number of threads that kernels use.", {});
+    op<&thread_limits_dict>(m, "_thread_limits", "What limits the default number of threads.", {});
+    op<&stats_dict>(m, "memory_stats",
+                    "Bytes in use, their peak, bytes cached and held from the system; calls, and those that "
+                    "asked the system.",
+                    {});
+    op<&reset_peak>(m, "reset_peak_memory", "Starts a new measurement of the peak of memory_stats().", {});
+    op<&clear_cache>(m, "empty_cache", "Gives memory that is cached for reuse back to the system.", {});
+    op<&set_isa>(m, "set_isa",
+                 "Uses the kernels of a lower ISA level, e.g. 'v3'. ValueError for unsupported ones.",
+                 {"level"_a});
+    op<&get_isa>(m, "get_isa", "The ISA level in use.", {});
+    op<&isa_levels>(m, "isa_levels", "The ISA levels that this machine can run, lowest first.", {});
+    op<&isa_built>(m, "_isa_built", "The ISA levels in this binary.", {});
+    op<&has_amx>(m, "_has_amx", "True where the CPU has AMX tiles.", {});
+}
+
+} // namespace dt::bindings

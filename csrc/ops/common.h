@@ -1,0 +1,33 @@
+#pragma once
+#include <algorithm>
+#include <initializer_list>
+
+#include "autograd/plain.h"
+#include "autograd/record.h"
+#include "core/long_work.h"
+#include "core/tensor.h"
+#include "kernels/table.h"
+#include "ops/scalar.h"
+
+// What the op families share. An op checks its arguments, allocates, calls the kernel and records the
+// backward.
+namespace dt::ops {
+
+using autograd::Backward;
+using autograd::record;
+using autograd::recording;
+using autograd::Saved;
+
+// Operands (the output first) broadcast to `shape`, ready for an elementwise kernel.
+Loop loop_over(const Dims& shape, std::initializer_list<const Tensor*> operands);
+Tensor empty_like(const Tensor& t);
+// Undoes broadcasting: sums `grad` over the axes along which `shape` was repeated. Records nothing.
+Tensor sum_to(const Tensor& grad, const Dims& shape);
+
+// TypeError unless the dtype is one of the floating-point ones.
+void check_floating(const char* op, const char* argument, const Tensor& t);
+void check_same_dtype(const char* op, const char* a_name, const Tensor& a, const char* b_name,
+                      const Tensor& b);
+void check_rank(const char* op, const char* argument, const Tensor& t, int rank, const char* layout);
+
+} // namespace dt::ops
