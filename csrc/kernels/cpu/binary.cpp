@@ -1,0 +1,251 @@
+#include "kernels/cpu/activation.h"
+#include "kernels/cpu/common.h"
+#include "kernels/cpu/elementwise_parts.h"
+#include "kernels/cpu/map.h"
+
+namespace dt::cpu::DT_LEVEL {
+namespace {
+
+#define DT_VECTOR(name, grain, body)                                                                         \
+    case BinaryOp::name:                                                                                     \
+        return map_vector<T, 2>([](V a, V b, [[maybe_unused]] V p, [[maybe_unused]] V q)                     \
+                                    DT_INLINE_LAMBDA { return body; },                                       \
+                                grain);
+#define DT_CHEAP(name, body) DT_VECTOR(name, kCheapGrain, body)
+#define DT_HEAVY(name, body) DT_VECTOR(name, kHeavyGrain, body)
+// A gradient: g, and x the input or y the output of the op.
+#define DT_GRAD_VECTOR(name, grain, x, body)                                                                 \
+    case BinaryOp::name:                                                                                     \
+        return map_vector<T, 2>([](V g, V x, [[maybe_unused]] V p, [[maybe_unused]] V q)                     \
+                                    DT_INLINE_LAMBDA { return body; },                                       \
+                                grain);
+#define DT_GRAD(name, x, body) DT_GRAD_VECTOR(name, kCheapGrain, x, body)
+#define DT_HEAVY_GRAD(name, x, body) DT_GRAD_VECTOR(name, kHeavyGrain, x, body)
+#define DT_SCALAR(name, grain, body)                                                                         \
+    case BinaryOp::name:                                                                                     \
+        return map_scalar<T, T, 2>([](T a, T b, T) DT_INLINE_LAMBDA { return T(body); }, grain);
+#define DT_LIBRARY(op, function)                                                                             \
+    case BinaryOp::op:                                                                                       \
+        return map_scalar<T, T, 2>(                                                                          \
+            [](T a, T b, T) DT_INLINE_LAMBDA {                                                               \
+                if constexpr (sizeof(T) == 4)                                                                \
+                    return __builtin_##function##f(a, b);                                                    \
+                else                                                                                         \
+                    return __builtin_##function(a, b);                                                       \
+            },                                                                                               \
+            kHeavyGrain / 2);
+
+// Python's rules: the quotient is rounded down, the remainder has the divisor's sign.
+template <class T> T fmod_of(T a, T b) {
+    if constexpr (sizeof(T) == 4)
+        return __builtin_fmodf(a, b);
+    else
+        return __builtin_fmod(a, b);
+}
+template <class T> T python_remainder(T a, T b) {
+    const T r = fmod_of(a, b);
+    if (b == 0) return r; // NaN
+    if (r == 0) return T(__builtin_copysign(T(0), b));
+    return (r < 0) != (b < 0) ? r + b : r;
+}
+template <class T> T python_floor_divide(T a, T b) {
+    if (b == 0) return a / b;
+    T r = fmod_of(a, b);
+    T q = (a - r) / b;
+    if (r != 0 && (r < 0) != (b < 0)) q -= 1;
+    if (q == 0) return T(__builtin_copysign(T(0), a / b));
+    const T down = T(__builtin_floor(q));
+    return q - down > T(0.5) ? down + 1 : down;
+}
+template <class V> DT_INLINE V logaddexp(V a, V b) {
+    const V high = max(a, b);
+    return select(a == b, a + Lane<V>(0.69314718055994530942), high + log1p(exp(-abs(a - b))));
+}
+
+template <class T> Mapped power_grad(double exponent) {
+    using V = Vec<T>;
+    if (exponent == 2)
+        return map_vector<T, 2>([](V g, V x, V p, V) DT_INLINE_LAMBDA { return g * p * x; }, kCheapGrain);
+    if (exponent == 3)
+        return map_vector<T, 2>([](V g, V x, V p, V) DT_INLINE_LAMBDA { return g * p * (x * x); },
+                                kCheapGrain);
+    if (exponent == 0) return map_vector<T, 2>([](V, V, V, V) DT_INLINE_LAMBDA { return V{}; }, kCheapGrain);
+    return map_scalar<T, T, 2>(
+        [](T g, T x, T p) DT_INLINE_LAMBDA {
+            if constexpr (sizeof(T) == 4)
+                return g * p * __builtin_powf(x, p - 1);
+            else
+                return g * p * __builtin_pow(x, p - 1);
+        },
+        kHeavyGrain / 2);
+}
+
+template <class T> Mapped float_op(BinaryOp op, const double* params) {
+    using V = Vec<T>;
+    switch (op) {
+        DT_CHEAP(add, a + b)
+        DT_CHEAP(subtract, a - b)
+        DT_CHEAP(multiply, a * b)
+        DT_CHEAP(divide, a / b)
+        DT_CHEAP(maximum, max(a, b))
+        DT_CHEAP(minimum, min(a, b))
+        DT_SCALAR(floor_divide, kHeavyGrain, python_floor_divide(a, b))
+        DT_SCALAR(remainder, kHeavyGrain, python_remainder(a, b))
+        DT_LIBRARY(fmod, fmod)
+        DT_LIBRARY(power, pow)
+        DT_LIBRARY(atan2, atan2)
+        DT_LIBRARY(hypot, hypot)
+        DT_HEAVY(logaddexp, logaddexp(a, b))
+        DT_CHEAP(add_scaled, fma(b, p, a))
+        DT_CHEAP(prelu, select(a > V{}, a, a * b))
+        DT_GRAD(prelu_weight_grad, x, select(x > V{}, V{}, g * x))
+        DT_GRAD(sqrt_grad, y, g * T(0.5) / y)
+        DT_GRAD(rsqrt_grad, y, g * T(-0.5) * (y * y * y))
+        DT_GRAD(reciprocal_grad, y, -g * (y * y))
+        DT_GRAD(tanh_grad, y, g * (T(1) - y * y))
+        DT_GRAD(sigmoid_grad, y, g * (y * (T(1) - y)))
+        DT_GRAD(absolute_grad, x, select(x > V{}, g, select(x < V{}, -g, x * V{})))
+        DT_GRAD(square_grad, x, g * (x + x))
+        DT_HEAVY_GRAD(erf_grad, x, g * (T(1.1283791670955126) * exp(-x * x)))
+        DT_HEAVY_GRAD(log_sigmoid_grad, x, g * sigmoid(-x))
+        DT_GRAD(relu_grad, y, select(y <= V{}, V{}, g))
+        DT_GRAD(leaky_relu_grad, x, select(x > V{}, g, g * p))
+        DT_HEAVY_GRAD(elu_grad, x, select(x > V{}, g, g * p * exp(x)))
+        DT_HEAVY_GRAD(selu_grad, x,
+                      g * select(x > V{}, broadcast(T(kSeluScale)), T(kSeluScale * kSeluAlpha) * exp(x)))
+        DT_HEAVY_GRAD(gelu_grad, x, g * (normal_cdf(x) + x * normal_density(x)))
+        DT_HEAVY_GRAD(gelu_tanh_grad, x, gelu_tanh_grad(g, x))
+        DT_HEAVY_GRAD(silu_grad, x, silu_grad(g, x))
+        DT_HEAVY_GRAD(softplus_grad, x, select(x * p > q, g, g * sigmoid(x * p)))
+        DT_HEAVY_GRAD(mish_grad, x, mish_grad(g, x))
+        DT_GRAD(relu6_grad, x, select((x <= V{}) | (x >= T(6)), V{}, g))
+        DT_GRAD(hardswish_grad, x,
+                select(x <= T(-3), V{}, select(x >= T(3), g, g * (x * T(1.0 / 3) + T(0.5)))))
+        DT_GRAD(hardsigmoid_grad, x, select((x <= T(-3)) | (x >= T(3)), V{}, g * T(1.0 / 6)))
+        DT_GRAD(hardtanh_grad, x, select((x <= p) | (x >= q), V{}, g))
+        DT_GRAD(softsign_grad, x, softsign_grad(g, x))
+        DT_GRAD(clip_grad, x, select((x < p) | (x > q), V{}, g))
+    case BinaryOp::power_grad:
+        return power_grad<T>(params[0]);
+    case BinaryOp::bitwise_and:
+    case BinaryOp::bitwise_or:
+    case BinaryOp::bitwise_xor:
+    case BinaryOp::left_shift:
+    case BinaryOp::right_shift:
+    case BinaryOp::count:
+        break;
+    }
+    return {};
+}
+
+// U is unsigned and at least as wide as int: its arithmetic wraps around where signed arithmetic would be
+// undefined.
+template <class T, class U> T integer_floor_divide(T a, T b) {
+    if (b == 0) return 0;
+    if (T(-1) < 0 && b == T(-1))
+        return T(U(0) - U(a)); // the smallest integer has no opposite: the division would trap
+    const T q = T(a / b);
+    return a % b != 0 && (a < 0) != (b < 0) ? T(q - 1) : q;
+}
+template <class T> T integer_remainder(T a, T b) {
+    if (b == 0 || (T(-1) < 0 && b == T(-1))) return 0;
+    const T r = T(a % b);
+    return r != 0 && (r < 0) != (b < 0) ? T(r + b) : r;
+}
+template <class T, class U> T integer_power(T base, T exponent) {
+    if (exponent < 0) return base == 1 ? T(1) : base == T(-1) ? T(exponent % 2 ? -1 : 1) : T(0);
+    U result = 1, factor = U(base);
+    for (T e = exponent; e; e = T(e >> 1)) {
+        if (e & 1) result *= factor;
+        factor *= factor;
+    }
+    return T(result);
+}
+template <class T, class U> T shift_left(T a, T bits) {
+    return bits < 0 || bits >= T(sizeof(T) * 8) ? T(0) : T(U(a) << bits);
+}
+template <class T> T shift_right(T a, T bits) {
+    const bool far = bits < 0 || bits >= T(sizeof(T) * 8);
+    return far ? T(a < 0 ? -1 : 0) : T(a >> bits);
+}
+
+template <class T, class U> Mapped integer_op(BinaryOp op) {
+    switch (op) {
+        DT_SCALAR(add, kCheapGrain, U(a) + U(b))
+        DT_SCALAR(subtract, kCheapGrain, U(a) - U(b))
+        DT_SCALAR(multiply, kCheapGrain, U(a) * U(b))
+        DT_SCALAR(floor_divide, kHeavyGrain, (integer_floor_divide<T, U>(a, b)))
+        DT_SCALAR(remainder, kHeavyGrain, integer_remainder(a, b))
+        DT_SCALAR(power, kHeavyGrain, (integer_power<T, U>(a, b)))
+        DT_SCALAR(maximum, kCheapGrain, a > b ? a : b)
+        DT_SCALAR(minimum, kCheapGrain, a < b ? a : b)
+        DT_SCALAR(bitwise_and, kCheapGrain, a & b)
+        DT_SCALAR(bitwise_or, kCheapGrain, a | b)
+        DT_SCALAR(bitwise_xor, kCheapGrain, a ^ b)
+        DT_SCALAR(left_shift, kCheapGrain, (shift_left<T, U>(a, b)))
+        DT_SCALAR(right_shift, kCheapGrain, shift_right(a, b))
+    default:
+        return {};
+    }
+}
+
+Mapped bool_op(BinaryOp op) {
+    using T = uint8_t;
+    switch (op) {
+        DT_SCALAR(bitwise_and, kCheapGrain, a & b)
+        DT_SCALAR(bitwise_or, kCheapGrain, a | b)
+        DT_SCALAR(bitwise_xor, kCheapGrain, a ^ b)
+    default:
+        return {};
+    }
+}
+
+Mapped binary_op(BinaryOp op, DType dtype, const double* params) {
+    switch (dtype) {
+    case DType::boolean:
+        return bool_op(op);
+    case DType::uint8:
+        return integer_op<uint8_t, uint32_t>(op);
+    case DType::int32:
+        return integer_op<int32_t, uint32_t>(op);
+    case DType::int64:
+        return integer_op<int64_t, uint64_t>(op);
+    case DType::float64:
+        return float_op<double>(op, params);
+    default:
+        return float_op<float>(op, params);
+    }
+}
+
+#define DT_TERNARY(name, body)                                                                               \
+    case TernaryOp::name:                                                                                    \
+        return map_vector<T, 3>([](V a, V b, V c, V, V) DT_INLINE_LAMBDA { return body; }, kCheapGrain);
+
+template <class T> Mapped ternary_op(TernaryOp op) {
+    using V = Vec<T>;
+    switch (op) {
+        DT_TERNARY(prelu_grad, select(b > V{}, a, a * c))
+        DT_TERNARY(multiply_add, fma(a, b, c))
+        DT_TERNARY(maximum_grad, select(b < c, V{}, select(b == c, a * T(0.5), a)))
+        DT_TERNARY(minimum_grad, select(b > c, V{}, select(b == c, a * T(0.5), a)))
+    case TernaryOp::count:
+        break;
+    }
+    return {};
+}
+
+} // namespace
+
+void binary(BinaryOp op, DType dtype, const Loop& loop, const double* params) {
+    const Mapped mapped = binary_op(op, dtype, params);
+    const Storage s = storage_of(dtype), storage[] = {s, s, s};
+    if (mapped.run) walk(loop, storage, mapped.run, params, mapped.grain);
+}
+
+void ternary(TernaryOp op, DType dtype, const Loop& loop, const double* params) {
+    const Mapped mapped = dtype == DType::float64 ? ternary_op<double>(op) : ternary_op<float>(op);
+    const Storage s = storage_of(dtype), storage[] = {s, s, s, s};
+    if (mapped.run) walk(loop, storage, mapped.run, params, mapped.grain);
+}
+
+} // namespace dt::cpu::DT_LEVEL

@@ -1,0 +1,230 @@
+// Conversions, copies between any strides, fills.
+#include "kernels/cpu/common.h"
+#include "kernels/cpu/elementwise_parts.h"
+#include "kernels/cpu/map.h"
+
+namespace dt::cpu::DT_LEVEL {
+namespace {
+
+// --- Conversions ---
+
+template <class To, class From> DT_INLINE To convert_value(From x) {
+    if constexpr (kFloating<From> && !kFloating<To>) {
+        // Limits as the float type holds them: the highest integer rounds up to a power of two, which is out
+        // of range.
+        constexpr From low = From(sizeof(To) == 1 ? 0 : sizeof(To) == 4 ? -0x1p31 : -0x1p63);
+        constexpr From high = From(sizeof(To) == 1 ? 0x1p8 : sizeof(To) == 4 ? 0x1p31 : 0x1p63);
+        constexpr To highest = sizeof(To) == 1 ? To(-1) : To((uint64_t{1} << (8 * sizeof(To) - 1)) - 1);
+        constexpr To lowest = sizeof(To) == 1 ? To(0) : To(-int64_t(highest) - 1);
+        if (x != x) return 0;
+        if (!(x < high)) return highest;
+        if (!(x > low)) return lowest;
+    }
+    return To(x);
+}
+
+template <class To, class From> void convert_run(int64_t n, void* const* data, const void*) {
+    To* out = static_cast<To*>(data[0]);
+    const From* in = static_cast<const From*>(data[1]);
+    for (int64_t i = 0; i < n; ++i) out[i] = convert_value<To>(in[i]);
+}
+template <class From> void bool_run(int64_t n, void* const* data, const void*) {
+    uint8_t* out = static_cast<uint8_t*>(data[0]);
+    const From* in = static_cast<const From*>(data[1]);
+    for (int64_t i = 0; i < n; ++i) out[i] = in[i] != 0;
+}
+// On the way to a half format: rounding to odd keeps the second rounding from going wrong.
+void double_to_odd_float_run(int64_t n, void* const* data, const void*) {
+    float* out = static_cast<float*>(data[0]);
+    const double* in = static_cast<const double*>(data[1]);
+    for (int64_t i = 0; i < n; ++i) {
+        const double x = in[i];
+        const float y = float(x);
+        uint32_t bits = __builtin_bit_cast(uint32_t, y);
+        const double ax = __builtin_fabs(x), ay = __builtin_fabs(double(y));
+        if (ay > ax) bits -= 1; // back to truncation; of infinity the greatest float
+        if (ay != ax && x == x) bits |= 1;
+        out[i] = __builtin_bit_cast(float, bits);
+    }
+}
+
+template <class From> Run run_from(DType to) {
+    switch (to) {
+    case DType::boolean:
+        return bool_run<From>;
+    case DType::uint8:
+        return convert_run<uint8_t, From>;
+    case DType::int32:
+        return convert_run<int32_t, From>;
+    case DType::int64:
+        return convert_run<int64_t, From>;
+    case DType::float64:
+        return convert_run<double, From>;
+    default:
+        return convert_run<float, From>;
+    }
+}
+
+Run conversion(DType from, DType to) {
+    if (from == DType::float64 && is_half(to)) return double_to_odd_float_run;
+    switch (from) {
+    case DType::boolean:
+    case DType::uint8:
+        return run_from<uint8_t>(to);
+    case DType::int32:
+        return run_from<int32_t>(to);
+    case DType::int64:
+        return run_from<int64_t>(to);
+    case DType::float64:
+        return run_from<double>(to);
+    default:
+        return run_from<float>(to);
+    }
+}
+
+// --- Copies ---
+
+constexpr int64_t kTile = 32;
+
+// out[i][j] = in[i][j] for a tile, where `in` is contiguous along i and `out` along j: whichever way it is
+// walked, one side jumps, but a tile's lines stay in the L1 cache.
+template <class T>
+void copy_tile(int64_t rows, int64_t columns, char* out, int64_t out_row, const char* in, int64_t in_column) {
+    if (rows == kTile && columns == kTile) { // fixed bounds unroll and vectorise
+        T tile[kTile][kTile];
+        for (int64_t j = 0; j < kTile; ++j) {
+            T column[kTile];
+            memcpy(column, in + j * in_column, sizeof column);
+            for (int64_t i = 0; i < kTile; ++i) tile[i][j] = column[i];
+        }
+        for (int64_t i = 0; i < kTile; ++i) memcpy(out + i * out_row, tile[i], sizeof tile[i]);
+        return;
+    }
+    for (int64_t i = 0; i < rows; ++i)
+        for (int64_t j = 0; j < columns; ++j)
+            reinterpret_cast<T*>(out + i * out_row)[j] = reinterpret_cast<const T*>(in + j * in_column)[i];
+}
+
+using TileCopy = void (*)(int64_t, int64_t, char*, int64_t, const char*, int64_t);
+constexpr TileCopy tile_copies[] = {copy_tile<uint8_t>, copy_tile<uint16_t>, copy_tile<uint32_t>,
+                                    copy_tile<uint64_t>};
+
+// The last dimension is contiguous in `out`, dimension `row` in `in`; tiles over both, the others outside.
+void transpose_copy(const Loop& loop, int row, Storage storage) {
+    const int last = loop.shape.rank() - 1;
+    const int64_t rows = loop.shape[row], columns = loop.shape[last];
+    const int64_t row_tiles = ceil_div(rows, kTile);
+    Dims outer = loop.shape, out_strides = loop.strides[0], in_strides = loop.strides[1];
+    for (Dims* d : {&outer, &out_strides, &in_strides}) {
+        d->erase(last);
+        d->erase(row);
+    }
+    const int64_t item = int64_t(1) << int(storage);
+    const int64_t out_row = loop.strides[0][row], in_column = loop.strides[1][last];
+    parallel(outer.product() * row_tiles, grain_for(kTile * columns), [&](int64_t begin, int64_t end) {
+        for (int64_t b = begin; b < end; ++b) {
+            const int64_t i = b % row_tiles * kTile;
+            char* out = static_cast<char*>(loop.data[0]) + i * out_row;
+            const char* in = static_cast<const char*>(loop.data[1]) + i * item;
+            int64_t position = b / row_tiles;
+            for (int d = outer.rank() - 1; d >= 0; --d) {
+                out += position % outer[d] * out_strides[d];
+                in += position % outer[d] * in_strides[d];
+                position /= outer[d];
+            }
+            const int64_t m = rows - i < kTile ? rows - i : kTile;
+            for (int64_t j = 0; j < columns; j += kTile)
+                tile_copies[int(storage)](m, columns - j < kTile ? columns - j : kTile, out + j * item,
+                                          out_row, in + j * in_column, in_column);
+        }
+    });
+}
+
+void copy_run(int64_t n, void* const* data, const void* context) {
+    memcpy(data[0], data[1], size_t(n) * *static_cast<const size_t*>(context));
+}
+
+void copy(DType dtype, const Loop& given) {
+    Loop loop = given;
+    if (collapse(loop) == 0) return;
+    const int64_t item = int64_t(item_size(dtype));
+    const Storage storage[] = {raw_storage_of(dtype), raw_storage_of(dtype)};
+    const int last = loop.shape.rank() - 1;
+    if (last > 0 && loop.strides[0][last] == item && loop.strides[1][last] != item && loop.shape[last] >= 4)
+        for (int d = 0; d < last; ++d)
+            if (loop.strides[1][d] == item && loop.shape[d] >= 4) return transpose_copy(loop, d, storage[0]);
+    const size_t size = size_t(item);
+    walk(loop, storage, copy_run, &size, kCheapGrain);
+}
+
+// --- Fills ---
+
+template <class T> void fill_run(int64_t n, void* const* data, const void* value) {
+    T* out = static_cast<T*>(data[0]);
+    const T x = *static_cast<const T*>(value);
+    for (int64_t i = 0; i < n; ++i) out[i] = x;
+}
+
+} // namespace
+
+void convert(DType from, DType to, const Loop& loop) {
+    if (from == to) return copy(from, loop);
+    const Storage storage[] = {storage_of(to), storage_of(from)};
+    walk(loop, storage, conversion(from, to), nullptr, kCheapGrain);
+}
+
+void fill(DType dtype, const Loop& loop, double real, int64_t integer) {
+    const Storage storage[] = {storage_of(dtype)};
+    const float single = float(real);
+    const int32_t integer32 = int32_t(integer);
+    const uint8_t byte = dtype == DType::boolean ? uint8_t(integer != 0) : uint8_t(integer);
+    switch (dtype) {
+    case DType::boolean:
+    case DType::uint8:
+        return walk(loop, storage, fill_run<uint8_t>, &byte, kCheapGrain);
+    case DType::int32:
+        return walk(loop, storage, fill_run<int32_t>, &integer32, kCheapGrain);
+    case DType::int64:
+        return walk(loop, storage, fill_run<int64_t>, &integer, kCheapGrain);
+    case DType::float64:
+        return walk(loop, storage, fill_run<double>, &real, kCheapGrain);
+    default:
+        return walk(loop, storage, fill_run<float>, &single, kCheapGrain);
+    }
+}
+
+void arange(DType dtype, int64_t n, void* out, double start, double step, int64_t integer_start,
+            int64_t integer_step) {
+    if (is_half(dtype)) { // rare: one value at a time, through the conversion
+        for (int64_t i = 0; i < n; ++i) {
+            Loop one;
+            one.operands = 1;
+            one.data[0] = static_cast<uint16_t*>(out) + i;
+            fill(dtype, one, start + double(i) * step, 0);
+        }
+        return;
+    }
+    parallel(n, kCheapGrain, [&](int64_t begin, int64_t end) {
+        const auto write = [&](auto* p, auto first, auto difference) DT_INLINE_LAMBDA {
+            for (int64_t i = begin; i < end; ++i)
+                p[i] = decltype(*p + 0)(first + decltype(first)(i) * difference);
+        };
+        const uint64_t first = uint64_t(integer_start),
+                       difference = uint64_t(integer_step); // these wrap around
+        switch (dtype) {
+        case DType::boolean:
+        case DType::uint8:
+            return write(static_cast<uint8_t*>(out), first, difference);
+        case DType::int32:
+            return write(static_cast<int32_t*>(out), first, difference);
+        case DType::int64:
+            return write(static_cast<int64_t*>(out), first, difference);
+        case DType::float64:
+            return write(static_cast<double*>(out), start, step);
+        default:
+            return write(static_cast<float*>(out), start, step);
+        }
+    });
+}
+
+} // namespace dt::cpu::DT_LEVEL

@@ -1,0 +1,288 @@
+#include "kernels/cpu/walk.h"
+
+#include "kernels/cpu/common.h"
+#include "kernels/cpu/half.h"
+
+namespace dt::cpu::DT_LEVEL {
+namespace {
+
+constexpr int64_t kChunk = 512; // elements that go through a buffer at a time: all buffers fit the L1 cache
+constexpr int64_t kShortRow = 256; // shorter rows are gathered several at a time
+
+constexpr int kStorageBytes[] = {1, 2, 4, 8, 2, 2};
+constexpr bool is_half_storage(Storage s) { return s >= Storage::float16; }
+
+// How an operand's part of a segment is found.
+enum class Access : uint8_t {
+    whole,    // contiguous over the whole loop
+    row,      // contiguous within a row
+    repeated, // the same values in every chunk: gathered once for a block
+    gathered,
+};
+
+struct Walk {
+    Loop loop;
+    Storage storage[kMaxOperands];
+    Access access[kMaxOperands];
+    Run run;
+    const void* context;
+    int64_t n, inner, chunk;
+    bool by_rows;
+};
+
+struct Buffers {
+    alignas(64) char values[kMaxOperands][kChunk * 8];
+    alignas(64) char halves[kMaxOperands][kChunk * 2];
+};
+
+bool is_contiguous(const Dims& shape, const Dims& strides, int64_t item) {
+    for (int d = shape.rank() - 1; d >= 0; --d) {
+        if (shape[d] != 1 && strides[d] != item) return false;
+        item *= shape[d];
+    }
+    return true;
+}
+
+template <class T>
+void copy_items(int64_t n, char* to, int64_t to_stride, const char* from, int64_t from_stride) {
+    constexpr int64_t item = sizeof(T);
+    T* out = reinterpret_cast<T*>(to);
+    const T* in = reinterpret_cast<const T*>(from);
+    if (to_stride == item && from_stride == item) {
+        if (n >= 64)
+            memcpy(to, from, size_t(n) * sizeof(T));
+        else
+            for (int64_t i = 0; i < n; ++i) out[i] = in[i];
+    } else if (to_stride == item && from_stride == 0) {
+        const T value = *in;
+        for (int64_t i = 0; i < n; ++i) out[i] = value;
+    } else {
+        for (int64_t i = 0; i < n; ++i)
+            *reinterpret_cast<T*>(to + i * to_stride) = *reinterpret_cast<const T*>(from + i * from_stride);
+    }
+}
+
+void unravel(int64_t position, const Dims& shape, int64_t* index) {
+    for (int d = shape.rank() - 1; d >= 0; --d) {
+        index[d] = position % shape[d];
+        position /= shape[d];
+    }
+}
+int64_t offset_of(const int64_t* index, const Dims& strides) {
+    int64_t offset = 0;
+    for (int d = 0; d < strides.rank(); ++d) offset += index[d] * strides[d];
+    return offset;
+}
+void advance(const Dims& shape, int64_t* index, int64_t step) { // step stays within the row
+    int d = shape.rank() - 1;
+    index[d] += step;
+    while (d > 0 && index[d] == shape[d]) {
+        index[d] = 0;
+        ++index[--d];
+    }
+}
+
+// Between a contiguous buffer and the elements of operand k from `start` on, row by row.
+template <bool kGather> void move_rows(const Walk& w, int k, const int64_t* start, int64_t n, char* buffer) {
+    const int item = kStorageBytes[int(w.storage[k])];
+    const Dims& strides = w.loop.strides[k];
+    int64_t index[kMaxRank];
+    for (int d = 0; d < w.loop.shape.rank(); ++d) index[d] = start[d];
+    while (n > 0) {
+        const int64_t rest = w.inner - index[w.loop.shape.rank() - 1];
+        const int64_t m = n < rest ? n : rest;
+        char* strided = static_cast<char*>(w.loop.data[k]) + offset_of(index, strides);
+        if constexpr (kGather)
+            copy_strided(item, m, buffer, item, strided, strides.back());
+        else
+            copy_strided(item, m, strided, strides.back(), buffer, item);
+        advance(w.loop.shape, index, m);
+        buffer += m * item;
+        n -= m;
+    }
+}
+
+void halves_to_float(Storage s, int64_t n, const char* in, char* out) {
+    const uint16_t* from = reinterpret_cast<const uint16_t*>(in);
+    float* to = reinterpret_cast<float*>(out);
+    s == Storage::float16 ? float16_to_float(n, from, to) : bfloat16_to_float(n, from, to);
+}
+void float_to_halves(Storage s, int64_t n, const char* in, char* out) {
+    const float* from = reinterpret_cast<const float*>(in);
+    uint16_t* to = reinterpret_cast<uint16_t*>(out);
+    s == Storage::float16 ? float_to_float16(n, from, to) : float_to_bfloat16(n, from, to);
+}
+
+// Where operand k's values lie as they are in memory, or null where they must be gathered.
+char* direct(const Walk& w, int k, int64_t position, const int64_t* index) {
+    char* base = static_cast<char*>(w.loop.data[k]);
+    if (w.access[k] == Access::whole) return base + position * kStorageBytes[int(w.storage[k])];
+    if (w.access[k] == Access::row) return base + offset_of(index, w.loop.strides[k]);
+    return nullptr;
+}
+
+void* input(const Walk& w, int k, int64_t position, const int64_t* index, int64_t n, bool first, Buffers& b) {
+    const bool half = is_half_storage(w.storage[k]);
+    if (w.access[k] == Access::repeated && !first) return b.values[k];
+    char* values = direct(w, k, position, index);
+    if (!values) {
+        values = half ? b.halves[k] : b.values[k];
+        const int64_t m = w.access[k] == Access::repeated ? w.chunk : n;
+        move_rows<true>(w, k, index, m < w.n - position ? m : w.n - position, values);
+    }
+    if (!half) return values;
+    const int64_t m = w.access[k] == Access::repeated ? w.chunk : n;
+    halves_to_float(w.storage[k], m, values, b.values[k]);
+    return b.values[k];
+}
+
+void walk_block(const Walk& w, int64_t begin, int64_t end) {
+    Buffers b;
+    int64_t index[kMaxRank];
+    unravel(begin, w.loop.shape, index);
+    const int last = w.loop.shape.rank() - 1;
+    bool first = true;
+    for (int64_t position = begin; position < end;) {
+        int64_t n = end - position < w.chunk ? end - position : w.chunk;
+        if (w.by_rows && n > w.inner - index[last]) n = w.inner - index[last];
+        void* data[kMaxOperands];
+        for (int k = 1; k < w.loop.operands; ++k) data[k] = input(w, k, position, index, n, first, b);
+        const bool half = is_half_storage(w.storage[0]);
+        char* target = direct(w, 0, position, index);
+        data[0] = target && !half ? target : b.values[0];
+        w.run(n, data, w.context);
+        if (half) {
+            float_to_halves(w.storage[0], n, b.values[0], target ? target : b.halves[0]);
+            if (!target) move_rows<false>(w, 0, index, n, b.halves[0]);
+        } else if (!target) {
+            move_rows<false>(w, 0, index, n, b.values[0]);
+        }
+        position += n;
+        first = false;
+        if (w.by_rows)
+            advance(w.loop.shape, index, n);
+        else if (position < end)
+            unravel(position, w.loop.shape, index);
+    }
+}
+
+Access access_of(const Walk& w, int k) {
+    const Dims& strides = w.loop.strides[k];
+    const int item = kStorageBytes[int(w.storage[k])], last = strides.rank() - 1;
+    if (is_contiguous(w.loop.shape, strides, item)) return Access::whole;
+    bool repeated = k > 0;
+    for (int d = 0; d < last; ++d) repeated &= strides[d] == 0;
+    if (repeated && (strides[last] == 0 || !w.by_rows)) return Access::repeated;
+    return w.by_rows && strides[last] == item ? Access::row : Access::gathered;
+}
+
+} // namespace
+
+Storage storage_of(DType dtype) {
+    if (dtype == DType::float16) return Storage::float16;
+    if (dtype == DType::bfloat16) return Storage::bfloat16;
+    return raw_storage_of(dtype);
+}
+
+Storage raw_storage_of(DType dtype) {
+    switch (item_size(dtype)) {
+    case 1:
+        return Storage::bytes1;
+    case 2:
+        return Storage::bytes2;
+    case 4:
+        return Storage::bytes4;
+    default:
+        return Storage::bytes8;
+    }
+}
+
+void copy_strided(int item, int64_t n, char* to, int64_t to_stride, const char* from, int64_t from_stride) {
+    switch (item) {
+    case 1:
+        return copy_items<uint8_t>(n, to, to_stride, from, from_stride);
+    case 2:
+        return copy_items<uint16_t>(n, to, to_stride, from, from_stride);
+    case 4:
+        return copy_items<uint32_t>(n, to, to_stride, from, from_stride);
+    default:
+        return copy_items<uint64_t>(n, to, to_stride, from, from_stride);
+    }
+}
+
+int64_t collapse(Loop& loop) {
+    const int operands = loop.operands;
+    int64_t n = 1;
+    Loop r;
+    r.operands = operands;
+    for (int k = 0; k < operands; ++k) r.data[k] = loop.data[k];
+    for (int d = 0; d < loop.shape.rank(); ++d) {
+        n *= loop.shape[d];
+        if (loop.shape[d] == 1) continue;
+        const int64_t step = loop.strides[0][d];
+        const bool flip = step < 0;
+        int at = r.shape.rank();
+        while (at > 0 && r.strides[0][at - 1] < (flip ? -step : step)) --at;
+        r.shape.insert(at, loop.shape[d]);
+        for (int k = 0; k < operands; ++k) {
+            const int64_t stride = loop.strides[k][d];
+            if (flip) r.data[k] = static_cast<char*>(r.data[k]) + (loop.shape[d] - 1) * stride;
+            r.strides[k].insert(at, flip ? -stride : stride);
+        }
+    }
+    if (n == 0) return 0;
+    for (int d = r.shape.rank() - 2; d >= 0; --d) {
+        bool one = true;
+        for (int k = 0; k < operands; ++k) one &= r.strides[k][d] == r.strides[k][d + 1] * r.shape[d + 1];
+        if (!one) continue;
+        r.shape[d] *= r.shape[d + 1];
+        r.shape.erase(d + 1);
+        for (int k = 0; k < operands; ++k) {
+            r.strides[k][d] = r.strides[k][d + 1];
+            r.strides[k].erase(d + 1);
+        }
+    }
+    if (r.shape.empty()) {
+        r.shape.push(1);
+        for (int k = 0; k < operands; ++k) r.strides[k].push(0);
+    }
+    loop = r;
+    return n;
+}
+
+void walk(const Loop& loop, const Storage* storage, Run run, const void* context, int64_t grain) {
+    bool plain = true;
+    for (int k = 0; k < loop.operands; ++k)
+        plain = plain && !is_half_storage(storage[k]) &&
+                is_contiguous(loop.shape, loop.strides[k], kStorageBytes[int(storage[k])]);
+    if (plain) {
+        parallel(loop.shape.product(), grain, [&](int64_t begin, int64_t end) {
+            void* data[kMaxOperands];
+            for (int k = 0; k < loop.operands; ++k)
+                data[k] = static_cast<char*>(loop.data[k]) + begin * kStorageBytes[int(storage[k])];
+            run(end - begin, data, context);
+        });
+        return;
+    }
+    Walk w;
+    w.loop = loop;
+    w.run = run;
+    w.context = context;
+    w.n = collapse(w.loop);
+    if (w.n == 0) return;
+    w.inner = w.loop.shape.back();
+    w.by_rows = w.loop.shape.rank() == 1 || w.inner >= kShortRow;
+    bool buffered = false;
+    for (int k = 0; k < loop.operands; ++k) {
+        w.storage[k] = storage[k];
+        w.access[k] = access_of(w, k);
+        buffered |=
+            w.access[k] == Access::gathered || w.access[k] == Access::repeated || is_half_storage(storage[k]);
+    }
+    // Chunks of short rows begin with a row, so that what every row repeats is gathered once.
+    w.chunk = !w.by_rows ? kChunk / w.inner * w.inner : buffered ? kChunk : w.n;
+    if (!w.by_rows) grain = round_up(grain, w.inner);
+    parallel(w.n, grain, [&](int64_t begin, int64_t end) { walk_block(w, begin, end); });
+}
+
+} // namespace dt::cpu::DT_LEVEL
