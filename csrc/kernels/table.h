@@ -1,17 +1,31 @@
 #pragma once
+#include "kernels/dropout.h"
 #include "kernels/elementwise.h"
+#include "kernels/embedding.h"
 #include "kernels/gemm.h"
 #include "kernels/index.h"
+#include "kernels/loss.h"
+#include "kernels/norm.h"
+#include "kernels/optim.h"
+#include "kernels/random.h"
 #include "kernels/reduce.h"
+#include "kernels/softmax.h"
 
 // The kernel families: X(struct, name). A level defines `dt::cpu::<level>::<name>()`, which returns the
 // filled struct.
 // clang-format off
 #define DT_FAMILIES(X)          \
+    X(Dropout, dropout)         \
     X(Elementwise, elementwise) \
+    X(Embedding, embedding)     \
     X(Gemm, gemm)               \
     X(Index, index)             \
-    X(Reduce, reduce)
+    X(Loss, loss)               \
+    X(Norm, norm)               \
+    X(Optim, optim)             \
+    X(Random, random)           \
+    X(Reduce, reduce)           \
+    X(Softmax, softmax)
 // clang-format on
 
 namespace dt {

@@ -1,0 +1,67 @@
+#include "kernels/embedding.h"
+
+#include "kernels/cpu/lanes.h"
+
+namespace dt::cpu::DT_LEVEL {
+namespace {
+
+int64_t first_outside(int64_t n, const int64_t* values, int64_t low, int64_t high, int64_t allowed) {
+    for (int64_t i = 0; i < n; ++i)
+        if ((values[i] < low || values[i] >= high) && values[i] != allowed) return i;
+    return -1;
+}
+
+template <class T>
+void forward(int64_t n, const int64_t* indices, int64_t width, const void* table, void* output) {
+    const T* from = static_cast<const T*>(table);
+    T* to = static_cast<T*>(output);
+    parallel(n, grain_for(width), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+            const T* row = from + indices[i] * width;
+            for_vectors<T>(width, [&](int64_t j, auto part) DT_INLINE_LAMBDA {
+                store(to + i * width + j, load(row + j, part), part);
+            });
+        }
+    });
+}
+
+// Positions sorted by the row they refer to, in their own order within a row: positions of row r are
+// order[start[r]] .. order[start[r + 1] - 1].
+void sort_by_row(int64_t n, const int64_t* indices, int64_t rows, int64_t* start, int64_t* order) {
+    for (int64_t r = 0; r <= rows; ++r) start[r] = 0;
+    for (int64_t i = 0; i < n; ++i) ++start[indices[i]];
+    int64_t before = 0;
+    for (int64_t r = 0; r <= rows; ++r) {
+        before += start[r];
+        start[r] = before; // the end of row r; filling from the back turns it into its start
+    }
+    for (int64_t i = n - 1; i >= 0; --i) order[--start[indices[i]]] = i;
+}
+
+template <class T>
+void backward(int64_t n, const int64_t* indices, int64_t rows, int64_t width, int64_t padding_index,
+              const void* output_grad, void* table_grad, int64_t* scratch) {
+    int64_t *start = scratch, *order = scratch + rows + 1;
+    sort_by_row(n, indices, rows, start, order);
+    const T* from = static_cast<const T*>(output_grad);
+    T* to = static_cast<T*>(table_grad);
+    // Every row of the table is summed by one thread, in the order of the positions.
+    parallel(rows, grain_for(width + ceil_div(n, rows) * width), [&](int64_t begin, int64_t end) {
+        for (int64_t r = begin; r < end; ++r) {
+            const int64_t last = r == padding_index ? start[r] : start[r + 1];
+            for_vectors<T>(width, [&](int64_t j, auto part) DT_INLINE_LAMBDA {
+                Vec<T> total{};
+                for (int64_t k = start[r]; k < last; ++k) total += load(from + order[k] * width + j, part);
+                store(to + r * width + j, total, part);
+            });
+        }
+    });
+}
+
+} // namespace
+
+Embedding embedding() {
+    return {first_outside, {forward<float>, forward<double>}, {backward<float>, backward<double>}};
+}
+
+} // namespace dt::cpu::DT_LEVEL

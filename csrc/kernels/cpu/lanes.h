@@ -1,0 +1,54 @@
+#pragma once
+// Loops over a run of elements by whole vectors and one part of a vector at the end: for_vectors<T>(n, body)
+// calls body(i, Whole{}) and at last body(i, Part{rest}), and load, store and fill_rest take either. The body
+// is written once.
+#include "kernels/cpu/common.h"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wpsabi"
+
+namespace dt::cpu::DT_LEVEL {
+namespace {
+
+struct Whole {};
+struct Part {
+    int64_t n;
+};
+
+template <class T> DT_INLINE Vec<T> load(const T* p, Whole) { return load(p); }
+template <class T> DT_INLINE Vec<T> load(const T* p, Part part) { return load_tail(p, part.n); }
+template <class T> DT_INLINE void store(T* p, Vec<T> v, Whole) { store(p, v); }
+template <class T> DT_INLINE void store(T* p, Vec<T> v, Part part) { store_tail(p, v, part.n); }
+
+// The lanes that belong to the run keep v, the others take `other`.
+template <class V> DT_INLINE V fill_rest(V v, Lane<V>, Whole) { return v; }
+template <class V> DT_INLINE V fill_rest(V v, Lane<V> other, Part part) {
+    return select(first_lanes<Lane<V>>(part.n), v, broadcast(other));
+}
+
+template <class T, class F> DT_INLINE void for_vectors(int64_t n, const F& body) {
+    int64_t i = 0;
+    for (; i + kLanes<T> <= n; i += kLanes<T>) body(i, Whole{});
+    if (i < n) body(i, Part{n - i});
+}
+
+// Sum of value(i, part) over the run, on four accumulators; value must be 0 in the lanes behind the end.
+template <class T, class F> DT_INLINE T sum_vectors(int64_t n, const F& value) {
+    constexpr int64_t w = kLanes<T>;
+    Vec<T> a{}, b{}, c{}, d{};
+    int64_t i = 0;
+    for (; i + 4 * w <= n; i += 4 * w) {
+        a += value(i, Whole{});
+        b += value(i + w, Whole{});
+        c += value(i + 2 * w, Whole{});
+        d += value(i + 3 * w, Whole{});
+    }
+    for (; i + w <= n; i += w) a += value(i, Whole{});
+    if (i < n) b += value(i, Part{n - i});
+    return sum((a + b) + (c + d));
+}
+
+} // namespace
+} // namespace dt::cpu::DT_LEVEL
+#pragma GCC diagnostic pop

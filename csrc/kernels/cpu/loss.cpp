@@ -1,0 +1,289 @@
+#include "kernels/loss.h"
+
+#include "kernels/cpu/lanes.h"
+#include "kernels/cpu/math.h"
+
+#pragma GCC diagnostic ignored "-Wpsabi"
+
+namespace dt::cpu::DT_LEVEL {
+namespace {
+
+constexpr int64_t kBlock = 4096; // elements summed in T before the sum goes on in double
+
+// What the formulas need besides x and t.
+template <class V> struct Parameters {
+    V parameter, positive_weight;
+};
+
+template <class V> DT_INLINE V constant(double x) { return broadcast(Lane<V>(x)); }
+template <class V> DT_INLINE V sign(V x) { return select(x == V{}, x, copysign(constant<V>(1), x)); }
+
+// Each loss: value(x, t), and its derivatives by x and by t.
+struct Mse {
+    template <class V> static DT_INLINE V value(V x, V t, const Parameters<V>&) { return (x - t) * (x - t); }
+    template <class V> static DT_INLINE V by_input(V x, V t, const Parameters<V>&) {
+        return (x - t) * Lane<V>(2);
+    }
+    template <class V> static DT_INLINE V by_target(V x, V t, const Parameters<V>& p) {
+        return -by_input(x, t, p);
+    }
+};
+
+struct L1 {
+    template <class V> static DT_INLINE V value(V x, V t, const Parameters<V>&) { return abs(x - t); }
+    template <class V> static DT_INLINE V by_input(V x, V t, const Parameters<V>&) { return sign(x - t); }
+    template <class V> static DT_INLINE V by_target(V x, V t, const Parameters<V>& p) {
+        return -by_input(x, t, p);
+    }
+};
+
+struct Huber {
+    template <class V> static DT_INLINE V value(V x, V t, const Parameters<V>& p) {
+        const V d = abs(x - t);
+        return select(d <= p.parameter, d * d * Lane<V>(0.5), p.parameter * (d - p.parameter * Lane<V>(0.5)));
+    }
+    template <class V> static DT_INLINE V by_input(V x, V t, const Parameters<V>& p) {
+        return clamp(x - t, -p.parameter, p.parameter);
+    }
+    template <class V> static DT_INLINE V by_target(V x, V t, const Parameters<V>& p) {
+        return -by_input(x, t, p);
+    }
+};
+
+struct SmoothL1 {
+    template <class V> static DT_INLINE V value(V x, V t, const Parameters<V>& p) {
+        const V d = abs(x - t);
+        return select(d < p.parameter, d * d * Lane<V>(0.5) / p.parameter, d - p.parameter * Lane<V>(0.5));
+    }
+    template <class V> static DT_INLINE V by_input(V x, V t, const Parameters<V>& p) {
+        return select(abs(x - t) < p.parameter, (x - t) / p.parameter, sign(x - t));
+    }
+    template <class V> static DT_INLINE V by_target(V x, V t, const Parameters<V>& p) {
+        return -by_input(x, t, p);
+    }
+};
+
+struct Bce {
+    template <class V> static DT_INLINE V bounded_log(V x) { return max(log(x), constant<V>(-100)); }
+    template <class V> static DT_INLINE V value(V x, V t, const Parameters<V>&) {
+        const V one = constant<V>(1);
+        return (t - one) * max(log1p(-x), constant<V>(-100)) - t * bounded_log(x);
+    }
+    template <class V> static DT_INLINE V by_input(V x, V t, const Parameters<V>&) {
+        return (x - t) / max(x * (Lane<V>(1) - x), constant<V>(1e-12));
+    }
+    template <class V> static DT_INLINE V by_target(V x, V, const Parameters<V>&) {
+        return max(log1p(-x), constant<V>(-100)) - bounded_log(x);
+    }
+};
+
+struct BceWithLogits {
+    // log(1 + exp(-x)), which is -log(sigmoid(x))
+    template <class V> static DT_INLINE V softplus_of_minus(V x) {
+        return log1p(exp(-abs(x))) + max(-x, V{});
+    }
+    template <class V> static DT_INLINE V value(V x, V t, const Parameters<V>& p) {
+        const V one = constant<V>(1);
+        return (one - t) * x + (one + (p.positive_weight - one) * t) * softplus_of_minus(x);
+    }
+    template <class V> static DT_INLINE V by_input(V x, V t, const Parameters<V>& p) {
+        const V one = constant<V>(1);
+        return (one - t) - (one + (p.positive_weight - one) * t) * sigmoid(-x);
+    }
+    template <class V> static DT_INLINE V by_target(V x, V, const Parameters<V>& p) {
+        return (p.positive_weight - constant<V>(1)) * softplus_of_minus(x) - x;
+    }
+};
+
+struct Hinge {
+    template <class V> static DT_INLINE V value(V x, V t, const Parameters<V>& p) {
+        return max(p.parameter - x * t, V{});
+    }
+    template <class V> static DT_INLINE V by_input(V x, V t, const Parameters<V>& p) {
+        return select(p.parameter - x * t > V{}, -t, V{});
+    }
+    template <class V> static DT_INLINE V by_target(V x, V t, const Parameters<V>& p) {
+        return by_input(t, x, p);
+    }
+};
+
+struct KlDiv {
+    template <class V> static DT_INLINE V value(V x, V t, const Parameters<V>&) {
+        return select(t == V{}, V{}, t * (log(t) - x));
+    }
+    template <class V> static DT_INLINE V by_input(V, V t, const Parameters<V>&) { return -t; }
+    template <class V> static DT_INLINE V by_target(V x, V t, const Parameters<V>&) {
+        return select(t == V{}, V{}, log(t) + Lane<V>(1) - x);
+    }
+};
+
+struct KlDivLogTarget {
+    template <class V> static DT_INLINE V value(V x, V t, const Parameters<V>&) { return exp(t) * (t - x); }
+    template <class V> static DT_INLINE V by_input(V, V t, const Parameters<V>&) { return -exp(t); }
+    template <class V> static DT_INLINE V by_target(V x, V t, const Parameters<V>&) {
+        return exp(t) * (t - x + Lane<V>(1));
+    }
+};
+
+template <class F> DT_INLINE void with_loss(LossKind kind, const F& body) {
+    switch (kind) {
+    case LossKind::mse:
+        return body(Mse{});
+    case LossKind::l1:
+        return body(L1{});
+    case LossKind::huber:
+        return body(Huber{});
+    case LossKind::smooth_l1:
+        return body(SmoothL1{});
+    case LossKind::bce:
+        return body(Bce{});
+    case LossKind::bce_with_logits:
+        return body(BceWithLogits{});
+    case LossKind::hinge:
+        return body(Hinge{});
+    case LossKind::kl_div:
+        return body(KlDiv{});
+    case LossKind::kl_div_log_target:
+        return body(KlDivLogTarget{});
+    }
+}
+
+// A run of elements with one sample weight, or one of its own for each, and the like for positive_weight.
+template <class T> struct Run {
+    int64_t begin, n;
+    const T* positive_weight; // n values; or none: 1, or the single one
+    T single_positive_weight;
+    const T* sample_weight; // n values, or none: the single one
+    T single_sample_weight;
+
+    DT_INLINE Vec<T> positive(int64_t i, auto part) const {
+        return positive_weight ? load(positive_weight + i, part) : broadcast(single_positive_weight);
+    }
+    DT_INLINE Vec<T> weight(int64_t i, auto part) const {
+        return sample_weight ? load(sample_weight + i, part) : broadcast(single_sample_weight);
+    }
+};
+
+template <class T, class F>
+DT_INLINE void for_runs(const LossArgs& args, int64_t begin, int64_t end, const F& body) {
+    const T* positive = static_cast<const T*>(args.positive_weight);
+    const T* weight = static_cast<const T*>(args.sample_weight);
+    const int64_t period = positive ? args.positive_weight_size : 1, repeat = weight ? args.weight_repeat : 1;
+    while (begin < end) {
+        Run<T> run{begin, end - begin, nullptr, T(1), nullptr, T(1)};
+        if (period > 1) {
+            const int64_t at = begin % period;
+            run.positive_weight = positive + at;
+            if (period - at < run.n) run.n = period - at;
+        } else if (positive) {
+            run.single_positive_weight = *positive;
+        }
+        if (repeat > 1) {
+            const int64_t left = repeat - begin % repeat;
+            run.single_sample_weight = weight[begin / repeat];
+            if (left < run.n) run.n = left;
+        } else if (weight) {
+            run.sample_weight = weight + begin;
+        }
+        body(run);
+        begin += run.n;
+    }
+}
+
+int64_t scratch(int64_t n) { return ceil_div(n, kBlock); }
+
+// Adds the partial sums in order and writes their total, divided by *divisor.
+template <class T>
+void finish_total(const double* partial, int64_t n, double factor, const void* divisor, void* total) {
+    double result = 0;
+    for (int64_t b = 0; b < ceil_div(n, kBlock); ++b) result += partial[b];
+    result *= factor;
+    if (divisor) result /= double(*static_cast<const T*>(divisor));
+    *static_cast<T*>(total) = T(result);
+}
+
+template <class T, class L> void forward_as(const LossArgs& args) {
+    const T* x = static_cast<const T*>(args.input);
+    const T* t = static_cast<const T*>(args.target);
+    T* losses = static_cast<T*>(args.losses);
+    const Vec<T> parameter = broadcast(T(args.parameter));
+    parallel(args.n, kBlock, [&](int64_t begin, int64_t end) {
+        double total = 0;
+        for_runs<T>(args, begin, end, [&](const Run<T>& run) {
+            auto value = [&](int64_t i, auto part) DT_INLINE_LAMBDA {
+                const int64_t at = run.begin + i;
+                const Parameters<Vec<T>> p{parameter, run.positive(i, part)};
+                return L::value(load(x + at, part), load(t + at, part), p) * run.weight(i, part);
+            };
+            if (losses)
+                for_vectors<T>(run.n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
+                    store(losses + run.begin + i, value(i, part), part);
+                });
+            else
+                total += double(sum_vectors<T>(run.n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
+                    return fill_rest(value(i, part), T(0), part);
+                }));
+        });
+        if (!losses) args.scratch[begin / kBlock] = total;
+    });
+    if (!losses) finish_total<T>(args.scratch, args.n, 1, args.divisor, args.total);
+}
+
+template <class T, class L> void backward_as(const LossArgs& args) {
+    const T* x = static_cast<const T*>(args.input);
+    const T* t = static_cast<const T*>(args.target);
+    const T* grad = static_cast<const T*>(args.output_grad);
+    T* dx = static_cast<T*>(args.input_grad);
+    T* dt = static_cast<T*>(args.target_grad);
+    const Vec<T> parameter = broadcast(T(args.parameter));
+    const T divisor = args.divisor ? *static_cast<const T*>(args.divisor) : T(1);
+    const Vec<T> single = broadcast(args.output_grad_stride ? T(0) : *grad / divisor);
+    parallel(args.n, kBlock, [&](int64_t begin, int64_t end) {
+        for_runs<T>(args, begin, end, [&](const Run<T>& run) {
+            for_vectors<T>(run.n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
+                const int64_t at = run.begin + i;
+                const Parameters<Vec<T>> p{parameter, run.positive(i, part)};
+                const Vec<T> input = load(x + at, part), target = load(t + at, part);
+                Vec<T> g = args.output_grad_stride ? load(grad + at, part) / divisor : single;
+                g *= run.weight(i, part);
+                if (dx) store(dx + at, L::by_input(input, target, p) * g, part);
+                if (dt) store(dt + at, L::by_target(input, target, p) * g, part);
+            });
+        });
+    });
+}
+
+template <class T> void forward(const LossArgs& args) {
+    with_loss(args.kind, [&](auto loss) { forward_as<T, decltype(loss)>(args); });
+}
+
+template <class T> void backward(const LossArgs& args) {
+    with_loss(args.kind, [&](auto loss) { backward_as<T, decltype(loss)>(args); });
+}
+
+template <class T> void weighted_sum(const WeightedSumArgs& args) {
+    const T* values = static_cast<const T*>(args.values);
+    const T* weights = static_cast<const T*>(args.weights);
+    const T* other = static_cast<const T*>(args.other_weights);
+    parallel(args.n, kBlock, [&](int64_t begin, int64_t end) {
+        args.scratch[begin / kBlock] =
+            double(sum_vectors<T>(end - begin, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
+                Vec<T> v = values ? load(values + begin + i, part) : broadcast(T(1));
+                if (weights) v *= load(weights + begin + i, part);
+                if (other) v *= load(other + begin + i, part);
+                return fill_rest(v, T(0), part);
+            }));
+    });
+    finish_total<T>(args.scratch, args.n, args.factor, args.divisor, args.total);
+}
+
+} // namespace
+
+Loss loss() {
+    return {scratch,
+            {forward<float>, forward<double>},
+            {backward<float>, backward<double>},
+            {weighted_sum<float>, weighted_sum<double>}};
+}
+
+} // namespace dt::cpu::DT_LEVEL

@@ -1,0 +1,161 @@
+#include "kernels/random.h"
+
+#include "kernels/cpu/math.h"
+#include "kernels/cpu/philox.h"
+
+#pragma GCC diagnostic ignored "-Wpsabi"
+
+namespace dt::cpu::DT_LEVEL {
+namespace {
+
+// float takes one word a value, double two: number j of a group takes words j and j + 16 of its half of the
+// group.
+template <class T> struct Bits;
+template <> struct Bits<float> {
+    using Unsigned = uint32_t;
+    using Signed = int32_t;
+    static constexpr int bits = 32, mantissa = 24;
+};
+template <> struct Bits<double> {
+    using Unsigned = uint64_t;
+    using Signed = int64_t;
+    static constexpr int bits = 64, mantissa = 53;
+};
+template <class T> constexpr int kPerGroup = kGroupWords * 32 / Bits<T>::bits;
+
+DT_INLINE uint64_t wide_word(const uint32_t* words, int j) {
+    const uint32_t* half = words + (j / 16) * 32 + j % 16;
+    return uint64_t(half[16]) << 32 | half[0];
+}
+DT_INLINE void group_bits(const uint32_t* words, uint32_t* bits) {
+    for (int j = 0; j < 64; ++j) bits[j] = words[j];
+}
+DT_INLINE void group_bits(const uint32_t* words, uint64_t* bits) {
+    for (int j = 0; j < 32; ++j) bits[j] = wide_word(words, j);
+}
+
+void words(const RandomSource& source, int64_t n, uint32_t* output) {
+    fill_from_groups<kGroupWords>(source, n, output, [](const uint32_t* words, int64_t, uint32_t* values) {
+        for (int j = 0; j < kGroupWords; ++j) values[j] = words[j];
+    });
+}
+
+template <class T>
+void uniform(const RandomSource& source, int64_t n, double low, double high, void* output) {
+    using B = Bits<T>;
+    const T start = T(low), end = T(high), step = T((high - low) * (B::bits == 32 ? 0x1p-24 : 0x1p-53));
+    auto make = [&](const uint32_t* words, int64_t, T* values) {
+        typename B::Unsigned bits[kPerGroup<T>];
+        group_bits(words, bits);
+        for (int j = 0; j < kPerGroup<T>; ++j) {
+            const T value = start + T(typename B::Signed(bits[j] >> (B::bits - B::mantissa))) * step;
+            values[j] = value < end ? value : start; // rounding may reach the end, which is outside
+        }
+    };
+    fill_from_groups<kPerGroup<T>>(source, n, static_cast<T*>(output), make);
+}
+
+// Sine and cosine of the angle 2 pi bits / 2^32 (or 2^64): the quarter turn nearest to it comes off exactly,
+// in integers. Polynomials of Cephes (S. L. Moshier) on [-pi/4, pi/4].
+template <class T> DT_INLINE void sine_cosine(Mask<T> bits, Vec<T>& sine, Vec<T>& cosine) {
+    using I = Lane<Mask<T>>;
+    constexpr int shift = Bits<T>::bits - 2;
+    const Mask<T> rounded = bits + (I(1) << (shift - 1));
+    const Mask<T> quarter = rounded >> shift; // -2 .. 1
+    const Mask<T> rest = bits - (quarter << shift);
+    const Vec<T> x = __builtin_convertvector(rest, Vec<T>) *
+                     T(6.283185307179586476925 * (Bits<T>::bits == 32 ? 0x1p-32 : 0x1p-64));
+    const Vec<T> z = x * x;
+    Vec<T> s, c;
+    if constexpr (sizeof(T) == 4) {
+        constexpr float a[] = {-1.6666654611e-1f, 8.3321608736e-3f, -1.9515295891e-4f};
+        constexpr float b[] = {4.166664568298827e-2f, -1.388731625493765e-3f, 2.443315711809948e-5f};
+        s = x + x * z * polynomial(z, a);
+        c = T(1) - z * T(0.5) + z * z * polynomial(z, b);
+    } else {
+        constexpr double a[] = {-1.66666666666666307295e-1, 8.33333333332211858878e-3,
+                                -1.98412698295895385996e-4, 2.75573136213857245213e-6,
+                                -2.50507477628578072866e-8, 1.58962301576546568060e-10};
+        constexpr double b[] = {4.16666666666665929218e-2, -1.38888888888730564116e-3,
+                                2.48015872888517045348e-5, -2.75573141792967388112e-7,
+                                2.08757008419747316778e-9, -1.13585364213876817300e-11};
+        s = x + x * z * polynomial(z, a);
+        c = T(1) - z * T(0.5) + z * z * polynomial(z, b);
+    }
+    const Mask<T> odd = (quarter & I(1)) != I(0);
+    const Vec<T> sine_size = odd ? c : s, cosine_size = odd ? s : c;
+    sine = (quarter & I(2)) != I(0) ? -sine_size : sine_size;
+    cosine = ((quarter + I(1)) & I(2)) != I(0) ? -cosine_size : cosine_size;
+}
+
+// Box and Muller (1958): two words give a radius and an angle, and those two normal values. The first half of
+// a group's values are the cosines, the second the sines.
+template <class T> void normal(const RandomSource& source, int64_t n, double mean, double std, void* output) {
+    using B = Bits<T>;
+    constexpr int half = kPerGroup<T> / 2;
+    auto make = [&](const uint32_t* words, int64_t, T* values) {
+        typename B::Unsigned bits[kPerGroup<T>];
+        group_bits(words, bits);
+        T open[half]; // in (0, 1]
+        constexpr T unit = B::bits == 32 ? T(0x1p-32) : T(0x1p-53);
+        for (int j = 0; j < half; ++j) open[j] = (T(B::bits == 32 ? bits[j] : bits[j] >> 11) + T(0.5)) * unit;
+        for (int j = 0; j < half; j += kLanes<T>) {
+            Mask<T> angle;
+            __builtin_memcpy(&angle, bits + half + j, sizeof angle);
+            Vec<T> sine, cosine;
+            sine_cosine<T>(angle, sine, cosine);
+            const Vec<T> radius = sqrt(log(load(open + j)) * T(-2)) * T(std);
+            store(values + j, radius * cosine + T(mean));
+            store(values + half + j, radius * sine + T(mean));
+        }
+    };
+    fill_from_groups<kPerGroup<T>>(source, n, static_cast<T*>(output), make);
+}
+
+template <class T>
+void bernoulli(const RandomSource& source, int64_t n, const void* probability, int64_t stride, void* output) {
+    const T* p = static_cast<const T*>(probability);
+    T* out = static_cast<T*>(output);
+    fill_from_groups<kGroupWords>(source, n, out, [&](const uint32_t* words, int64_t at, T* values) {
+        for (int j = 0; j < kGroupWords; ++j) {
+            const int64_t i = at + j < 0 ? 0 : at + j >= n ? n - 1 : at + j;
+            values[j] = double(words[j]) < double(p[i * stride]) * 4294967296.0 ? T(1) : T(0);
+        }
+    });
+}
+
+void integers(const RandomSource& source, int64_t n, int64_t low, int64_t high, int64_t* output) {
+    const uint64_t range = uint64_t(high) - uint64_t(low);
+    // The high word of bits * range: its bias is below range / 2^64.
+    fill_from_groups<32>(source, n, output, [&](const uint32_t* words, int64_t, int64_t* values) {
+        for (int j = 0; j < 32; ++j)
+            values[j] =
+                int64_t(uint64_t(low) + uint64_t((unsigned __int128)wide_word(words, j) * range >> 64));
+    });
+}
+
+// Fisher and Yates, in the form of Durstenfeld (1964), from the front: position i swaps with one of 0 .. i.
+void permutation(const RandomSource& source, int64_t n, int64_t* output) {
+    uint32_t words[kGroupWords];
+    for (int64_t i = 0; i < n; ++i) {
+        const int64_t number = source.begin + i;
+        if (i == 0 || number % 32 == 0) philox_group(source, number / 32, words);
+        const uint64_t bits = wide_word(words, int(number % 32));
+        const int64_t j = int64_t((unsigned __int128)bits * uint64_t(i + 1) >> 64);
+        output[i] = output[j];
+        output[j] = i;
+    }
+}
+
+} // namespace
+
+Random random() {
+    return {words,
+            {uniform<float>, uniform<double>},
+            {normal<float>, normal<double>},
+            {bernoulli<float>, bernoulli<double>},
+            integers,
+            permutation};
+}
+
+} // namespace dt::cpu::DT_LEVEL

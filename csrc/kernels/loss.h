@@ -1,0 +1,63 @@
+#pragma once
+#include <cstdint>
+
+namespace dt {
+
+enum class LossKind : uint8_t {
+    mse,              // (x - t)^2
+    l1,               // |x - t|
+    huber,            // (x - t)^2 / 2 up to parameter, then parameter (|x - t| - parameter / 2)
+    smooth_l1,        // huber / parameter; l1 where parameter is 0
+    bce,              // -(t log x + (1 - t) log(1 - x)), each logarithm at least -100
+    bce_with_logits,  // the same of sigmoid(x), with t weighted by positive_weight
+    hinge,            // max(0, parameter - x t), t is -1 or 1
+    kl_div,           // t (log t - x), 0 where t is 0
+    kl_div_log_target // exp(t) (t - x)
+};
+
+// One loss per element, weighted by sample_weight[i / weight_repeat].
+struct LossArgs {
+    LossKind kind = LossKind::mse;
+    int64_t n = 0;
+    const void* input = nullptr;
+    const void* target = nullptr;
+    double parameter = 1;
+    const void* positive_weight =
+        nullptr; // bce_with_logits: positive_weight[i % positive_weight_size], or none
+    int64_t positive_weight_size = 1;
+    const void* sample_weight = nullptr; // or none
+    int64_t weight_repeat = 1;
+    // forward writes losses (n weighted values), or total (their sum, divided by divisor where that is
+    // given).
+    void* losses = nullptr;
+    void* total = nullptr;
+    const void* divisor = nullptr;
+    double* scratch = nullptr; // loss_scratch(n) values, with total
+    // backward: the loss's derivative * output_grad[i * output_grad_stride] * sample weight / divisor
+    const void* output_grad = nullptr;
+    int64_t output_grad_stride = 0; // 0: one value for all
+    void* input_grad = nullptr;     // each gradient only where asked for
+    void* target_grad = nullptr;
+};
+
+// total = sum(weight * value) / divisor
+struct WeightedSumArgs {
+    int64_t n = 0;
+    const void* values = nullptr;        // or none: each 1
+    const void* weights = nullptr;       // or none
+    const void* other_weights = nullptr; // or none
+    const void* divisor = nullptr;       // one value, or none
+    void* total = nullptr;
+    double factor = 1;         // multiplies total
+    double* scratch = nullptr; // loss_scratch(n) values
+};
+
+// [0] works on float32, [1] on float64. Sums run over fixed blocks in double.
+struct Loss {
+    int64_t (*scratch)(int64_t n);
+    void (*forward[2])(const LossArgs& args);
+    void (*backward[2])(const LossArgs& args);
+    void (*weighted_sum[2])(const WeightedSumArgs& args);
+};
+
+} // namespace dt
