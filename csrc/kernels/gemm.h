@@ -5,9 +5,10 @@ namespace dt {
 
 enum class Activation : uint8_t { none, relu, gelu_tanh, silu, sigmoid, tanh };
 
-// C[b] (m x n) = activation(A[b] (m x k) * B[b] (k x n) + bias), or += for accumulate. Strides count
-// elements, any value for A and B (a transpose swaps them); C's columns are contiguous. A batch stride of 0
-// shares the operand.
+// C[b] (m x n) = activation(A[b] (m x k) * B[b] (k x n) + bias), for accumulate activation(C[b] + A[b] * B[b]
+// + bias). Strides count elements, any value for A and B (a transpose swaps them, 0 repeats); C's columns are
+// contiguous. A batch stride of 0 shares the operand. With k = 0 the product is 0. C must not overlap A, B or
+// bias. Runs in parallel where that pays; the bits of C depend on the sizes and strides only.
 struct GemmArgs {
     int64_t batch = 1, m = 0, n = 0, k = 0;
     const void* a = nullptr;

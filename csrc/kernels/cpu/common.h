@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "core/parallel.h"
+#include "core/scratch.h"
 #include "kernels/cpu/vec.h"
 
 #pragma GCC diagnostic push
@@ -22,6 +23,10 @@ template <class F> DT_INLINE void parallel(int64_t n, int64_t grain, const F& bo
         n, grain,
         [](void* context, int64_t begin, int64_t end) { (*static_cast<const F*>(context))(begin, end); },
         const_cast<F*>(&body));
+}
+
+template <class T> DT_INLINE T* scratch(Scratch slot, int64_t elements) {
+    return static_cast<T*>(dt::scratch(slot, size_t(elements) * sizeof(T)));
 }
 
 // A grain of which each block costs about 16 k units of work (an element moved, a few operations), where one

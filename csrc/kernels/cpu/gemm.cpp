@@ -1,7 +1,206 @@
 #include "kernels/gemm.h"
 
-namespace dt::cpu::DT_LEVEL {
+#include "kernels/cpu/gemm_core.h"
 
-Gemm gemm() { return {nullptr, nullptr}; }
+namespace dt::cpu::DT_LEVEL {
+namespace {
+
+// A product of one row or few: vectors of A against matrices of B.
+constexpr int64_t kFewRows = 4;
+
+template <class T> DT_INLINE T finish(T value, T* c, bool accumulate, const T* bias, Activation activation) {
+    if (accumulate) value += *c;
+    if (bias) value += *bias;
+    return activation == Activation::none ? value : activate(broadcast(value), activation)[0];
+}
+
+// Both operands have their depth adjacent: `few` items x[i * x_step + p] against `count` items y[j * y_step +
+// p]. The result for (i, j) goes to c[i * ci + j * cj]; its bias is bias[i * bi + j * bj].
+template <class T> struct Dots {
+    const T* x;
+    int64_t x_step;
+    const T* y;
+    int64_t y_step;
+    int64_t k;
+    T* c;
+    int64_t ci, cj;
+    const T* bias;
+    int64_t bi, bj;
+    bool accumulate;
+    Activation activation;
+
+    template <int few, int group> void block(int64_t j) const {
+        Vec<T> sum[few][group] = {};
+        int64_t p = 0;
+        const auto step = [&](auto read) DT_INLINE_LAMBDA {
+            Vec<T> xv[few];
+#pragma GCC unroll 4
+            for (int i = 0; i < few; ++i) xv[i] = read(x + i * x_step + p);
+#pragma GCC unroll 8
+            for (int g = 0; g < group; ++g) {
+                const Vec<T> yv = read(y + (j + g) * y_step + p);
+#pragma GCC unroll 4
+                for (int i = 0; i < few; ++i) sum[i][g] = fma(xv[i], yv, sum[i][g]);
+            }
+        };
+        for (; p + kLanes<T> <= k; p += kLanes<T>) step([](const T* q) DT_INLINE_LAMBDA { return load(q); });
+        if (p < k) step([left = k - p](const T* q) DT_INLINE_LAMBDA { return load_tail(q, left); });
+        for (int i = 0; i < few; ++i)
+            for (int g = 0; g < group; ++g) {
+                T* to = c + i * ci + (j + g) * cj;
+                *to = finish(dt::cpu::DT_LEVEL::sum(sum[i][g]), to, accumulate,
+                             bias ? bias + i * bi + (j + g) * bj : nullptr, activation);
+            }
+    }
+    template <int few> void range(int64_t begin, int64_t end) const {
+        constexpr int group = few == 1 ? 8 : 4;
+        for (; begin + group <= end; begin += group) block<few, group>(begin);
+        for (; begin < end; ++begin) block<few, 1>(begin);
+    }
+    void run(int64_t few, int64_t count) const {
+        parallel(count, round_up(grain_for(k * few / 4), 8), [&](int64_t begin, int64_t end) {
+            switch (few) {
+            case 1:
+                return range<1>(begin, end);
+            case 2:
+                return range<2>(begin, end);
+            case 3:
+                return range<3>(begin, end);
+            default:
+                return range<4>(begin, end);
+            }
+        });
+    }
+};
+
+// One row: c[j] = sum over p of x[p * x_step] * b[p * b_step + j], four vectors at a time.
+template <class T>
+void one_row(const T* x, int64_t x_step, const T* b, int64_t b_step, int64_t n, int64_t k,
+             const Output<T>& out) {
+    constexpr int group = 4;
+    constexpr int64_t lanes = kLanes<T>;
+    parallel(n, round_up(grain_for(k / 4), group * lanes), [&](int64_t begin, int64_t end) {
+        for (int64_t j = begin; j < end; j += group * lanes) {
+            Vec<T> sum[group] = {};
+            const int64_t left = end - j;
+            if (left >= group * lanes) {
+                for (int64_t p = 0; p < k; ++p) {
+                    const Vec<T> xv = broadcast(x[p * x_step]);
+#pragma GCC unroll 4
+                    for (int g = 0; g < group; ++g)
+                        sum[g] = fma(xv, load(b + p * b_step + j + g * lanes), sum[g]);
+                }
+            } else {
+                for (int64_t p = 0; p < k; ++p)
+                    for (int g = 0; g * lanes < left; ++g)
+                        sum[g] = fma(broadcast(x[p * x_step]),
+                                     load_upto(b + p * b_step + j + g * lanes, left - g * lanes), sum[g]);
+            }
+            for (int g = 0; g < group && g * lanes < left; ++g) {
+                const int64_t at = j + g * lanes, count = left - g * lanes;
+                if (out.accumulate) sum[g] += load_upto(out.c + at, count);
+                if (out.bias) sum[g] += load_upto(out.bias + at, count);
+                if (out.activation != Activation::none) sum[g] = activate(sum[g], out.activation);
+                store_upto(out.c + at, sum[g], count);
+            }
+        }
+    });
+}
+
+// The shapes that a tile of C would fill badly. False: none of them.
+template <class T>
+bool skinny(const Strided<T>& a, const Strided<T>& b, int64_t m, int64_t n, int64_t k, const Output<T>& out) {
+    if (m > kFewRows && n > kFewRows) return false;
+    const bool a_along = a.depth_step == 1, b_along = b.depth_step == 1;
+    if (a_along && b_along && k > 1) {
+        if (m <= n)
+            Dots<T>{a.data, a.step, b.data,         b.step,        k, out.c, out.row, 1, out.bias,
+                    0,      1,      out.accumulate, out.activation}
+                .run(m, n);
+        else
+            Dots<T>{b.data, b.step, a.data,         a.step,        k, out.c, 1, out.row, out.bias,
+                    1,      0,      out.accumulate, out.activation}
+                .run(n, m);
+        return true;
+    }
+    if (m == 1 && b.step == 1) {
+        one_row(a.data, a.depth_step, b.data, b.depth_step, n, k, out);
+        return true;
+    }
+    if (n == 1 && a.step == 1 && out.row == 1 && !out.bias) { // the same for a column, turned
+        one_row(b.data, b.depth_step, a.data, a.depth_step, m, k, out);
+        return true;
+    }
+    if (n == 1 && a_along && k > 1) { // a column of B that is not adjacent is made so
+        T* x = scratch<T>(Scratch::gemm_b, k);
+        for (int64_t p = 0; p < k; ++p) x[p] = *b.at(0, p);
+        Dots<T>{x, 0, a.data, a.step, k, out.c, 1, out.row, out.bias, 1, 0, out.accumulate, out.activation}
+            .run(1, m);
+        return true;
+    }
+    return false;
+}
+
+// Reading A in place is as quick as packed unless a panel's rows would evict each other from L1 (all within a
+// few sets), or walks memory against its grain once too often.
+template <class T> Source source_of_a(const Strided<T>& a, int64_t m, int64_t n, int64_t k) {
+    const bool crowded = a.depth_step == 1 && a.step * int64_t(sizeof(T)) % 2048 == 0 && m > kTileRows / 2;
+    const bool small = m * k * int64_t(sizeof(T)) <= 16384;
+    if (small || (a.depth_step == 1 && !crowded && n <= 4 * kTileCols<T>)) return Source::direct;
+    if (a.step == 1 && n <= kTileCols<T>) return Source::direct;
+    return Source::packed;
+}
+template <class T> Source source_of_b(const Strided<T>& b, int64_t m, int64_t k) {
+    if (b.step != 1) return Source::packed;
+    return m <= kTileRows || k * b.depth_step * int64_t(sizeof(T)) <= 32768 ? Source::direct : Source::packed;
+}
+
+template <class T>
+void product(const Strided<T>& a, const Strided<T>& b, int64_t m, int64_t n, int64_t k,
+             const Output<T>& out) {
+    if (skinny(a, b, m, n, k, out)) return;
+    const Source a_from = source_of_a(a, m, n, k), b_from = source_of_b(b, m, k);
+    switch (choose_plan<T>(m, n, k)) {
+    case Plan::serial:
+        return compute_range(a, a_from, b, b_from, Shared<T>{}, Range{0, m, 0, n, 0, k}, depth_blocks<T>(k),
+                             true, true, out);
+    case Plan::rows:
+        return product_by_rows(a, a_from, b, m, n, k, out);
+    case Plan::cols:
+        return product_by_cols(a, b, b_from, m, n, k, out);
+    case Plan::depth:
+        return product_by_depth(a, a_from, b, b_from, m, n, k, out);
+    }
+}
+
+template <class T> void run(const GemmArgs& args) {
+    int64_t batch = args.batch, m = args.m;
+    if (batch <= 0 || m <= 0 || args.n <= 0) return;
+    if (args.k <= 0 && args.accumulate && !args.bias && args.activation == Activation::none) return;
+    if (batch > 1 && args.b_batch == 0 && args.a_batch == m * args.a_row && args.c_batch == m * args.c_row) {
+        m *= batch; // a batch of rows against one matrix is one matrix
+        batch = 1;
+    }
+    const auto item = [&](int64_t i) {
+        const Strided<T> a{static_cast<const T*>(args.a) + i * args.a_batch, args.a_row, args.a_col};
+        const Strided<T> b{static_cast<const T*>(args.b) + i * args.b_batch, args.b_col, args.b_row};
+        product(a, b, m, args.n, max(args.k, int64_t{0}),
+                Output<T>{static_cast<T*>(args.c) + i * args.c_batch, args.c_row, args.accumulate,
+                          static_cast<const T*>(args.bias), args.activation});
+    };
+    const double work = double(m) * double(args.n) * double(args.k);
+    if (batch == 1 || work > 16.0 * kParallelWork) { // each product has enough work for all threads
+        for (int64_t i = 0; i < batch; ++i) item(i);
+        return;
+    }
+    const int64_t grain = max(int64_t{1}, kParallelWork / max(int64_t{1}, int64_t(work) + 256));
+    parallel(batch, grain, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) item(i);
+    });
+}
+
+} // namespace
+
+Gemm gemm() { return {run<float>, run<double>}; }
 
 } // namespace dt::cpu::DT_LEVEL

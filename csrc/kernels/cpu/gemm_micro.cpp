@@ -1,0 +1,98 @@
+#include "kernels/cpu/gemm_micro.h"
+
+#include "kernels/cpu/activation.h"
+
+namespace dt::cpu::DT_LEVEL {
+namespace {
+
+// `adjacent`: the rows of A lie side by side (a_row is 1), as in packed panels, so that one pointer reaches
+// all.
+template <class T, int rows, int vectors, bool adjacent> void tile_kernel(const Tile<T>& t) {
+    using V = Vec<T>;
+    constexpr int lanes = kLanes<T>;
+    const int64_t last = t.cols - (vectors - 1) * lanes; // columns in the last vector
+    V sum[rows][vectors] = {};
+    T* c = t.c;
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; ++i) __builtin_prefetch(c + i * t.c_row, 1);
+
+    const int64_t row = adjacent ? 1 : t.a_row, a_depth = t.a_depth, b_row = t.b_row;
+    const T* b = t.b;
+    for (int64_t s = 0; s < t.segments; ++s) {
+        const T* a = t.a + s * t.a_segment;
+        for (int64_t p = 0; p < t.depth; ++p) {
+            V bv[vectors];
+#pragma GCC unroll 4
+            for (int j = 0; j < vectors; ++j)
+                bv[j] = kMasksB && j == vectors - 1 ? load_tail(b + j * lanes, last) : load(b + j * lanes);
+#pragma GCC unroll 16
+            for (int i = 0; i < rows; ++i) {
+                const V av = broadcast(a[i * row]);
+#pragma GCC unroll 4
+                for (int j = 0; j < vectors; ++j) sum[i][j] = fma(av, bv[j], sum[i][j]);
+            }
+            a += a_depth;
+            b += b_row;
+        }
+    }
+
+    if (t.accumulate) {
+#pragma GCC unroll 16
+        for (int i = 0; i < rows; ++i)
+#pragma GCC unroll 4
+            for (int j = 0; j < vectors; ++j) {
+                const T* from = c + i * t.c_row + j * lanes;
+                sum[i][j] += j == vectors - 1 ? load_upto(from, last) : load(from);
+            }
+    }
+    if (t.bias) {
+#pragma GCC unroll 4
+        for (int j = 0; j < vectors; ++j) {
+            const T* from = t.bias + j * lanes;
+            const V bias = j == vectors - 1 ? load_upto(from, last) : load(from);
+#pragma GCC unroll 16
+            for (int i = 0; i < rows; ++i) sum[i][j] += bias;
+        }
+    }
+    // relu costs one instruction and `none` the same one; the others pass once more over the tile, which is
+    // in L1.
+    const V low = broadcast(t.activation == Activation::relu ? T(0) : -T(__builtin_inf()));
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; ++i)
+#pragma GCC unroll 4
+        for (int j = 0; j < vectors; ++j) {
+            T* to = c + i * t.c_row + j * lanes;
+            const V y = max_or_second(low, sum[i][j]);
+            if (j == vectors - 1)
+                store_upto(to, y, last);
+            else
+                store(to, y);
+        }
+}
+
+template <class T> using TileKernel = void (*)(const Tile<T>&);
+template <class T, int vectors, bool adjacent, int... I>
+constexpr TileKernel<T> pick(int64_t rows, std::integer_sequence<int, I...>) {
+    constexpr TileKernel<T> by_rows[] = {tile_kernel<T, I + 1, vectors, adjacent>...};
+    return by_rows[rows - 1];
+}
+
+template <class T> DT_INLINE void run_tile(const Tile<T>& t) {
+    using Rows = std::make_integer_sequence<int, kTileRows>;
+    const bool wide = t.cols > kLanes<T>, adjacent = t.a_row == 1 || t.rows == 1;
+    TileKernel<T> kernel;
+    if (adjacent)
+        kernel = wide ? pick<T, 2, true>(t.rows, Rows{}) : pick<T, 1, true>(t.rows, Rows{});
+    else
+        kernel = wide ? pick<T, 2, false>(t.rows, Rows{}) : pick<T, 1, false>(t.rows, Rows{});
+    kernel(t);
+    if (t.activation > Activation::relu)
+        for (int64_t i = 0; i < t.rows; ++i) activate_row(t.c + i * t.c_row, t.cols, t.activation);
+}
+
+} // namespace
+
+void compute_tile(const Tile<float>& tile) { run_tile(tile); }
+void compute_tile(const Tile<double>& tile) { run_tile(tile); }
+
+} // namespace dt::cpu::DT_LEVEL

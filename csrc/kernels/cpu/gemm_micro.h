@@ -1,0 +1,47 @@
+#pragma once
+// The innermost part of every matrix product: a tile of C held in registers while the depth runs by.
+#include "kernels/cpu/common.h"
+#include "kernels/gemm.h"
+
+namespace dt::cpu::DT_LEVEL {
+
+// Rows of a tile, as many as the registers hold beside kTileVectors vectors per row, the vectors of B and one
+// of A.
+#if defined(DT_LEVEL_v4)
+constexpr int kTileRows = 14; // 28 of 32 registers
+#elif defined(DT_LEVEL_v3)
+constexpr int kTileRows = 6; // 12 of 16
+#else
+constexpr int kTileRows = 4; // 8 of 16: without FMA a product needs a register of its own
+#endif
+constexpr int kTileVectors = 2;
+
+// c[i][j] = activation(sum over segments s and depth p of a[i * a_row + s * a_segment + p * a_depth] *
+// b[(s * depth + p) * b_row + j] + bias[j]), with c[i][j] itself added first where `accumulate` is set.
+// rows <= kTileRows, cols <= kTileVectors vectors. On levels without masked loads (below v4) B is readable,
+// and padded with zeros or ignored, up to a whole number of vectors.
+template <class T> struct Tile {
+    int64_t segments = 1, depth = 0;
+    const T* a = nullptr;
+    int64_t a_row = 0, a_depth = 0, a_segment = 0;
+    const T* b = nullptr;
+    int64_t b_row = 0;
+    T* c = nullptr;
+    int64_t c_row = 0;
+    int64_t rows = 0, cols = 0;
+    bool accumulate = false;
+    const T* bias = nullptr;
+    Activation activation = Activation::none;
+};
+
+#if defined(DT_LEVEL_v4)
+constexpr bool kMasksB = true;
+#else
+constexpr bool kMasksB = false;
+#endif
+
+// Defined in gemm_micro.cpp, one copy per level.
+void compute_tile(const Tile<float>& tile);
+void compute_tile(const Tile<double>& tile);
+
+} // namespace dt::cpu::DT_LEVEL

@@ -1,0 +1,87 @@
+#pragma once
+// Copies a piece of an operand into the order in which compute_tile reads it.
+#include "kernels/cpu/common.h"
+
+namespace dt::cpu::DT_LEVEL {
+namespace {
+
+// Swaps the lane bit `distance` with the vector bit of the same weight, for all vectors.
+template <int distance, class V, int... I>
+DT_INLINE void exchange(V& low, V& high, std::integer_sequence<int, I...>) {
+    constexpr int n = kLanes<Lane<V>>;
+    const V a = low, b = high;
+    low = __builtin_shufflevector(a, b, (I & distance ? n + (I ^ distance) : I)...);
+    high = __builtin_shufflevector(a, b, (I & distance ? n + I : (I ^ distance))...);
+}
+template <int distance, class V, int n> DT_INLINE void transpose_step(V (&v)[n]) {
+    if constexpr (distance < n) {
+#pragma GCC unroll 16
+        for (int i = 0; i < n; ++i)
+            if (!(i & distance))
+                exchange<distance>(v[i], v[i + distance], std::make_integer_sequence<int, n>{});
+        transpose_step<distance * 2>(v);
+    }
+}
+
+// to[p * width + i] = from[i * step + p] for i < count <= kLanes, p < depth.
+template <class T>
+void pack_transposed(T* to, int64_t width, const T* from, int64_t step, int64_t count, int64_t depth) {
+    constexpr int n = kLanes<T>;
+    for (int64_t p = 0; p < depth; p += n) {
+        const int64_t left = min(depth - p, int64_t{n});
+        Vec<T> v[n] = {};
+        if (left == n && count == n) {
+#pragma GCC unroll 16
+            for (int i = 0; i < n; ++i) v[i] = load(from + i * step + p);
+        } else {
+            for (int i = 0; i < count; ++i) v[i] = load_upto(from + i * step + p, left);
+        }
+        transpose_step<1>(v);
+        if (left == n && count == n) {
+#pragma GCC unroll 16
+            for (int i = 0; i < n; ++i) store(to + (p + i) * width, v[i]);
+        } else {
+            for (int i = 0; i < left; ++i) store_upto(to + (p + i) * width, v[i], count);
+        }
+    }
+}
+
+template <class T> DT_INLINE void copy_row(T* to, const T* from, int64_t count) {
+    int64_t i = 0;
+    for (; i + kLanes<T> <= count; i += kLanes<T>) store(to + i, load(from + i));
+    if (i < count) store_tail(to + i, load_tail(from + i, count - i), count - i);
+}
+template <class T> DT_INLINE void fill_row(T* to, T value, int64_t count) {
+    for (int64_t i = 0; i < count; i += kLanes<T>) store_upto(to + i, broadcast(value), count - i);
+}
+
+// A matrix seen from one of its sides: item i (a row of A, a column of B) at depth p is data[i * step + p *
+// depth_step].
+template <class T> struct Strided {
+    const T* data;
+    int64_t step, depth_step;
+
+    static constexpr bool addressable = true; // items can also be read where they are
+    const T* at(int64_t item, int64_t p) const { return data + item * step + p * depth_step; }
+
+    // to[p * width + i] = item first + i at depth p0 + p, for i < count and p < depth; zeros for count <= i <
+    // width.
+    void pack(T* to, int64_t width, int64_t first, int64_t count, int64_t p0, int64_t depth) const {
+        const T* from = at(first, p0);
+        if (depth_step == 1 && step != 1) {
+            for (int64_t i = 0; i < count; i += kLanes<T>)
+                pack_transposed(to + i, width, from + i * step, step, min(count - i, int64_t{kLanes<T>}),
+                                depth);
+        } else if (step == 1) {
+            for (int64_t p = 0; p < depth; ++p) copy_row(to + p * width, from + p * depth_step, count);
+        } else {
+            for (int64_t p = 0; p < depth; ++p)
+                for (int64_t i = 0; i < count; ++i) to[p * width + i] = from[i * step + p * depth_step];
+        }
+        if (count < width)
+            for (int64_t p = 0; p < depth; ++p) fill_row(to + p * width + count, T(0), width - count);
+    }
+};
+
+} // namespace
+} // namespace dt::cpu::DT_LEVEL
