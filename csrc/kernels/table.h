@@ -7,6 +7,7 @@
 #include "kernels/loss.h"
 #include "kernels/norm.h"
 #include "kernels/optim.h"
+#include "kernels/probe.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
 #include "kernels/softmax.h"
@@ -23,6 +24,7 @@
     X(Loss, loss)               \
     X(Norm, norm)               \
     X(Optim, optim)             \
+    X(Probe, probe)             \
     X(Random, random)           \
     X(Reduce, reduce)           \
     X(Softmax, softmax)

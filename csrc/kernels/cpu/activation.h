@@ -1,20 +1,13 @@
 #pragma once
-<<<<<<< HEAD
 // Pieces shared by the activations and their gradients, on vectors.
 #include "kernels/cpu/math.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
-=======
-// The activations of the epilogues.
-#include "kernels/cpu/math.h"
-#include "kernels/gemm.h"
->>>>>>> 74c16d0 (GEMM: packing, blocking, register tiles per level, four parallel plans; FMA probe; kernel working memory)
 
 namespace dt::cpu::DT_LEVEL {
 namespace {
 
-<<<<<<< HEAD
 constexpr double kSeluScale = 1.0507009873554805, kSeluAlpha = 1.6732632423543772; // Klambauer et al., 2017
 
 template <class V> DT_INLINE V selu(V x) {
@@ -61,38 +54,8 @@ template <class V> DT_INLINE V mish_grad(V g, V x) {
 template <class V> DT_INLINE V softsign_grad(V g, V x) {
     const V d = Lane<V>(1) + abs(x);
     return g / (d * d);
-=======
-template <FloatVec V> DT_INLINE V activate(V x, Activation activation) {
-    using T = Lane<V>;
-    switch (activation) {
-    case Activation::none:
-        return x;
-    case Activation::relu:
-        return max_or_second(V{}, x); // NaN stays
-    case Activation::gelu_tanh:       // x (1 + tanh(u)) / 2 = x sigmoid(2 u)
-        return x * sigmoid(x * (T(1.5957691216057308) + x * x * T(1.5957691216057308 * 0.044715)));
-    case Activation::silu:
-        return x * sigmoid(x);
-    case Activation::sigmoid:
-        return sigmoid(x);
-    case Activation::tanh:
-        return tanh(x);
-    }
-    return x;
-}
-
-// In place over `count` neighbours.
-template <class T> void activate_row(T* p, int64_t count, Activation activation) {
-    for (int64_t j = 0; j < count; j += kLanes<T>) {
-        const int64_t left = count - j;
-        store_upto(p + j, activate(load_upto(p + j, left), activation), left);
-    }
->>>>>>> 74c16d0 (GEMM: packing, blocking, register tiles per level, four parallel plans; FMA probe; kernel working memory)
 }
 
 } // namespace
 } // namespace dt::cpu::DT_LEVEL
-<<<<<<< HEAD
 #pragma GCC diagnostic pop
-=======
->>>>>>> 74c16d0 (GEMM: packing, blocking, register tiles per level, four parallel plans; FMA probe; kernel working memory)

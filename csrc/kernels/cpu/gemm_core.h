@@ -4,7 +4,7 @@
 //
 // All block sizes and the choice of a plan depend on the sizes only: the bits of C are the same for any
 // thread count.
-#include "kernels/cpu/activation.h"
+#include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/gemm_micro.h"
 #include "kernels/cpu/gemm_pack.h"
 

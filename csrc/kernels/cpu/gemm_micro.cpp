@@ -1,6 +1,6 @@
 #include "kernels/cpu/gemm_micro.h"
 
-#include "kernels/cpu/activation.h"
+#include "kernels/cpu/epilogue.h"
 
 namespace dt::cpu::DT_LEVEL {
 namespace {
