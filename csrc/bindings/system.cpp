@@ -1,3 +1,5 @@
+#include <pybind11/stl.h>
+
 #include "bindings/families.h"
 #include "bindings/op.h"
 #include "core/long_work.h"

@@ -15,6 +15,7 @@ Tensor as_tensor(const Operand& x, DType dtype) {
 Tensor add(const Operand& x1, const Operand& x2) {
     DType dtype = x1.is_tensor() ? x1.tensor.dtype() : x2.tensor.dtype();
     Tensor a = as_tensor(x1, dtype), b = as_tensor(x2, dtype);
+    if (dtype == DType::boolean) type_error({"add: bool tensors are not supported"});
     Dims shape = broadcast_shapes("add", a.shape(), b.shape());
     Tensor out = Tensor::empty(shape, dtype);
     if (out.size())
@@ -30,6 +31,7 @@ Tensor add(const Operand& x1, const Operand& x2) {
 Tensor multiply(const Operand& x1, const Operand& x2) {
     DType dtype = x1.is_tensor() ? x1.tensor.dtype() : x2.tensor.dtype();
     Tensor a = as_tensor(x1, dtype), b = as_tensor(x2, dtype);
+    if (dtype == DType::boolean) type_error({"multiply: bool tensors are not supported"});
     Dims shape = broadcast_shapes("multiply", a.shape(), b.shape());
     Tensor out = Tensor::empty(shape, dtype);
     if (out.size())
