@@ -1,0 +1,21 @@
+"""Data sets, the loader that hands out their batches, and the division into parts."""
+
+from .collate import default_collate
+from .dataset import ArrayDataset, Dataset, Subset, TensorDataset
+from .loader import DataLoader
+from .sampler import RandomSampler, Sampler, SequentialSampler
+from .split import random_split, train_test_split
+
+__all__ = [
+    "ArrayDataset",
+    "DataLoader",
+    "Dataset",
+    "RandomSampler",
+    "Sampler",
+    "SequentialSampler",
+    "Subset",
+    "TensorDataset",
+    "default_collate",
+    "random_split",
+    "train_test_split",
+]

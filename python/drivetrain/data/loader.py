@@ -1,0 +1,211 @@
+"""The loader: batches of a data set, in order or shuffled, prepared ahead where that pays."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .collate import collate_arrays
+from .convert import to_tensors
+from .dataset import Dataset, as_indices
+from .prefetch import Prefetcher
+from .sampler import RandomSampler, SequentialSampler
+from .shuffle import check_seed
+
+STATE_KEYS = ("seed", "epoch", "batches_done", "length", "batch_size", "shuffle", "drop_last")
+
+
+class DataLoader:
+    """Iterable over the batches of a data set; every pass over it is one epoch.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Anything with ``__len__`` and ``__getitem__``. One with a method ``take(indices)``, as array data sets
+        have, gives whole batches at once.
+    batch_size : int, default 32
+        Samples per batch.
+    shuffle : bool, default False
+        A new order in every epoch, which depends on ``seed`` and the epoch only.
+    drop_last : bool, default False
+        Leave out the last batch of an epoch when it is smaller than the others.
+    sampler : iterable of int, optional
+        The order of the samples, instead of ``shuffle``; iterated anew in every epoch. If it has a method
+        ``set_epoch``, that is called first.
+    seed : int, or a Generator, default 0
+        Seed of the shuffling; of a ``drivetrain.Generator`` its seed is taken.
+    prefetch : int, optional
+        Batches that a thread prepares ahead; 0 for none. Default: 0 for arrays in memory, where a thread
+        costs more than it saves, and 2 otherwise.
+    collate_fn : callable, optional
+        Turns a list of samples into a batch. Default: ``default_collate``, which stacks them into Tensors.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For sizes below 1, ``shuffle`` together with ``sampler``, a data set without a length, and while
+        iterating for samples that do not stack. What a data set raises on the thread is raised by the loop,
+        with its traceback.
+
+    Source: PyTorch's ``DataLoader`` and torchdata's ``StatefulDataLoader``; without worker processes.
+
+    >>> import numpy as np
+    >>> from drivetrain.data import ArrayDataset, DataLoader
+    >>> loader = DataLoader(ArrayDataset(np.zeros((5, 2), np.float32), np.arange(5)), batch_size=2)
+    >>> len(loader), [labels.shape for images, labels in loader]
+    (3, [(2,), (2,), (1,)])
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        batch_size: int = 32,
+        shuffle: bool = False,
+        *,
+        drop_last: bool = False,
+        sampler: Iterable[int] | None = None,
+        seed: Any = 0,
+        prefetch: int | None = None,
+        collate_fn: Callable[[list[Any]], Any] | None = None,
+    ) -> None:
+        if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
+            raise TypeError(
+                f"DataLoader: dataset is a {type(dataset).__name__}, expected __len__ and __getitem__"
+            )
+        if sampler is not None and shuffle:
+            raise ValueError("DataLoader: got sampler and shuffle=True, expected one of them")
+        self.dataset = dataset
+        self.batch_size = count("batch_size", batch_size, at_least=1)
+        self.shuffle = bool(shuffle)
+        self.drop_last = bool(drop_last)
+        self.seed = check_seed("DataLoader", getattr(seed, "seed", seed))
+        self.collate_fn = collate_fn
+        in_memory = hasattr(dataset, "take") and collate_fn is None
+        self.prefetch = count(
+            "prefetch", (0 if in_memory else 2) if prefetch is None else prefetch, at_least=0
+        )
+        self.sampler: Iterable[int]
+        if sampler is not None:
+            self.sampler = sampler
+        elif shuffle:
+            self.sampler = RandomSampler(len(dataset), seed=self.seed)
+        else:
+            self.sampler = SequentialSampler(len(dataset))
+        self._epoch = 0
+        self._batches_done = 0
+        self._resumes = False
+
+    def __len__(self) -> int:
+        """Return the batches of a whole epoch."""
+        samples = len(self.sampler) if hasattr(self.sampler, "__len__") else len(self.dataset)
+        return samples // self.batch_size if self.drop_last else -(-samples // self.batch_size)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Start the next epoch, or go on in the one that ``load_state_dict`` named.
+
+        An epoch that was left in the middle is over: the next pass starts a new one.
+        """
+        if self._batches_done and not self._resumes:
+            self._epoch, self._batches_done = self._epoch + 1, 0
+        self._resumes = False
+        epoch, done = self._epoch, self._batches_done
+        batches = self._index_batches(epoch)[done:]
+
+        def prepare() -> Iterator[Any]:
+            # A generator and no map(): it turns a stray StopIteration of a data set into an error.
+            for batch in batches:
+                yield self._load(batch)
+
+        source = Prefetcher(prepare, self.prefetch) if self.prefetch else prepare()
+        try:
+            for batch in source:
+                if self._epoch != epoch:
+                    raise RuntimeError(
+                        "DataLoader: a new epoch was started while this one was still being iterated"
+                    )
+                # Counted before it is handed out: whoever saves the state after training on a batch has it
+                # behind him.
+                self._batches_done += 1
+                # Made here and not on the thread: arrays are shared, so it costs nothing.
+                yield to_tensors(batch) if self.collate_fn is None else batch
+        finally:
+            if isinstance(source, Prefetcher):
+                source.close()
+        self._epoch, self._batches_done = epoch + 1, 0
+
+    def _index_batches(self, epoch: int) -> list[NDArray[np.int64]]:
+        if hasattr(self.sampler, "set_epoch"):
+            self.sampler.set_epoch(epoch)
+        if isinstance(self.sampler, (SequentialSampler, RandomSampler)):
+            indices = self.sampler.indices()
+        else:
+            indices = as_indices("DataLoader: sampler", list(self.sampler), len(self.dataset))
+        size = self.batch_size
+        end = len(indices) - len(indices) % size if self.drop_last else len(indices)
+        return [indices[start : start + size] for start in range(0, end, size)]
+
+    def _load(self, indices: NDArray[np.int64]) -> Any:
+        if self.collate_fn is None and hasattr(self.dataset, "take"):
+            return self.dataset.take(indices)
+        samples = [self.dataset[index] for index in indices.tolist()]
+        return collate_arrays(samples) if self.collate_fn is None else self.collate_fn(samples)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where the loader stands: plain numbers, good for JSON.
+
+        Taken inside a loop over the loader, the batch in hand counts as done.
+        """
+        return {
+            "seed": self.seed,
+            "epoch": self._epoch,
+            "batches_done": self._batches_done,
+            "length": len(self.dataset),
+            "batch_size": self.batch_size,
+            "shuffle": self.shuffle,
+            "drop_last": self.drop_last,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where the loader that gave ``state`` stood: the next pass gives the batches that were still
+        to come.
+
+        Raises
+        ------
+        ValueError
+            When an entry is missing, or the state is of a loader with another length, batch size or order.
+        """
+        missing = [key for key in STATE_KEYS if key not in state]
+        if missing:
+            raise ValueError(f"DataLoader.load_state_dict: state lacks {', '.join(missing)}")
+        mine = self.state_dict()
+        for key in ("length", "batch_size", "shuffle", "drop_last"):
+            if state[key] != mine[key]:
+                raise ValueError(
+                    f"DataLoader.load_state_dict: state has {key} {state[key]}, this loader {mine[key]}"
+                )
+        epoch = count("epoch", state["epoch"], at_least=0)
+        done = count("batches_done", state["batches_done"], at_least=0)
+        if done > len(self):
+            raise ValueError(
+                f"DataLoader.load_state_dict: state has {done} batches done, an epoch has {len(self)}"
+            )
+        self.seed = check_seed("DataLoader.load_state_dict", state["seed"])
+        if isinstance(self.sampler, RandomSampler) and self.shuffle:
+            self.sampler.seed = self.seed
+        if done and done == len(self):
+            epoch, done = epoch + 1, 0
+        self._epoch, self._batches_done, self._resumes = epoch, done, done > 0
+
+
+def count(name: str, value: Any, *, at_least: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"DataLoader: {name} is {value!r}, expected a whole number") from None
+    if isinstance(value, bool) or number < at_least:
+        raise ValueError(f"DataLoader: {name} is {value!r}, expected a whole number of at least {at_least}")
+    return number

@@ -1,0 +1,21 @@
+"""Real image sets to train on, read with NumPy and the standard library.
+
+Every function returns ``(images, labels)``: images as uint8 of shape (n, height, width, channels), labels as
+int64 of shape (n,). ``split`` picks "train", "test" or "all"; the two parts never overlap and together are
+"all".
+
+============== =========================== ==================== ======================================
+function       images                      pixel values         comes from
+============== =========================== ==================== ======================================
+digits         1,797 of 8 x 8 x 1          0 to 16              inside the package
+mnist5k        5,000 of 28 x 28 x 1        0 to 255             ``pip install drivetrain[mnist5k]``
+fashion_mnist  70,000 of 28 x 28 x 1       0 to 255             ``apt install dataset-fashion-mnist``
+============== =========================== ==================== ======================================
+"""
+
+from .fashion import FASHION_CLASSES, fashion_mnist
+from .idx import read_idx
+from .mnist import mnist5k
+from .uci import digits
+
+__all__ = ["FASHION_CLASSES", "digits", "fashion_mnist", "mnist5k", "read_idx"]

@@ -1,0 +1,34 @@
+"""The division of a data set into a training and a test part."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data.split import split_indices
+
+Arrays: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.int64]]
+SPLITS = ("all", "train", "test")
+
+
+def check_split(name: str, split: Any) -> None:
+    if not isinstance(split, str) or split not in SPLITS:
+        raise ValueError(f"{name}: split is {split!r}, expected 'all', 'train' or 'test'")
+
+
+def stratified_part(
+    name: str,
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    split: str,
+    test_size: float | int,
+    seed: int,
+) -> Arrays:
+    """Return one part of a stratified division, in the order that the shuffle gave it."""
+    if split == "all":
+        return images, labels
+    train, test = split_indices(len(labels), test_size=test_size, seed=seed, stratify=labels, where=name)
+    chosen = train if split == "train" else test
+    return images[chosen], labels[chosen]
