@@ -31,7 +31,7 @@ bool read_integer(PyObject* o, int64_t& value) {
     int overflow = 0;
     value = PyLong_AsLongLongAndOverflow(index.ptr(), &overflow);
     if (overflow)
-        value_error({"the integer ", py::str(index).cast<std::string>(), " does not fit into 64 bits"});
+        value_error({"the integer ", std::string(py::str(index)), " does not fit into 64 bits"});
     return true;
 }
 

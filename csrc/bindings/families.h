@@ -1,5 +1,7 @@
 #pragma once
-#include <pybind11/pybind11.h>
+namespace pybind11 {
+class module_;
+}
 
 // One function per file of this folder.
 namespace dt::bindings {

@@ -1,4 +1,9 @@
+#include <pybind11/pybind11.h>
+
 #include "bindings/op.h"
+
+// Files that include pytypes.h alone find the one definition here.
+template std::string pybind11::handle::cast<std::string>() const;
 
 namespace dt::bindings {
 namespace {
@@ -64,7 +69,7 @@ void parse(const Spec& spec, PyObject* self, PyObject* const* given, Py_ssize_t 
             while (i < n && spec.args[i].interned != key) ++i;
             for (size_t j = spec.is_method; i == n && j < n; ++j)
                 if (PyUnicode_Compare(spec.args[j].interned, key) == 0) i = j;
-            if (i == n) unknown_argument(spec, py::str(key).cast<std::string>());
+            if (i == n) unknown_argument(spec, std::string(py::str(key)));
             if (slots[i])
                 type_error({spec.name, ": got more than one value for argument '", spec.args[i].name, "'"});
             slots[i] = given[count + k];
@@ -104,7 +109,7 @@ void finish(Spec& spec, const std::vector<std::string>& types, const std::string
         typed += separator + arg.name;
         if (!(spec.is_method && i == 0)) typed += ": " + types[i];
         if (!arg.required()) {
-            std::string shown = py::repr(arg.value).cast<std::string>();
+            std::string shown = std::string(py::str(py::repr(arg.value)));
             plain += "=" + shown;
             typed += " = " + shown;
         }

@@ -1,3 +1,5 @@
+#include <pybind11/pybind11.h>
+
 #include "core/random.h"
 
 #include "bindings/families.h"

@@ -1,3 +1,4 @@
+#include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
 #include "bindings/families.h"

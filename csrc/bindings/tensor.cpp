@@ -1,3 +1,5 @@
+#include <pybind11/pybind11.h>
+
 #include "autograd/plain.h"
 #include "bindings/families.h"
 #include "bindings/op.h"

@@ -1,3 +1,4 @@
+#include <pybind11/pybind11.h>
 #include "bindings/tensor_type.h"
 
 #include <structmember.h>

@@ -1,8 +1,13 @@
 #pragma once
-#include <pybind11/pybind11.h>
+// pytypes.h alone: the whole of pybind11 costs four seconds for every file that includes it.
+#include <pybind11/pytypes.h>
 
 #include "core/random.h"
 #include "core/tensor.h"
+
+namespace pybind11 {
+class module_;
+}
 
 namespace dt::bindings {
 namespace py = pybind11;
