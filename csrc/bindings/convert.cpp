@@ -30,8 +30,7 @@ bool read_integer(PyObject* o, int64_t& value) {
     if (!index) throw py::error_already_set();
     int overflow = 0;
     value = PyLong_AsLongLongAndOverflow(index.ptr(), &overflow);
-    if (overflow)
-        value_error({"the integer ", std::string(py::str(index)), " does not fit into 64 bits"});
+    if (overflow) value_error({"the integer ", std::string(py::str(index)), " does not fit into 64 bits"});
     return true;
 }
 

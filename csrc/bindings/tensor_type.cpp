@@ -1,5 +1,5 @@
-#include <pybind11/pybind11.h>
 #include "bindings/tensor_type.h"
+#include <pybind11/pybind11.h>
 
 #include <structmember.h>
 
