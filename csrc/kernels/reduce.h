@@ -5,7 +5,7 @@
 namespace dt {
 
 enum class ReduceOp : uint8_t {
-    sum,  // params: a factor. bool and integers give int64, floats their own dtype
+    sum,  // params: a divisor. bool and integers give int64, floats their own dtype
     prod, // dtypes as sum
     max,  // NaN if any is NaN
     min,
@@ -13,7 +13,7 @@ enum class ReduceOp : uint8_t {
     all,
     argmax, // gives int64, the first of equals, NaN before all; positions in C order over the reduced axes
     argmin,
-    sum_square, // floats. params: a factor
+    sum_square, // floats. params: a divisor
     sum_absolute,
     count_nonzero, // gives int64
     variance,      // floats; params: the divisor (n - correction). Two passes, so that large means do no harm

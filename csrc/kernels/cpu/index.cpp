@@ -1,7 +1,179 @@
 #include "kernels/index.h"
 
-namespace dt::cpu::DT_LEVEL {
+#include "kernels/cpu/common.h"
+#include "kernels/cpu/half.h"
+#include "kernels/cpu/sort.h"
+#include "kernels/cpu/walk.h"
 
-Index index() { return {}; }
+namespace dt::cpu::DT_LEVEL {
+namespace {
+
+int64_t resolve(int64_t n, const int64_t* index, int64_t size, int64_t step, int64_t* offsets) {
+    bool outside = false;
+    for (int64_t i = 0; i < n; ++i) {
+        const int64_t x = index[i], at = x < 0 ? x + size : x;
+        outside |= at < 0 || at >= size;
+        offsets[i] = int64_t(uint64_t(offsets[i]) + uint64_t(at) * uint64_t(step)); // may wrap where outside
+    }
+    if (!outside) return -1;
+    int64_t i = 0;
+    while (index[i] >= -size && index[i] < size) ++i;
+    return i;
+}
+
+void positions(const Dims& shape, const Dims& strides, int64_t* offsets) {
+    const int last = shape.rank() - 1;
+    if (last < 0) {
+        offsets[0] = 0;
+        return;
+    }
+    const int64_t n = shape.product(), inner = shape[last], step = strides[last];
+    if (n == 0) return;
+    parallel(n / inner, grain_for(inner), [&](int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; ++row) {
+            int64_t offset = 0, position = row;
+            for (int d = last - 1; d >= 0; --d) {
+                offset += position % shape[d] * strides[d];
+                position /= shape[d];
+            }
+            for (int64_t i = 0; i < inner; ++i) offsets[row * inner + i] = offset + i * step;
+        }
+    });
+}
+
+int64_t find(int64_t n, const uint8_t* mask, int64_t capacity, int64_t* out) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; ++i) {
+        if (!mask[i]) continue;
+        if (count < capacity) out[count] = i;
+        ++count;
+    }
+    return count;
+}
+
+// An item with its dimensions merged, as rows of the innermost one.
+struct Items {
+    Loop loop; // operand 0 is the indexed side, 1 the plain one
+    int64_t size, inner, rows;
+};
+
+Items items_of(const IndexArgs& args) {
+    Items it;
+    it.loop.operands = 2;
+    it.loop.shape = args.shape;
+    it.loop.strides[0] = args.indexed_strides;
+    it.loop.strides[1] = args.plain_strides;
+    it.loop.data[0] = args.indexed;
+    it.loop.data[1] = args.plain;
+    it.size = collapse(it.loop);
+    it.inner = it.size ? it.loop.shape.back() : 1;
+    it.rows = it.size / it.inner;
+    return it;
+}
+
+// Calls move(indexed, plain, n) for the inner rows [begin, end) of an item, a part [from, to) of each.
+template <class F>
+DT_INLINE void each_row(const Items& it, char* indexed, char* plain, int64_t from, int64_t to,
+                        const F& move) {
+    const Dims &a = it.loop.strides[0], &b = it.loop.strides[1];
+    const int last = it.loop.shape.rank() - 1;
+    indexed += from * a[last];
+    plain += from * b[last];
+    if (it.rows == 1) return move(indexed, plain, to - from);
+    for (int64_t row = 0; row < it.rows; ++row) {
+        int64_t position = row, x = 0, y = 0;
+        for (int d = last - 1; d >= 0; --d) {
+            const int64_t i = position % it.loop.shape[d];
+            x += i * a[d];
+            y += i * b[d];
+            position /= it.loop.shape[d];
+        }
+        move(indexed + x, plain + y, to - from);
+    }
+}
+
+void get(DType dtype, const IndexArgs& args) {
+    const Items it = items_of(args);
+    if (it.size == 0) return;
+    const int item = int(item_size(dtype));
+    const int64_t to = it.loop.strides[1].back(), from = it.loop.strides[0].back();
+    parallel(args.count, grain_for(it.size), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i)
+            each_row(it, static_cast<char*>(it.loop.data[0]) + args.offsets[i],
+                     static_cast<char*>(it.loop.data[1]) + i * args.plain_step, 0, it.inner,
+                     [&](char* indexed, char* plain, int64_t n)
+                         DT_INLINE_LAMBDA { copy_strided(item, n, plain, to, indexed, from); });
+    });
+}
+
+// Items may share an address: each part of the inner rows is written by one thread, item after item.
+template <class F> void write_items(const IndexArgs& args, const Items& it, const F& move) {
+    const int64_t part = args.count ? round_up(grain_for(args.count * it.rows), 64) : it.inner;
+    parallel(it.inner, part, [&](int64_t begin, int64_t end) {
+        for (int64_t i = 0; i < args.count; ++i)
+            each_row(it, static_cast<char*>(it.loop.data[0]) + args.offsets[i],
+                     static_cast<char*>(it.loop.data[1]) + i * args.plain_step, begin, end, move);
+    });
+}
+
+void put(DType dtype, const IndexArgs& args) {
+    const Items it = items_of(args);
+    if (it.size == 0) return;
+    const int item = int(item_size(dtype));
+    const int64_t to = it.loop.strides[0].back(), from = it.loop.strides[1].back();
+    write_items(args, it, [&](char* indexed, char* plain, int64_t n) DT_INLINE_LAMBDA {
+        copy_strided(item, n, indexed, to, plain, from);
+    });
+}
+
+template <class T, class F> void add_items(const IndexArgs& args, const Items& it, F sum) {
+    const int64_t to = it.loop.strides[0].back(), from = it.loop.strides[1].back();
+    const bool packed = to == int64_t(sizeof(T)) && from == to;
+    write_items(args, it, [&](char* indexed, char* plain, int64_t n) DT_INLINE_LAMBDA {
+        if (packed) {
+            T* out = reinterpret_cast<T*>(indexed);
+            const T* in = reinterpret_cast<const T*>(plain);
+            for (int64_t i = 0; i < n; ++i) out[i] = sum(out[i], in[i]);
+        } else {
+            for (int64_t i = 0; i < n; ++i) {
+                T& out = *reinterpret_cast<T*>(indexed + i * to);
+                out = sum(out, *reinterpret_cast<const T*>(plain + i * from));
+            }
+        }
+    });
+}
+
+void add(DType dtype, const IndexArgs& args) {
+    const Items it = items_of(args);
+    if (it.size == 0) return;
+    switch (dtype) {
+    case DType::boolean:
+        return add_items<uint8_t>(args, it,
+                                  [](uint8_t a, uint8_t b) DT_INLINE_LAMBDA { return uint8_t(a | b); });
+    case DType::uint8:
+        return add_items<uint8_t>(args, it,
+                                  [](uint8_t a, uint8_t b) DT_INLINE_LAMBDA { return uint8_t(a + b); });
+    case DType::int32:
+        return add_items<uint32_t>(args, it, [](uint32_t a, uint32_t b) DT_INLINE_LAMBDA { return a + b; });
+    case DType::int64:
+        return add_items<uint64_t>(args, it, [](uint64_t a, uint64_t b) DT_INLINE_LAMBDA { return a + b; });
+    case DType::float32:
+        return add_items<float>(args, it, [](float a, float b) DT_INLINE_LAMBDA { return a + b; });
+    case DType::float64:
+        return add_items<double>(args, it, [](double a, double b) DT_INLINE_LAMBDA { return a + b; });
+    case DType::float16:
+        return add_items<uint16_t>(args, it, [](uint16_t a, uint16_t b) DT_INLINE_LAMBDA {
+            return to_float16(from_float16(a) + from_float16(b));
+        });
+    case DType::bfloat16:
+        return add_items<uint16_t>(args, it, [](uint16_t a, uint16_t b) DT_INLINE_LAMBDA {
+            return to_bfloat16(from_bfloat16(a) + from_bfloat16(b));
+        });
+    }
+}
+
+} // namespace
+
+Index index() { return {resolve, positions, find, get, put, add, argsort}; }
 
 } // namespace dt::cpu::DT_LEVEL

@@ -1,7 +1,334 @@
 #include "kernels/reduce.h"
 
+#include "kernels/cpu/reduce_ops.h"
+#include "kernels/cpu/scan.h"
+#include "kernels/cpu/walk.h"
+
 namespace dt::cpu::DT_LEVEL {
 
-Reduce reduce() { return {}; }
+namespace {
+
+constexpr int64_t kChunk = 512;     // values gathered at a time
+constexpr int64_t kTileColumns = 8; // kept elements gathered side by side
+constexpr int64_t kTileRows = 256;
+constexpr int64_t kStrip = 256; // columns with running values in the L1 cache
+constexpr int kMaxParts = 16;   // parts that one long reduction is cut into
+constexpr int64_t kPartWork = 32768;
+
+// One input seen as kept x reduced, dimensions merged where they are one.
+struct Plan {
+    Dims kept, kept_in, kept_out, reduced, reduced_in;
+    int64_t rows = 1, length = 1; // number of kept elements; values behind each
+    int64_t item = 0;
+    const char* in = nullptr;
+    char* out = nullptr;
+    DType dtype = DType::float32;
+    double divisor = 1;
+};
+
+int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
+
+// Sorts dimensions by the strides in `by`, largest first, and merges neighbours.
+void normalise(Dims& shape, Dims& by, Dims* other, bool sort) {
+    Dims s, a, b;
+    for (int d = 0; d < shape.rank(); ++d) {
+        if (shape[d] == 1) continue;
+        int at = s.rank();
+        while (sort && at > 0 && magnitude(a[at - 1]) < magnitude(by[d])) --at;
+        s.insert(at, shape[d]);
+        a.insert(at, by[d]);
+        if (other) b.insert(at, (*other)[d]);
+    }
+    for (int d = s.rank() - 2; d >= 0; --d) {
+        if (a[d] != a[d + 1] * s[d + 1] || (other && b[d] != b[d + 1] * s[d + 1])) continue;
+        a[d] = a[d + 1];
+        a.erase(d + 1);
+        if (other) {
+            b[d] = b[d + 1];
+            b.erase(d + 1);
+        }
+        s[d] *= s[d + 1];
+        s.erase(d + 1);
+    }
+    if (s.empty()) {
+        s.push(1);
+        a.push(0);
+        b.push(0);
+    }
+    shape = s;
+    by = a;
+    if (other) *other = b;
+}
+
+int64_t offset_at(int64_t position, const Dims& shape, const Dims& strides) {
+    int64_t offset = 0;
+    for (int d = shape.rank() - 1; d >= 0; --d) {
+        offset += position % shape[d] * strides[d];
+        position /= shape[d];
+    }
+    return offset;
+}
+
+template <class T> const T* as_values(const Plan& p, int64_t n, const char* from, float* buffer) {
+    if constexpr (sizeof(T) == 4 && kFloating<T>) {
+        if (is_half(p.dtype)) {
+            const uint16_t* halves = reinterpret_cast<const uint16_t*>(from);
+            p.dtype == DType::float16 ? float16_to_float(n, halves, buffer)
+                                      : bfloat16_to_float(n, halves, buffer);
+            return buffer;
+        }
+    }
+    return reinterpret_cast<const T*>(from);
+}
+
+// The values [begin, end) behind one kept element, along the rows of the innermost reduced dimension.
+template <class Op>
+void reduce_rows(const Plan& p, const char* in, int64_t begin, int64_t end, typename Op::Acc& acc) {
+    using T = typename Op::Value;
+    alignas(64) char gathered[kChunk * 8];
+    float floats[kChunk];
+    const int64_t inner = p.reduced.back(), step = p.reduced_in.back();
+    const bool direct = step == p.item, half = is_half(p.dtype);
+    for (int64_t i = begin; i < end;) {
+        const int64_t at = i % inner;
+        int64_t n = inner - at < end - i ? inner - at : end - i;
+        if ((!direct || half) && n > kChunk) n = kChunk;
+        const char* from = in + offset_at(i, p.reduced, p.reduced_in);
+        if (!direct) {
+            copy_strided(int(p.item), n, gathered, p.item, from, step);
+            from = gathered;
+        }
+        Op::rows(acc, as_values<T>(p, n, from, floats), n, i);
+        i += n;
+    }
+}
+
+// The same for `columns` kept elements that lie closer together than the values behind each.
+template <class Op>
+void reduce_tile(const Plan& p, const char* in, int64_t columns, int64_t begin, int64_t end,
+                 typename Op::Acc* acc) {
+    using T = typename Op::Value;
+    alignas(64) char gathered[kTileColumns][kTileRows * 8];
+    float floats[kTileRows];
+    const int64_t column_step = p.kept_in.back();
+    for (int64_t i = begin; i < end; i += kTileRows) {
+        const int64_t n = end - i < kTileRows ? end - i : kTileRows;
+        for (int64_t r = 0; r < n; ++r) {
+            const char* from = in + offset_at(i + r, p.reduced, p.reduced_in);
+            for (int64_t c = 0; c < columns; ++c)
+                memcpy(gathered[c] + r * p.item, from + c * column_step, size_t(p.item));
+        }
+        for (int64_t c = 0; c < columns; ++c) Op::rows(acc[c], as_values<T>(p, n, gathered[c], floats), n, i);
+    }
+}
+
+// block[c] = step(block[c], x[0][c]), then x[1][c], ...
+template <class Op, int rows>
+DT_INLINE void add_rows(typename Op::Op::Lane* block, int64_t columns, const typename Op::Value* const* x) {
+    using Step = typename Op::Op;
+    using L = typename Step::Lane;
+    if constexpr (kFloating<L>) {
+        constexpr int lanes = kLanes<L>;
+        int64_t c = 0;
+        for (; c + lanes <= columns; c += lanes) {
+            Vec<L> v = load(block + c);
+            for (int k = 0; k < rows; ++k) v = Step::step(v, load_as(x[k] + c, L(0)));
+            store(block + c, v);
+        }
+        for (; c < columns; ++c)
+            for (int k = 0; k < rows; ++k) block[c] = Step::step(block[c], L(x[k][c]));
+    } else {
+        for (int64_t c = 0; c < columns; ++c)
+            for (int k = 0; k < rows; ++k) block[c] = Step::step(block[c], x[k][c]);
+    }
+}
+
+// Columns that lie side by side, added up row by row. `block` holds the running values of 64 rows.
+template <class Op>
+void reduce_columns(const Plan& p, const char* in, int64_t columns, int64_t begin, int64_t end,
+                    typename Op::Acc* acc) {
+    using T = typename Op::Value;
+    using Step = typename Op::Op;
+    constexpr int64_t block_rows = 64;
+    typename Step::Lane block[kStrip];
+    float floats[4][kStrip];
+    for (int64_t i = begin; i < end; i += block_rows) {
+        const int64_t stop = end - i < block_rows ? end : i + block_rows;
+        for (int64_t c = 0; c < columns; ++c) block[c] = Step::init();
+        for (int64_t r = i; r < stop; r += 4) {
+            const T* x[4];
+            const int64_t rows = stop - r < 4 ? stop - r : 4;
+            for (int64_t k = 0; k < rows; ++k)
+                x[k] = as_values<T>(p, columns, in + offset_at(r + k, p.reduced, p.reduced_in), floats[k]);
+            if (rows == 4)
+                add_rows<Op, 4>(block, columns, x);
+            else
+                for (int64_t k = 0; k < rows; ++k) add_rows<Op, 1>(block, columns, x + k);
+        }
+        for (int64_t c = 0; c < columns; ++c) Step::absorb(acc[c], block[c]);
+    }
+}
+
+enum class Path : uint8_t { rows, columns, tile };
+
+template <class Op>
+void reduce_range(Path path, const Plan& p, const char* in, int64_t columns, int64_t begin, int64_t end,
+                  typename Op::Acc* acc) {
+    if (path == Path::rows) return reduce_rows<Op>(p, in, begin, end, *acc);
+    if constexpr (Op::has_columns)
+        if (path == Path::columns) return reduce_columns<Op>(p, in, columns, begin, end, acc);
+    reduce_tile<Op>(p, in, columns, begin, end, acc);
+}
+
+// Cuts the kept elements into strips of neighbours, and long reductions with few strips into parts, whose
+// results are merged in order. Everything depends on the shape alone.
+template <class Op> void run(const Plan& p) {
+    using Acc = typename Op::Acc;
+    const bool beside =
+        magnitude(p.kept_in.back()) < magnitude(p.reduced_in.back()) && p.kept.back() > 1 && p.length > 1;
+    const Path path = !beside                                         ? Path::rows
+                      : Op::has_columns && p.kept_in.back() == p.item ? Path::columns
+                                                                      : Path::tile;
+    const int64_t width = path == Path::rows ? 1 : path == Path::columns ? kStrip : kTileColumns;
+    const int64_t inner = p.kept.back(), strips = ceil_div(inner, width), all = p.rows / inner * strips;
+    const auto locate = [&](int64_t strip, int64_t& columns) DT_INLINE_LAMBDA {
+        const int64_t first = strip % strips * width;
+        columns = inner - first < width ? inner - first : width;
+        return strip / strips * inner + first;
+    };
+    const auto finish = [&](int64_t first, int64_t columns, const Acc* acc) {
+        for (int64_t c = 0; c < columns; ++c)
+            Op::store(acc[c],
+                      {p.dtype, p.divisor, p.length, p.out + offset_at(first + c, p.kept, p.kept_out)});
+    };
+    const int64_t strip_work = p.length * (inner < width ? inner : width);
+    if (all >= 8 || strip_work < 2 * kPartWork) {
+        parallel(all, grain_for(strip_work), [&](int64_t begin, int64_t end) {
+            Acc acc[kStrip];
+            for (int64_t s = begin; s < end; ++s) {
+                int64_t columns;
+                const int64_t first = locate(s, columns);
+                for (int64_t c = 0; c < columns; ++c) acc[c] = Op::init();
+                reduce_range<Op>(path, p, p.in + offset_at(first, p.kept, p.kept_in), columns, 0, p.length,
+                                 acc);
+                finish(first, columns, acc);
+            }
+        });
+        return;
+    }
+    int64_t parts = ceil_div(strip_work, kPartWork);
+    if (parts > kMaxParts) parts = kMaxParts;
+    const int64_t part_length = round_up(ceil_div(p.length, parts), 64);
+    parts = ceil_div(p.length, part_length);
+    for (int64_t s = 0; s < all; ++s) {
+        Acc acc[kMaxParts][kStrip];
+        int64_t columns;
+        const int64_t first = locate(s, columns);
+        const char* in = p.in + offset_at(first, p.kept, p.kept_in);
+        parallel(parts, 1, [&](int64_t begin, int64_t end) {
+            for (int64_t k = begin; k < end; ++k) {
+                for (int64_t c = 0; c < columns; ++c) acc[k][c] = Op::init();
+                const int64_t from = k * part_length, to = from + part_length;
+                reduce_range<Op>(path, p, in, columns, from, to < p.length ? to : p.length, acc[k]);
+            }
+        });
+        for (int64_t k = 1; k < parts; ++k)
+            for (int64_t c = 0; c < columns; ++c) Op::merge(acc[0][c], acc[k][c]);
+        finish(first, columns, acc[0]);
+    }
+}
+
+using PlanRun = void (*)(const Plan&);
+
+template <class T> PlanRun any_dtype_run(ReduceOp op) {
+    switch (op) {
+    case ReduceOp::max:
+        return run<Stepped<Extreme<T, true>, T>>;
+    case ReduceOp::min:
+        return run<Stepped<Extreme<T, false>, T>>;
+    case ReduceOp::any:
+        return run<Stepped<Any, T>>;
+    case ReduceOp::all:
+        return run<Stepped<All, T>>;
+    case ReduceOp::count_nonzero:
+        return run<Stepped<Count, T>>;
+    case ReduceOp::argmax:
+        return run<Position<T, true>>;
+    case ReduceOp::argmin:
+        return run<Position<T, false>>;
+    default:
+        return nullptr;
+    }
+}
+template <class T> PlanRun float_run(ReduceOp op) {
+    switch (op) {
+    case ReduceOp::sum:
+        return run<Stepped<Sum, T>>;
+    case ReduceOp::prod:
+        return run<Stepped<FloatProduct, T>>;
+    case ReduceOp::sum_square:
+        return run<Stepped<SumSquare, T>>;
+    case ReduceOp::sum_absolute:
+        return run<Stepped<SumAbsolute, T>>;
+    case ReduceOp::variance:
+        return run<Variance<T>>;
+    default:
+        return any_dtype_run<T>(op);
+    }
+}
+template <class T> PlanRun integer_run(ReduceOp op) {
+    switch (op) {
+    case ReduceOp::sum:
+        return run<Stepped<IntegerSum, T>>;
+    case ReduceOp::prod:
+        return run<Stepped<IntegerProduct, T>>;
+    default:
+        return any_dtype_run<T>(op);
+    }
+}
+
+void reduce_entry(ReduceOp op, DType dtype, const Reduction& args, const double* params) {
+    Plan p;
+    p.kept = args.kept;
+    p.kept_in = args.kept_in;
+    p.kept_out = args.kept_out;
+    p.reduced = args.reduced;
+    p.reduced_in = args.reduced_in;
+    p.rows = p.kept.product();
+    p.length = p.reduced.product();
+    if (p.rows == 0) return;
+    const bool positions = op == ReduceOp::argmax || op == ReduceOp::argmin;
+    normalise(p.kept, p.kept_in, &p.kept_out, true);
+    normalise(p.reduced, p.reduced_in, nullptr, !positions);
+    p.item = int64_t(item_size(dtype));
+    p.in = static_cast<const char*>(args.in);
+    p.out = static_cast<char*>(args.out);
+    p.dtype = dtype;
+    p.divisor = params ? params[0] : 1;
+    PlanRun f = nullptr;
+    switch (dtype) {
+    case DType::boolean:
+    case DType::uint8:
+        f = integer_run<uint8_t>(op);
+        break;
+    case DType::int32:
+        f = integer_run<int32_t>(op);
+        break;
+    case DType::int64:
+        f = integer_run<int64_t>(op);
+        break;
+    case DType::float64:
+        f = float_run<double>(op);
+        break;
+    default:
+        f = float_run<float>(op);
+        break;
+    }
+    if (f) f(p);
+}
+
+} // namespace
+
+Reduce reduce() { return {reduce_entry, scan}; }
 
 } // namespace dt::cpu::DT_LEVEL

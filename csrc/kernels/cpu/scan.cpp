@@ -1,0 +1,91 @@
+#include "kernels/cpu/scan.h"
+
+#include "kernels/cpu/common.h"
+#include "kernels/cpu/half.h"
+
+namespace dt::cpu::DT_LEVEL {
+namespace {
+
+// Running values of a strip of columns, in double for floats and wrapping for integers.
+template <class In, class Out, class Acc, bool product, class Load, class Store>
+void scan_strip(int64_t n, int64_t inner, int64_t columns, bool reverse, const In* in, Out* out,
+                Load load_value, Store store_value) {
+    constexpr int64_t width = 64;
+    Acc acc[width];
+    for (int64_t c = 0; c < columns; ++c) acc[c] = product ? Acc(1) : Acc(0);
+    for (int64_t i = 0; i < n; ++i) {
+        const int64_t row = (reverse ? n - 1 - i : i) * inner;
+        for (int64_t c = 0; c < columns; ++c) {
+            const Acc x = load_value(in[row + c]);
+            acc[c] = product ? acc[c] * x : acc[c] + x;
+            out[row + c] = store_value(acc[c]);
+        }
+    }
+}
+
+template <class In, class Out, class Acc, class Load, class Store>
+void scan_all(ScanOp op, int64_t rows, int64_t n, int64_t inner, bool reverse, const void* in, void* out,
+              Load load_value, Store store_value) {
+    constexpr int64_t width = 64;
+    const int64_t strips = ceil_div(inner, width);
+    parallel(rows * strips, grain_for(n * (inner < width ? inner : width) * 2),
+             [&](int64_t begin, int64_t end) {
+                 for (int64_t s = begin; s < end; ++s) {
+                     const int64_t first = s % strips * width, start = s / strips * n * inner + first;
+                     const int64_t columns = inner - first < width ? inner - first : width;
+                     const In* from = static_cast<const In*>(in) + start;
+                     Out* to = static_cast<Out*>(out) + start;
+                     if (op == ScanOp::prod)
+                         scan_strip<In, Out, Acc, true>(n, inner, columns, reverse, from, to, load_value,
+                                                        store_value);
+                     else
+                         scan_strip<In, Out, Acc, false>(n, inner, columns, reverse, from, to, load_value,
+                                                         store_value);
+                 }
+             });
+}
+
+template <class T>
+void scan_integers(ScanOp op, int64_t rows, int64_t n, int64_t inner, bool reverse, const void* in,
+                   void* out) {
+    scan_all<T, int64_t, uint64_t>(
+        op, rows, n, inner, reverse, in, out, [](T x) DT_INLINE_LAMBDA { return uint64_t(int64_t(x)); },
+        [](uint64_t x) DT_INLINE_LAMBDA { return int64_t(x); });
+}
+template <class T>
+void scan_floats(ScanOp op, int64_t rows, int64_t n, int64_t inner, bool reverse, const void* in, void* out) {
+    scan_all<T, T, double>(
+        op, rows, n, inner, reverse, in, out, [](T x) DT_INLINE_LAMBDA { return double(x); },
+        [](double x) DT_INLINE_LAMBDA { return T(x); });
+}
+
+} // namespace
+
+void scan(ScanOp op, DType dtype, int64_t rows, int64_t n, int64_t inner, bool reverse, const void* in,
+          void* out) {
+    switch (dtype) {
+    case DType::boolean:
+    case DType::uint8:
+        return scan_integers<uint8_t>(op, rows, n, inner, reverse, in, out);
+    case DType::int32:
+        return scan_integers<int32_t>(op, rows, n, inner, reverse, in, out);
+    case DType::int64:
+        return scan_integers<int64_t>(op, rows, n, inner, reverse, in, out);
+    case DType::float32:
+        return scan_floats<float>(op, rows, n, inner, reverse, in, out);
+    case DType::float64:
+        return scan_floats<double>(op, rows, n, inner, reverse, in, out);
+    case DType::float16:
+        return scan_all<uint16_t, uint16_t, double>(
+            op, rows, n, inner, reverse, in, out,
+            [](uint16_t x) DT_INLINE_LAMBDA { return double(from_float16(x)); },
+            [](double x) DT_INLINE_LAMBDA { return to_float16(float(x)); });
+    case DType::bfloat16:
+        return scan_all<uint16_t, uint16_t, double>(
+            op, rows, n, inner, reverse, in, out,
+            [](uint16_t x) DT_INLINE_LAMBDA { return double(from_bfloat16(x)); },
+            [](double x) DT_INLINE_LAMBDA { return to_bfloat16(float(x)); });
+    }
+}
+
+} // namespace dt::cpu::DT_LEVEL
