@@ -10,6 +10,7 @@ void add_dtypes(pybind11::module_& m);
 void bind_autograd(pybind11::module_& m);
 void bind_elementwise(pybind11::module_& m);
 void bind_exchange(pybind11::module_& m);
+void bind_gemm(pybind11::module_& m);
 void bind_random(pybind11::module_& m);
 void bind_system(pybind11::module_& m);
 void bind_tensor(pybind11::module_& m);

@@ -10,6 +10,7 @@ PYBIND11_MODULE(_core, m) {
     add_dtypes(m);
     bind_tensor(m);
     bind_exchange(m);
+    bind_gemm(m);
     bind_autograd(m);
     bind_elementwise(m);
     bind_random(m);

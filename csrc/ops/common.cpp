@@ -16,6 +16,26 @@ Loop loop_over(const Dims& shape, std::initializer_list<const Tensor*> operands)
 
 Tensor empty_like(const Tensor& t) { return Tensor::empty(t.shape(), t.dtype(), t.device()); }
 
+Tensor sum_to(const Tensor& grad, const Dims& shape) {
+    if (grad.shape() == shape) return grad;
+    const int shift = grad.rank() - shape.rank();
+    const auto item = static_cast<int64_t>(item_size(grad.dtype()));
+    Tensor out = Tensor::empty(shape, grad.dtype(), grad.device());
+    if (out.size() == 0) return out;
+    Reduction args;
+    args.in = grad.data();
+    args.out = out.data();
+    for (int i = 0; i < grad.rank(); ++i) {
+        const bool kept = i >= shift && shape[i - shift] == grad.shape(i);
+        (kept ? args.kept : args.reduced).push(grad.shape(i));
+        (kept ? args.kept_in : args.reduced_in).push(grad.strides()[i] * item);
+        if (kept) args.kept_out.push(out.strides()[i - shift] * item);
+    }
+    const double divisor = 1;
+    kernels().reduce.reduce(ReduceOp::sum, grad.dtype(), args, &divisor);
+    return out;
+}
+
 void check_floating(const char* op, const char* argument, const Tensor& t) {
     if (!is_floating(t.dtype()))
         type_error({op, ": ", argument, " must have a floating-point dtype, got ", t.dtype()});

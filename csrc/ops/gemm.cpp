@@ -1,0 +1,253 @@
+#include "ops/gemm.h"
+
+#include "ops/common.h"
+
+namespace dt::ops {
+namespace {
+
+// Nanoseconds of a product, at a modest 50 GFLOP/s: for LongWork.
+double gemm_time(int64_t batch, int64_t m, int64_t n, int64_t k) {
+    return 0.04 * double(batch) * double(m) * double(n) * double(k);
+}
+
+void run_gemm(DType dtype, const GemmArgs& args) {
+    LongWork work(gemm_time(args.batch, args.m, args.n, args.k));
+    (dtype == DType::float64 ? kernels().gemm.f64 : kernels().gemm.f32)(args);
+}
+
+// Two matrices (rank 2, any strides) of one dtype, float32 or float64.
+Tensor multiply_matrices(const Tensor& a, const Tensor& b) {
+    Tensor c = Tensor::empty({a.shape(0), b.shape(1)}, a.dtype());
+    if (c.size() == 0) return c;
+    GemmArgs args;
+    args.m = a.shape(0), args.n = b.shape(1), args.k = a.shape(1);
+    args.a = a.data(), args.a_row = a.strides()[0], args.a_col = a.strides()[1];
+    args.b = b.data(), args.b_row = b.strides()[0], args.b_col = b.strides()[1];
+    args.c = c.data(), args.c_row = args.n;
+    run_gemm(a.dtype(), args);
+    return c;
+}
+
+Tensor transposed(const Tensor& t) { // the last two axes
+    Dims shape = t.shape(), strides = t.strides();
+    const int r = t.rank();
+    std::swap(shape[r - 1], shape[r - 2]);
+    std::swap(strides[r - 1], strides[r - 2]);
+    return t.alias(shape, strides, t.offset());
+}
+
+Dims batch_of(const Dims& shape) {
+    Dims batch = shape;
+    batch.erase(batch.rank() - 1);
+    batch.erase(batch.rank() - 1);
+    return batch;
+}
+
+// Stacks of matrices: the last batch axis goes to the kernel, the axes before it are walked here.
+Tensor multiply_stacks(const Tensor& a, const Tensor& b) {
+    const int ra = a.rank(), rb = b.rank();
+    Dims shape = broadcast_shapes("matmul", batch_of(a.shape()), batch_of(b.shape()));
+    if (shape.rank() == 0) return multiply_matrices(a, b);
+    const Dims batch = shape;
+    const int last = batch.rank() - 1;
+    shape.push(a.shape(ra - 2));
+    shape.push(b.shape(rb - 1));
+    Tensor c = Tensor::empty(shape, a.dtype());
+    if (c.size() == 0) return c;
+    const Dims a_batch =
+        broadcast_strides(a.alias(batch_of(a.shape()), batch_of(a.strides()), a.offset()), batch);
+    const Dims b_batch =
+        broadcast_strides(b.alias(batch_of(b.shape()), batch_of(b.strides()), b.offset()), batch);
+    GemmArgs args;
+    args.batch = batch[last];
+    args.m = a.shape(ra - 2), args.n = b.shape(rb - 1), args.k = a.shape(ra - 1);
+    args.a_batch = a_batch[last], args.a_row = a.strides()[ra - 2], args.a_col = a.strides()[ra - 1];
+    args.b_batch = b_batch[last], args.b_row = b.strides()[rb - 2], args.b_col = b.strides()[rb - 1];
+    args.c_batch = args.m * args.n, args.c_row = args.n;
+    const auto item = static_cast<int64_t>(item_size(a.dtype()));
+    const int64_t outer = batch.product() / batch[last];
+    for (int64_t i = 0; i < outer; ++i) {
+        int64_t rest = i, at_a = 0, at_b = 0;
+        for (int axis = last - 1; axis >= 0; --axis) {
+            at_a += rest % batch[axis] * a_batch[axis];
+            at_b += rest % batch[axis] * b_batch[axis];
+            rest /= batch[axis];
+        }
+        args.a = static_cast<char*>(a.data()) + at_a * item;
+        args.b = static_cast<char*>(b.data()) + at_b * item;
+        args.c = static_cast<char*>(c.data()) + i * batch[last] * args.m * args.n * item;
+        run_gemm(a.dtype(), args);
+    }
+    return c;
+}
+
+// A stack times one matrix is one product with all rows of the stack, if they lie in memory one behind the
+// other.
+Tensor rows_of(const Tensor& t) {
+    Tensor dense = plain::contiguous(t);
+    const int64_t columns = t.shape().back();
+    return dense.alias(
+        {columns ? t.size() / columns : batch_of(t.shape()).product() * t.shape(t.rank() - 2), columns},
+        {columns, 1}, dense.offset());
+}
+
+Tensor multiply(const Tensor& a, const Tensor& b) {
+    if (b.rank() > 2 || a.rank() == 2) return multiply_stacks(a, b);
+    Dims shape = a.shape();
+    shape[a.rank() - 1] = b.shape(1);
+    Tensor c = multiply_matrices(rows_of(a), b);
+    return c.alias(shape, contiguous_strides(shape), 0);
+}
+
+Tensor grad_of_left(const Tensor& grad, const Tensor& a, const Tensor& b) {
+    return sum_to(multiply(grad, transposed(b)), a.shape());
+}
+
+Tensor grad_of_right(const Tensor& grad, const Tensor& a, const Tensor& b) {
+    if (b.rank() == 2)
+        return multiply_matrices(transposed(rows_of(a)), rows_of(grad)); // sums over the stack on the way
+    return sum_to(multiply(transposed(a), grad), b.shape());
+}
+
+// A vector becomes a matrix of one row or one column.
+Tensor as_matrix(const Tensor& t, bool row) {
+    if (t.rank() > 1) return t;
+    const int64_t n = t.shape(0), stride = t.strides()[0];
+    return row ? t.alias({1, n}, {0, stride}, t.offset()) : t.alias({n, 1}, {stride, 0}, t.offset());
+}
+
+void check_matmul(const Tensor& a, const Tensor& b) {
+    if (a.rank() == 0 || b.rank() == 0)
+        value_error({"matmul: both tensors need at least one dimension, got shapes ", a.shape(), " and ",
+                     b.shape(), "; multiply by a number with *"});
+    const int64_t inner = b.shape(b.rank() > 1 ? b.rank() - 2 : 0);
+    if (a.shape().back() != inner)
+        value_error({"matmul: x1 has ", a.shape().back(), " columns (shape ", a.shape(), "), but x2 has ",
+                     inner, " rows (shape ", b.shape(), ")"});
+    if (!is_floating(a.dtype()) || !is_floating(b.dtype()))
+        type_error({"matmul: tensors of floating-point dtypes are needed, got ", a.dtype(), " and ",
+                    b.dtype(), "; convert with astype()"});
+}
+
+// Products are computed in float32 or float64; the half formats pass through float32.
+DType computing_dtype(DType a, DType b) {
+    DType dtype = promote(a, b);
+    return is_half(dtype) ? DType::float32 : dtype;
+}
+
+} // namespace
+
+Tensor matmul(const Tensor& x1, const Tensor& x2) {
+    check_matmul(x1, x2);
+    const DType result = promote(x1.dtype(), x2.dtype()), computing = computing_dtype(x1.dtype(), x2.dtype());
+    const Tensor a = as_matrix(plain::convert(x1, computing), true),
+                 b = as_matrix(plain::convert(x2, computing), false);
+    Tensor full = multiply(a, b);
+    Dims shape = full.shape();
+    if (x2.rank() == 1) shape.erase(shape.rank() - 1);
+    if (x1.rank() == 1) shape.erase(shape.rank() - 1 - (x2.rank() > 1));
+    Tensor out = plain::convert(full, result);
+    if (!(shape == out.shape())) out = out.alias(shape, contiguous_strides(shape), 0);
+    if (recording({&x1, &x2}))
+        record(
+            "matmul", out, {&x1, &x2},
+            [x1 = Saved(x1), x2 = Saved(x2), full = full.shape(), computing](Backward& back) {
+                const Tensor &t1 = x1.get(), &t2 = x2.get();
+                const Tensor a = as_matrix(plain::convert(t1, computing), true);
+                const Tensor b = as_matrix(plain::convert(t2, computing), false);
+                Tensor grad = plain::contiguous(plain::convert(back.grad(), computing));
+                grad = grad.alias(full, contiguous_strides(full), grad.offset());
+                auto shaped = [](const Tensor& g, const Tensor& like) {
+                    Tensor c = plain::convert(plain::contiguous(g), like.dtype());
+                    return c.alias(like.shape(), contiguous_strides(like.shape()), c.offset());
+                };
+                if (back.needs(0)) back.give(0, shaped(grad_of_left(grad, a, b), t1));
+                if (back.needs(1)) back.give(1, shaped(grad_of_right(grad, a, b), t2));
+            },
+            2 * gemm_time(out.size(), 1, 1, x1.shape().back()));
+    return out;
+}
+
+namespace {
+
+void check_linear(const Tensor& input, const Tensor& weight, const Tensor& bias) {
+    check_rank("linear", "weight", weight, 2, "(out, in)");
+    if (input.rank() == 0) value_error({"linear: input needs at least one dimension, got shape ()"});
+    if (input.shape().back() != weight.shape(1))
+        value_error({"linear: input has ", input.shape().back(), " features (shape ", input.shape(),
+                     "), but weight ", weight.shape(), " expects ", weight.shape(1)});
+    check_floating("linear", "weight", weight);
+    check_same_dtype("linear", "input", input, "weight", weight);
+    if (!bias.defined()) return;
+    check_same_dtype("linear", "bias", bias, "weight", weight);
+    if (!(bias.shape() == Dims{weight.shape(0)}))
+        value_error({"linear: bias has shape ", bias.shape(), ", but weight ", weight.shape(), " expects ",
+                     Dims{weight.shape(0)}});
+}
+
+// (rows, in) to (rows, out), float32 or float64.
+Tensor linear_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, Activation activation) {
+    Tensor y = Tensor::empty({x.shape(0), weight.shape(0)}, x.dtype());
+    if (y.size() == 0) return y;
+    const Tensor b = bias.defined() ? plain::contiguous(bias) : bias;
+    GemmArgs args;
+    args.m = x.shape(0), args.n = weight.shape(0), args.k = x.shape(1);
+    args.a = x.data(), args.a_row = x.strides()[0], args.a_col = x.strides()[1];
+    args.b = weight.data(), args.b_row = weight.strides()[1], args.b_col = weight.strides()[0];
+    args.c = y.data(), args.c_row = args.n;
+    args.bias = b.defined() ? b.data() : nullptr;
+    args.activation = activation;
+    run_gemm(x.dtype(), args);
+    return y;
+}
+
+// The gradient before the activation: zero where relu cut off.
+Tensor through_activation(const Tensor& grad, const Saved& y, Activation activation) {
+    if (activation == Activation::none) return grad;
+    Tensor out = empty_like(grad);
+    if (out.size())
+        kernels().elementwise.binary(BinaryOp::relu_grad, out.dtype(),
+                                     loop_over(out.shape(), {&out, &grad, &y.get()}), nullptr);
+    return out;
+}
+
+} // namespace
+
+Tensor linear_activation(const Tensor& input, const Tensor& weight, const std::optional<Tensor>& bias_,
+                         Activation activation) {
+    const Tensor bias = bias_.value_or(Tensor());
+    check_linear(input, weight, bias);
+    const DType dtype = input.dtype(), computing = computing_dtype(dtype, dtype);
+    const Tensor x = rows_of(as_matrix(plain::convert(input, computing), true)),
+                 w = plain::convert(weight, computing);
+    Tensor y = linear_rows(x, w, bias.defined() ? plain::convert(bias, computing) : bias, activation);
+    Dims shape = input.shape();
+    shape[shape.rank() - 1] = weight.shape(0);
+    y = plain::convert(y, dtype);
+    Tensor out = y.alias(shape, contiguous_strides(shape), 0);
+    if (recording({&input, &weight, &bias}))
+        record(
+            "linear", out, {&input, &weight, &bias},
+            [x = Saved(x), weight = Saved(weight), y = activation == Activation::none ? Saved() : Saved(y),
+             shape = input.shape(), dtype, computing, activation](Backward& back) {
+                Tensor grad = plain::contiguous(back.grad());
+                const Tensor w = plain::convert(weight.get(), computing);
+                grad = grad.alias({x.get().shape(0), w.shape(0)}, {w.shape(0), 1}, grad.offset());
+                grad = plain::convert(through_activation(grad, y, activation), computing);
+                if (back.needs(0)) {
+                    Tensor g = plain::convert(multiply_matrices(grad, w), dtype);
+                    back.give(0, g.alias(shape, contiguous_strides(shape), g.offset()));
+                }
+                if (back.needs(1))
+                    back.give(1, plain::convert(multiply_matrices(transposed(grad), x.get()), dtype));
+                if (back.needs(2)) back.give(2, plain::convert(sum_to(grad, {grad.shape(1)}), dtype));
+            },
+            2 * gemm_time(1, x.shape(0), weight.shape(0), x.shape(1)));
+    return out;
+}
+
+Tensor linear(const Tensor& input, const Tensor& weight, const std::optional<Tensor>& bias) {
+    return linear_activation(input, weight, bias, Activation::none);
+}
+
+} // namespace dt::ops
