@@ -7,6 +7,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
+from benchmarks import promises
 from benchmarks.cases import SUITES
 from benchmarks.driver import Result, run_case
 
@@ -30,7 +31,11 @@ def table(results: list[Result], peak: float) -> str:
     ours = next(r for r in results if r.label == "drivetrain").median()
     lines = []
     for r in results:
-        rate = f"{r.case.flops / r.median() / 1e9:.0f} GFLOP/s ({r.case.flops / r.median() / peak:.0%})" if r.case.flops else ""
+        rate = (
+            f"{r.case.flops / r.median() / 1e9:.0f} GFLOP/s ({r.case.flops / r.median() / peak:.0%})"
+            if r.case.flops
+            else ""
+        )
         lines.append(
             f"| {r.case.name} | {r.label} | {r.version} | {r.median() * 1e3:.4g} | ±{r.spread() / 2:.0%}"
             f"{' noisy' if r.noisy() else ''} | {r.median() / ours:.2f} | {rate} |"
@@ -45,7 +50,9 @@ def run(arguments: argparse.Namespace) -> None:
         libraries += [(library, mode, environment) for mode, environment in modes.items()]
     peak = peak_flops(arguments.threads)
     print(f"{cpu_name()}, {arguments.threads} threads, float32 FMA peak {peak / 1e9:.0f} GFLOP/s\n")
-    print("| case | library and mode | version | ms | spread | time over drivetrain's | rate (share of peak) |")
+    print(
+        "| case | library and mode | version | ms | spread | time over drivetrain's | rate (share of peak) |"
+    )
     print("| --- | --- | --- | --- | --- | --- | --- |")
     record: list[dict[str, Any]] = []
     for case in SUITES[arguments.suite]:
@@ -54,7 +61,13 @@ def run(arguments: argparse.Namespace) -> None:
         results = run_case(case, libraries, arguments.threads, arguments.rounds)
         print(table(results, peak), flush=True)
         record += [
-            {"case": r.case.name, "library": r.label, "version": r.version, "seconds": r.median(), "turns": r.turns}
+            {
+                "case": r.case.name,
+                "library": r.label,
+                "version": r.version,
+                "seconds": r.median(),
+                "turns": r.turns,
+            }
             for r in results
         ]
     if arguments.json:
@@ -65,11 +78,17 @@ def run(arguments: argparse.Namespace) -> None:
 def compare(arguments: argparse.Namespace) -> None:
     """Prints the time of each case in B over that in A, for drivetrain's rows."""
     old, new = (
-        {r["case"]: r["seconds"] for r in json.loads(Path(p).read_text())["results"] if r["library"] == "drivetrain"}
+        {
+            r["case"]: r["seconds"]
+            for r in json.loads(Path(p).read_text())["results"]
+            if r["library"] == "drivetrain"
+        }
         for p in (arguments.a, arguments.b)
     )
     for name in sorted(old.keys() & new.keys()):
-        print(f"{name:45s} {old[name] * 1e3:10.4f} ms -> {new[name] * 1e3:10.4f} ms   {new[name] / old[name]:.2f}")
+        print(
+            f"{name:45s} {old[name] * 1e3:10.4f} ms -> {new[name] * 1e3:10.4f} ms   {new[name] / old[name]:.2f}"
+        )
 
 
 def main() -> None:
@@ -77,7 +96,9 @@ def main() -> None:
     commands = parser.add_subparsers(required=True)
     runner = commands.add_parser("run", help="time the cases of a suite")
     runner.add_argument("--suite", default="core", choices=sorted(SUITES))
-    runner.add_argument("--peers", default="", help="other libraries that are installed, separated by commas: torch")
+    runner.add_argument(
+        "--peers", default="", help="other libraries that are installed, separated by commas: torch"
+    )
     runner.add_argument("--only", default="", help="only cases whose name contains this")
     runner.add_argument("--threads", type=int, default=2)
     runner.add_argument("--rounds", type=int, default=7, help="turns of each library; the median counts")
@@ -87,6 +108,10 @@ def main() -> None:
     comparer.add_argument("a")
     comparer.add_argument("b")
     comparer.set_defaults(function=compare)
+    promiser = commands.add_parser("promises", help="import cost, memory, page faults, bits")
+    promiser.add_argument("--wheel", default="", help="a wheel to weigh")
+    promiser.add_argument("--steps", type=int, default=10_000)
+    promiser.set_defaults(function=lambda a: promises.run(a.wheel, a.steps))
     arguments = parser.parse_args()
     arguments.function(arguments)
 

@@ -22,7 +22,12 @@ class Process:
 
     def __init__(self, library: str, mode: str, environment: dict[str, str], threads: int) -> None:
         self.library, self.mode = library, mode
-        env = {**os.environ, **environment, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
+        env = {
+            **os.environ,
+            **environment,
+            "OMP_NUM_THREADS": str(threads),
+            "OPENBLAS_NUM_THREADS": str(threads),
+        }
         # Variables that pin OpenBLAS to an older kernel would make a strawman of NumPy.
         for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
             env.pop(name, None)
@@ -90,7 +95,9 @@ def agree(a: list[list[float]], b: list[list[float]]) -> bool:
     return all(abs(x - y) <= TOLERANCE * max(abs(x), abs(y), 1e-2) for x, y in pairs)
 
 
-def run_case(case: Case, libraries: list[tuple[str, str, dict[str, str]]], threads: int, rounds: int) -> list[Result]:
+def run_case(
+    case: Case, libraries: list[tuple[str, str, dict[str, str]]], threads: int, rounds: int
+) -> list[Result]:
     processes, results, reference = [], [], None
     for library, mode, environment in libraries:
         process = Process(library, mode, environment, threads)
@@ -100,7 +107,9 @@ def run_case(case: Case, libraries: list[tuple[str, str, dict[str, str]]], threa
             continue
         reference = reference or answer["results"]
         if not agree(reference, answer["results"]):
-            raise SystemExit(f"{case.name}: {library} ({mode}) computes {answer['results']}, expected {reference}")
+            raise SystemExit(
+                f"{case.name}: {library} ({mode}) computes {answer['results']}, expected {reference}"
+            )
         processes.append(process)
         results.append(Result(case, mode if library in mode else f"{library} {mode}", answer["version"]))
     for _ in range(rounds):

@@ -1,0 +1,100 @@
+"""`python -m benchmarks promises`: import cost, memory, page faults and bits, measured and not asserted."""
+
+import json
+import statistics
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+
+def python(code: str, *arguments: str) -> Any:
+    """What a fresh interpreter prints, as JSON."""
+    out = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    ).stdout
+    return json.loads(out.strip().splitlines()[-1])
+
+
+IMPORT = """
+import json, sys, time
+import numpy
+start = time.perf_counter()
+import drivetrain
+seconds = time.perf_counter() - start
+resident = int(open('/proc/self/statm').read().split()[1]) * 4096
+optional = [m for m in ('matplotlib', 'sklearn', 'PIL', 'tqdm', 'torch', 'pandas', 'h5py') if m in sys.modules]
+print(json.dumps([seconds, resident, optional]))
+"""
+
+STEADY = """
+import json, resource, sys
+from benchmarks import data
+from benchmarks.cases import LENET, MLP_SMALL
+from benchmarks.libraries import drivetrain as library
+steps = int(sys.argv[1])
+def usage():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt, int(open('/proc/self/statm').read().split()[1]) * 4096
+out = {}
+for case in (MLP_SMALL, LENET):
+    step = getattr(library, case.kind)(case.options, getattr(data, case.kind)(case.options), 'drivetrain')
+    for _ in range(200):
+        step()
+    before = usage()
+    for _ in range(steps):
+        step()
+    after = usage()
+    out[case.name] = {'page faults': after[0] - before[0], 'growth in bytes': after[1] - before[1]}
+print(json.dumps(out))
+"""
+
+BITS = """
+import json, hashlib, sys
+import numpy as np
+import drivetrain as dt
+from drivetrain import nn
+dt.set_num_threads(int(sys.argv[1]))
+dt.manual_seed(7)
+rng = np.random.default_rng(0)
+x, y = dt.tensor(rng.random((512, 28, 28, 1), np.float32)), dt.tensor(rng.integers(0, 10, 512))
+model = nn.Sequential(
+    nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3),
+    nn.ReLU(), nn.Flatten(), nn.Dropout(0.3), nn.Linear(32 * 144, 64), nn.ReLU(), nn.Linear(64, 10))
+optimizer = dt.optim.Adam(model.parameters(), lr=1e-3)
+for step in range(30):
+    at = step % 8 * 64
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(model(x[at:at + 64]), y[at:at + 64]).backward()
+    optimizer.step()
+digest = hashlib.sha256()
+for name, value in model.state_dict().items():
+    digest.update(name.encode() + value.detach().numpy().tobytes())
+print(json.dumps(digest.hexdigest()))
+"""
+
+
+def wheel_report(path: Path) -> str:
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    return f"{path.name}: {path.stat().st_size / 1e6:.2f} MB ({unpacked / 1e6:.1f} MB unpacked)"
+
+
+def run(wheel: str, steps: int) -> None:
+    imports = [python(IMPORT) for _ in range(7)]
+    print(
+        f"import drivetrain beyond numpy: {statistics.median(i[0] for i in imports) * 1e3:.1f} ms (median of 7)"
+    )
+    print(f"resident after import: {statistics.median(i[1] for i in imports) / 1e6:.1f} MB")
+    print(f"optional modules imported: {imports[0][2] or 'none'}")
+    if wheel:
+        print(wheel_report(Path(wheel)))
+    for name, figures in python(STEADY, str(steps)).items():
+        print(f"{name}, {steps} steps: " + ", ".join(f"{k} {v}" for k, v in figures.items()))
+    digests = {
+        f"{threads} threads, run {i}": python(BITS, str(threads)) for threads in (1, 2) for i in range(3)
+    }
+    same = len(set(digests.values())) == 1
+    print(f"weights after 30 steps, 1 and 2 threads, 3 runs each: {'the same bits' if same else digests}")
+    if not same:
+        raise SystemExit(1)
