@@ -1,4 +1,4 @@
-"""`python -m benchmarks run --suite core --peers torch`: the time of every case beside the other libraries."""
+"""`python -m benchmarks run --suite core --peers torch` times every case beside the other libraries."""
 
 import argparse
 import importlib
@@ -31,14 +31,12 @@ def table(results: list[Result], peak: float) -> str:
     ours = next(r for r in results if r.label == "drivetrain").median()
     lines = []
     for r in results:
-        rate = (
-            f"{r.case.flops / r.median() / 1e9:.0f} GFLOP/s ({r.case.flops / r.median() / peak:.0%})"
-            if r.case.flops
-            else ""
-        )
+        speed = r.case.flops / r.median()
+        rate = f"{speed / 1e9:.0f} GFLOP/s ({speed / peak:.0%})" if speed else ""
+        spread = f"±{r.spread() / 2:.0%}{' noisy' if r.noisy() else ''}"
+        milliseconds, ratio = f"{r.median() * 1e3:.4g}", f"{r.median() / ours:.2f}"
         lines.append(
-            f"| {r.case.name} | {r.label} | {r.version} | {r.median() * 1e3:.4g} | ±{r.spread() / 2:.0%}"
-            f"{' noisy' if r.noisy() else ''} | {r.median() / ours:.2f} | {rate} |"
+            "| " + " | ".join([r.case.name, r.label, r.version, milliseconds, spread, ratio, rate]) + " |"
         )
     return "\n".join(lines)
 
@@ -60,16 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
             continue
         results = run_case(case, libraries, arguments.threads, arguments.rounds)
         print(table(results, peak), flush=True)
-        record += [
-            {
-                "case": r.case.name,
-                "library": r.label,
-                "version": r.version,
-                "seconds": r.median(),
-                "turns": r.turns,
-            }
-            for r in results
-        ]
+        record += [r.as_dict() for r in results]
     if arguments.json:
         machine = {"cpu": cpu_name(), "threads": arguments.threads, "peak_flops": peak}
         Path(arguments.json).write_text(json.dumps({"machine": machine, "results": record}, indent=1))
@@ -77,18 +66,15 @@ def run(arguments: argparse.Namespace) -> None:
 
 def compare(arguments: argparse.Namespace) -> None:
     """Prints the time of each case in B over that in A, for drivetrain's rows."""
-    old, new = (
-        {
-            r["case"]: r["seconds"]
-            for r in json.loads(Path(p).read_text())["results"]
-            if r["library"] == "drivetrain"
-        }
-        for p in (arguments.a, arguments.b)
-    )
+
+    def ours(path: str) -> dict[str, float]:
+        rows = json.loads(Path(path).read_text())["results"]
+        return {r["case"]: r["seconds"] for r in rows if r["library"] == "drivetrain"}
+
+    old, new = ours(arguments.a), ours(arguments.b)
     for name in sorted(old.keys() & new.keys()):
-        print(
-            f"{name:45s} {old[name] * 1e3:10.4f} ms -> {new[name] * 1e3:10.4f} ms   {new[name] / old[name]:.2f}"
-        )
+        a, b = old[name] * 1e3, new[name] * 1e3
+        print(f"{name:45s} {a:10.4f} ms -> {b:10.4f} ms   {b / a:.2f}")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The benchmark cases, as data. A kind names the builder that every library of `benchmarks/libraries` implements."""
+"""The benchmark cases, as data. A kind names a builder of the modules in `benchmarks/libraries`."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,5 +1,6 @@
 """Inputs and initial weights that every library gets alike. Weights are in PyTorch's layout."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def mlp(options: dict[str, Any]) -> Arrays:
         "x": rng.standard_normal((batch, sizes[0]), dtype=np.float32),
         "y": rng.standard_normal((batch, sizes[-1]), dtype=np.float32),
     }
-    for i, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for i, (fan_in, fan_out) in enumerate(pairwise(sizes)):
         arrays[f"w{i}"] = (rng.standard_normal((fan_out, fan_in)) / np.sqrt(fan_in)).astype(np.float32)
         arrays[f"b{i}"] = np.zeros(fan_out, np.float32)
     return arrays

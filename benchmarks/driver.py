@@ -71,6 +71,10 @@ class Result:
         seconds = [t["seconds"] for t in self.quiet()]
         return (max(seconds) - min(seconds)) / statistics.median(seconds)
 
+    def as_dict(self) -> dict[str, Any]:
+        common = {"case": self.case.name, "library": self.label, "version": self.version}
+        return {**common, "seconds": self.median(), "turns": self.turns}
+
     def noisy(self) -> bool:
         return all(t["others"] > BUSY for t in self.turns)
 

@@ -24,7 +24,8 @@ start = time.perf_counter()
 import drivetrain
 seconds = time.perf_counter() - start
 resident = int(open('/proc/self/statm').read().split()[1]) * 4096
-optional = [m for m in ('matplotlib', 'sklearn', 'PIL', 'tqdm', 'torch', 'pandas', 'h5py') if m in sys.modules]
+known = ('matplotlib', 'sklearn', 'PIL', 'tqdm', 'torch', 'pandas', 'h5py')
+optional = [m for m in known if m in sys.modules]
 print(json.dumps([seconds, resident, optional]))
 """
 
@@ -35,7 +36,8 @@ from benchmarks.cases import LENET, MLP_SMALL
 from benchmarks.libraries import drivetrain as library
 steps = int(sys.argv[1])
 def usage():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt, int(open('/proc/self/statm').read().split()[1]) * 4096
+    pages = int(open('/proc/self/statm').read().split()[1])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt, pages * 4096
 out = {}
 for case in (MLP_SMALL, LENET):
     step = getattr(library, case.kind)(case.options, getattr(data, case.kind)(case.options), 'drivetrain')
@@ -82,19 +84,16 @@ def wheel_report(path: Path) -> str:
 
 def run(wheel: str, steps: int) -> None:
     imports = [python(IMPORT) for _ in range(7)]
-    print(
-        f"import drivetrain beyond numpy: {statistics.median(i[0] for i in imports) * 1e3:.1f} ms (median of 7)"
-    )
+    seconds = statistics.median(i[0] for i in imports)
+    print(f"import drivetrain beyond numpy: {seconds * 1e3:.1f} ms (median of 7)")
     print(f"resident after import: {statistics.median(i[1] for i in imports) / 1e6:.1f} MB")
     print(f"optional modules imported: {imports[0][2] or 'none'}")
     if wheel:
         print(wheel_report(Path(wheel)))
     for name, figures in python(STEADY, str(steps)).items():
         print(f"{name}, {steps} steps: " + ", ".join(f"{k} {v}" for k, v in figures.items()))
-    digests = {
-        f"{threads} threads, run {i}": python(BITS, str(threads)) for threads in (1, 2) for i in range(3)
-    }
-    same = len(set(digests.values())) == 1
+    digests = {python(BITS, str(threads)) for threads in (1, 2) for _ in range(3)}
+    same = len(digests) == 1
     print(f"weights after 30 steps, 1 and 2 threads, 3 runs each: {'the same bits' if same else digests}")
     if not same:
         raise SystemExit(1)
