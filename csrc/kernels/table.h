@@ -1,4 +1,5 @@
 #pragma once
+#include "kernels/conv.h"
 #include "kernels/dropout.h"
 #include "kernels/elementwise.h"
 #include "kernels/embedding.h"
@@ -16,6 +17,7 @@
 // filled struct.
 // clang-format off
 #define DT_FAMILIES(X)          \
+    X(Conv, conv)               \
     X(Dropout, dropout)         \
     X(Elementwise, elementwise) \
     X(Embedding, embedding)     \

@@ -252,7 +252,9 @@ enum class Plan { serial, rows, cols, depth };
 template <class T> Plan choose_plan(int64_t m, int64_t n, int64_t k) {
     if (double(m) * double(n) * double(k) < 2.0 * kParallelWork) return Plan::serial;
     const int64_t row_tasks = ceil_div(m, 2 * kTileRows), col_tasks = ceil_div(n, kTileCols<T>);
-    if (max(row_tasks, col_tasks) < 8 && k >= 4 * kDepth<T>) return Plan::depth;
+    const bool narrow =
+        k >= 16 * max(m, n) && m * n <= 1 << 17; // reading a few columns of long rows wastes bandwidth
+    if ((max(row_tasks, col_tasks) < 8 || narrow) && k >= 4 * kDepth<T>) return Plan::depth;
     return row_tasks >= col_tasks ? Plan::rows : Plan::cols;
 }
 

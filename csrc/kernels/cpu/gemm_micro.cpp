@@ -18,23 +18,25 @@ template <class T, int rows, int vectors, bool adjacent> void tile_kernel(const 
 
     const int64_t row = adjacent ? 1 : t.a_row, a_depth = t.a_depth, b_row = t.b_row;
     const T* b = t.b;
-    for (int64_t s = 0; s < t.segments; ++s) {
-        const T* a = t.a + s * t.a_segment;
-        for (int64_t p = 0; p < t.depth; ++p) {
-            V bv[vectors];
+    for (int64_t o = 0; o < t.outer; ++o)
+        for (int64_t s = 0; s < t.segments; ++s) {
+            const T* a = t.a + o * t.a_outer + s * t.a_segment;
+            for (int64_t p = 0; p < t.depth; ++p) {
+                V bv[vectors];
 #pragma GCC unroll 4
-            for (int j = 0; j < vectors; ++j)
-                bv[j] = kMasksB && j == vectors - 1 ? load_tail(b + j * lanes, last) : load(b + j * lanes);
+                for (int j = 0; j < vectors; ++j)
+                    bv[j] =
+                        kMasksB && j == vectors - 1 ? load_tail(b + j * lanes, last) : load(b + j * lanes);
 #pragma GCC unroll 16
-            for (int i = 0; i < rows; ++i) {
-                const V av = broadcast(a[i * row]);
+                for (int i = 0; i < rows; ++i) {
+                    const V av = broadcast(a[i * row]);
 #pragma GCC unroll 4
-                for (int j = 0; j < vectors; ++j) sum[i][j] = fma(av, bv[j], sum[i][j]);
+                    for (int j = 0; j < vectors; ++j) sum[i][j] = fma(av, bv[j], sum[i][j]);
+                }
+                a += a_depth;
+                b += b_row;
             }
-            a += a_depth;
-            b += b_row;
         }
-    }
 
     if (t.accumulate) {
 #pragma GCC unroll 16

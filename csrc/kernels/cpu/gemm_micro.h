@@ -16,14 +16,18 @@ constexpr int kTileRows = 4; // 8 of 16: without FMA a product needs a register 
 #endif
 constexpr int kTileVectors = 2;
 
-// c[i][j] = activation(sum over segments s and depth p of a[i * a_row + s * a_segment + p * a_depth] *
-// b[(s * depth + p) * b_row + j] + bias[j]), with c[i][j] itself added first where `accumulate` is set.
-// rows <= kTileRows, cols <= kTileVectors vectors. On levels without masked loads (below v4) B is readable,
-// and padded with zeros or ignored, up to a whole number of vectors.
+// c[i][j] = activation(sum over o < outer, s < segments and p < depth of
+//     a[i * a_row + o * a_outer + s * a_segment + p * a_depth] * b[((o * segments + s) * depth + p) * b_row +
+//     j]
+//     + bias[j]), with c[i][j] itself added first where `accumulate` is set. Plain products have one segment;
+//     the
+// convolutions read windows of an image where they are, as segments.
+// rows <= kTileRows, cols <= kTileVectors vectors. On levels without masked loads (kMasksB is false) rows of
+// B are readable up to a whole number of vectors; what stands there has no effect.
 template <class T> struct Tile {
-    int64_t segments = 1, depth = 0;
+    int64_t outer = 1, segments = 1, depth = 0;
     const T* a = nullptr;
-    int64_t a_row = 0, a_depth = 0, a_segment = 0;
+    int64_t a_row = 0, a_depth = 0, a_segment = 0, a_outer = 0;
     const T* b = nullptr;
     int64_t b_row = 0;
     T* c = nullptr;

@@ -1,0 +1,175 @@
+#include "kernels/conv.h"
+
+#include "kernels/cpu/conv_parts.h"
+#include "kernels/cpu/correlation.h"
+
+namespace dt::cpu::DT_LEVEL {
+namespace {
+
+template <class T>
+void forward(const ConvShape& s, const T* x, const T* weight, const T* bias, Activation activation, T* y) {
+    if (s.batch <= 0) return;
+    const int64_t pixels = s.batch * s.out_h * s.out_w, taps = s.kernel_h * s.kernel_w;
+    if (is_pointwise(s)) {
+        GemmArgs g{.m = pixels,
+                   .n = s.out_channels,
+                   .k = s.in_channels,
+                   .a = x,
+                   .a_row = s.in_channels,
+                   .b = weight,
+                   .b_row = 1,
+                   .b_col = s.in_channels,
+                   .c = y,
+                   .c_row = s.out_channels,
+                   .bias = bias,
+                   .activation = activation};
+        return multiply(g, T());
+    }
+    const int64_t channels = s.in_channels / s.groups, filters = s.out_channels / s.groups,
+                  depth = taps * channels;
+    const int64_t row = s.out_w * s.out_channels;
+    Correlation<T> c{s.batch,
+                     {s.in_h, s.out_h, s.kernel_h, s.stride_h, s.dilation_h, -s.pad_top},
+                     {s.in_w, s.out_w, s.kernel_w, s.stride_w, s.dilation_w, -s.pad_left},
+                     x,
+                     s.in_channels,
+                     channels,
+                     y,
+                     s.out_h * row,
+                     row,
+                     s.out_channels,
+                     filters};
+    c.activation = activation;
+    if (is_depthwise(s)) {
+        T* packed = scratch<T>(Scratch::conv_weight, taps * s.in_channels);
+        Strided<T>{weight, taps, 1}.pack(packed, s.in_channels, 0, s.in_channels, 0, taps);
+        c.channels = c.filters = s.in_channels;
+        c.weight = packed;
+        c.bias = bias;
+        return correlate_depthwise(c);
+    }
+    T* packed = scratch<T>(Scratch::conv_weight, depth * round_up(filters, kLanes<T>));
+    c.weight = packed;
+    for (int64_t g = 0; g < s.groups; ++g) {
+        const Strided<T> from{weight + g * filters * depth, depth, 1};
+        for (int64_t j = 0; j < filters; j += kTileCols<T>)
+            pack_columns(from, packed + j * depth, j, min(kTileCols<T>, filters - j), 0, depth);
+        c.in = x + g * channels;
+        c.out = y + g * filters;
+        c.bias = bias ? bias + g * filters : nullptr;
+        correlate(c);
+    }
+}
+
+// The taps that reach the inputs of one remainder modulo the stride, along one dimension: taps first, first +
+// step, ..., read from the last to the first as the outputs that they lead to come in rising order.
+struct Phase {
+    int64_t start, count; // inputs start, start + stride, ...
+    int64_t first, step, taps, dilation, origin;
+    int64_t tap(int64_t t) const { return first + (taps - 1 - t) * step; }
+};
+
+Phase make_phase(int64_t remainder, int64_t in, int64_t kernel, int64_t stride, int64_t pad,
+                 int64_t dilation) {
+    Phase p{};
+    int64_t divisor = stride, rest = dilation % stride; // the greatest common one of stride and dilation
+    while (rest != 0) {
+        const int64_t next = divisor % rest;
+        divisor = rest;
+        rest = next;
+    }
+    p.start = ((remainder - pad) % stride + stride) % stride;
+    p.count = p.start < in ? ceil_div(in - p.start, stride) : 0;
+    p.step = stride / divisor;
+    p.dilation = dilation / divisor;
+    while (p.first < kernel && p.first < p.step && p.first * dilation % stride != remainder) ++p.first;
+    const bool found = p.first < kernel && p.first * dilation % stride == remainder;
+    p.taps = found ? ceil_div(kernel - p.first, p.step) : 0;
+    // Input u of the phase and tap t meet at output (start + pad - tap(t) * dilation) / stride + u, exactly.
+    if (found) p.origin = (p.start + pad - p.tap(0) * dilation) / stride;
+    return p;
+}
+
+template <class T>
+void backward_data(const ConvShape& s, const T* dy, const T* weight, const T* bias, Activation activation,
+                   T* dx) {
+    if (s.batch <= 0) return;
+    if (is_pointwise(s)) {
+        GemmArgs g{.m = s.batch * s.in_h * s.in_w,
+                   .n = s.in_channels,
+                   .k = s.out_channels,
+                   .a = dy,
+                   .a_row = s.out_channels,
+                   .b = weight,
+                   .b_row = s.in_channels,
+                   .b_col = 1,
+                   .c = dx,
+                   .c_row = s.in_channels,
+                   .bias = bias,
+                   .activation = activation};
+        return multiply(g, T());
+    }
+    const int64_t channels = s.out_channels / s.groups,
+                  filters = s.in_channels / s.groups; // of the correlations
+    const int64_t taps = s.kernel_h * s.kernel_w, row = s.in_w * s.in_channels;
+    const bool depthwise = is_depthwise(s);
+    T* packed =
+        scratch<T>(Scratch::conv_weight, taps * max(s.in_channels, channels * round_up(filters, kLanes<T>)));
+    for (int64_t i = 0; i < s.stride_h * s.stride_w; ++i) {
+        const Phase h = make_phase(i / s.stride_w, s.in_h, s.kernel_h, s.stride_h, s.pad_top, s.dilation_h);
+        const Phase w = make_phase(i % s.stride_w, s.in_w, s.kernel_w, s.stride_w, s.pad_left, s.dilation_w);
+        Correlation<T> c{s.batch,
+                         {s.out_h, h.count, w.taps ? h.taps : 0, 1, h.dilation, h.origin},
+                         {s.out_w, w.count, h.taps ? w.taps : 0, 1, w.dilation, w.origin},
+                         dy,
+                         s.out_channels,
+                         channels,
+                         dx,
+                         s.in_h * row,
+                         s.stride_h * row,
+                         s.stride_w * s.in_channels,
+                         filters};
+        c.weight = packed;
+        c.activation = activation;
+        T* corner = dx + h.start * row + w.start * s.in_channels;
+        for (int64_t g = 0; g < (depthwise ? 1 : s.groups); ++g) {
+            for (int64_t t = 0; t < c.h.taps * c.w.taps; ++t) { // the weight of this phase's taps
+                const int64_t tap = h.tap(t / c.w.taps) * s.kernel_w + w.tap(t % c.w.taps);
+                if (depthwise) {
+                    for (int64_t ch = 0; ch < s.in_channels; ++ch)
+                        packed[t * s.in_channels + ch] = weight[ch * taps + tap];
+                    continue;
+                }
+                const Strided<T> from{weight + (g * channels * taps + tap) * filters, 1, taps * filters};
+                for (int64_t j = 0; j < filters; j += kTileCols<T>) {
+                    const int64_t cols = min(kTileCols<T>, filters - j);
+                    pack_columns(from, packed + j * c.depth() + t * channels * round_up(cols, kLanes<T>), j,
+                                 cols, 0, channels);
+                }
+            }
+            c.in = dy + g * channels;
+            c.out = corner + g * filters;
+            c.bias = bias ? bias + g * filters : nullptr;
+            if (!depthwise) {
+                correlate(c);
+            } else if (h.count > 0 && w.count > 0) {
+                c.channels = c.filters = s.in_channels;
+                correlate_depthwise(c);
+            }
+        }
+    }
+}
+
+template <class T> ConvKernels<T> kernels_of() {
+    return {forward<T>, backward_data<T>,
+            [](const ConvShape& s, const T* x, const T* dy, T* dw) { conv_backward_weight(s, x, dy, dw); },
+            [](int64_t rows, int64_t channels, const T* dy, T* db) {
+                conv_backward_bias(rows, channels, dy, db);
+            }};
+}
+
+} // namespace
+
+Conv conv() { return {kernels_of<float>(), kernels_of<double>()}; }
+
+} // namespace dt::cpu::DT_LEVEL

@@ -1,0 +1,299 @@
+// Gradients of a convolution's weight and bias. The weight's gradient is computed transposed, (taps x
+// channels, filters): the taps are the rows of a tile, read from the image where they are, the filters its
+// columns, read from dy, and the depth runs over all outputs.
+#include "kernels/cpu/conv_parts.h"
+#include "kernels/cpu/correlation.h"
+
+namespace dt::cpu::DT_LEVEL {
+namespace {
+
+constexpr int64_t kMaxParts = 16;
+constexpr int64_t kPartialElements = 4 << 20; // of all parts together
+
+// The images are worked through in items that stay in L2: several small images, or some output rows of a
+// large one.
+struct Items {
+    int64_t images, band_rows, bands, count; // per item; bands per image; items altogether
+    Items(int64_t batch, int64_t out_h, int64_t row_elements, int64_t budget) {
+        band_rows = clamp(budget / max(int64_t{1}, row_elements), int64_t{1}, out_h);
+        bands = ceil_div(out_h, band_rows);
+        images = bands > 1 ? 1 : clamp(budget / max(int64_t{1}, row_elements * out_h), int64_t{1}, batch);
+        count = bands > 1 ? batch * bands : ceil_div(batch, images);
+    }
+};
+
+template <class T> struct WeightGradient {
+    Correlation<T> c; // the forward correlation, of which only the reading side counts
+    const T* dy;
+    int64_t dy_pixel, filters;
+    bool copied;
+    int64_t pixel;     // elements between pixels of a band
+    int64_t run, runs; // adjacent taps x channels, and how many such runs a window has
+
+    int64_t depth() const { return c.depth(); }
+    int64_t band_row() const { return copied ? c.w.reach(c.w.out) * pixel : c.w.in * c.in_pixel; }
+    int64_t band_elements(int64_t rows) const { return c.h.reach(rows) * band_row(); }
+
+    // One item, ready to be read: where its images and its part of dy lie.
+    struct View {
+        int64_t images, rows;
+        const T* in;
+        int64_t in_image;
+        const T* dy;
+        int64_t dy_pixel;
+    };
+
+    View prepare(const Items& items, int64_t item, T* copy, T* dy_copy) const {
+        View view{};
+        const int64_t image = items.bands > 1 ? item / items.bands : item * items.images;
+        const int64_t u0 = items.bands > 1 ? item % items.bands * items.band_rows : 0;
+        view.images = min(items.images, c.batch - image);
+        view.rows = min(items.band_rows, c.h.out - u0);
+        if (copied) {
+            view.in_image = band_elements(view.rows);
+            for (int64_t i = 0; i < view.images; ++i)
+                copy_band(c, image + i, u0, view.rows, copy + i * view.in_image, pixel);
+            view.in = copy;
+        } else {
+            view.in_image = c.in_image();
+            view.in = c.in + image * view.in_image +
+                      ((u0 * c.h.stride + c.h.origin) * c.w.in + c.w.origin) * c.in_pixel;
+        }
+        view.dy = dy + (image * c.h.out + u0) * c.w.out * dy_pixel;
+        view.dy_pixel = dy_pixel;
+        if (dy_copy) { // rows of whole vectors, for levels that cannot mask
+            view.dy_pixel = round_up(filters, kLanes<T>);
+            const int64_t outputs = view.images * view.rows * c.w.out;
+            for (int64_t i = 0; i < outputs; ++i)
+                copy_row(dy_copy + i * view.dy_pixel, view.dy + i * dy_pixel, filters);
+            view.dy = dy_copy;
+        }
+        return view;
+    }
+
+    // Adds what one run of taps and one item contribute to sum (depth, filters).
+    void add_run(const View& view, int64_t r, bool first, T* sum) const {
+        const int64_t per_row = runs / c.h.taps;
+        const T* base =
+            view.in + r / per_row * c.h.dilation * band_row() + r % per_row * c.w.dilation * pixel;
+        const RowPanels panels(run);
+        Tile<T> tile;
+        tile.outer = view.images;
+        tile.a_outer = view.in_image;
+        tile.segments = view.rows;
+        tile.a_segment = c.h.stride * band_row();
+        tile.depth = c.w.out;
+        tile.a_depth = c.w.stride * pixel;
+        tile.a_row = 1;
+        tile.b_row = view.dy_pixel;
+        tile.c_row = filters;
+        tile.accumulate = !first;
+        for (int64_t j = 0; j < filters; j += kTileCols<T>) {
+            tile.cols = min(kTileCols<T>, filters - j);
+            tile.b = view.dy + j;
+            for (int64_t i = 0; i < panels.panels; ++i) {
+                const int64_t at = panels.start(i);
+                tile.rows = panels.start(i + 1) - at;
+                tile.a = base + at;
+                tile.c = sum + (r * run + at) * filters + j;
+                compute_tile(tile);
+            }
+        }
+    }
+
+    int64_t copy_elements(const Items& items) const {
+        return copied ? items.images * band_elements(items.band_rows) : 0;
+    }
+    int64_t dy_copy_elements(const Items& items) const {
+        if (kMasksB || filters % kLanes<T> == 0) return 0;
+        return items.images * items.band_rows * c.w.out * round_up(filters, kLanes<T>);
+    }
+};
+
+// Sums parts 1, 2, ... into part 0, in order.
+template <class T> void sum_parts(T* partial, int64_t parts, int64_t elements) {
+    if (parts == 1) return;
+    parallel(elements, grain_for(parts), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; i += kLanes<T>) {
+            const int64_t left = end - i;
+            Vec<T> total = load_upto(partial + i, left);
+            for (int64_t part = 1; part < parts; ++part)
+                total += load_upto(partial + part * elements + i, left);
+            store_upto(partial + i, total, left);
+        }
+    });
+}
+
+// Splits `items` into parts that each sum their own; body(part, item begin, item end).
+template <class F> void for_parts(int64_t items, int64_t part_items, const F& body) {
+    parallel(items, part_items, [&](int64_t begin, int64_t end) { body(begin / part_items, begin, end); });
+}
+
+template <class T> void weight_gradient(const WeightGradient<T>& w, T* dw) {
+    const int64_t depth = w.depth(), size = depth * w.filters;
+    const double work = double(w.c.batch) * double(w.c.h.out * w.c.w.out) * double(size);
+    const int64_t row_elements = w.c.h.stride * w.band_row() + w.c.w.out * w.filters;
+    const int64_t fitting = max(int64_t{1}, kPartialElements / size);
+    // Large weights: all threads share the items and divide the weight. Small ones: they divide the items.
+    const bool divide_weight = fitting < 8 && w.runs * RowPanels(w.run).panels >= 8;
+    const Items items(w.c.batch, w.c.h.out, row_elements,
+                      (divide_weight ? int64_t{1 << 20} : int64_t{1 << 18}) / sizeof(T));
+    T* sum;
+    if (divide_weight) {
+        sum = scratch<T>(Scratch::gemm_partial, size);
+        const int64_t copy = w.copy_elements(items), dy_copy = w.dy_copy_elements(items);
+        T* copies = scratch<T>(Scratch::conv_input, copy + dy_copy);
+        for (int64_t item = 0; item < items.count; ++item) {
+            const auto view = w.prepare(items, item, copies, dy_copy ? copies + copy : nullptr);
+            parallel(w.runs, 1, [&](int64_t begin, int64_t end) {
+                for (int64_t r = begin; r < end; ++r) w.add_run(view, r, item == 0, sum);
+            });
+        }
+    } else {
+        const int64_t wanted = clamp(int64_t(work / kParallelWork), int64_t{1}, min(kMaxParts, fitting));
+        const int64_t part_items = ceil_div(items.count, wanted), parts = ceil_div(items.count, part_items);
+        sum = scratch<T>(Scratch::gemm_partial, parts * size);
+        for_parts(items.count, part_items, [&](int64_t part, int64_t begin, int64_t end) {
+            const int64_t copy = w.copy_elements(items), dy_copy = w.dy_copy_elements(items);
+            T* copies = scratch<T>(Scratch::conv_input, copy + dy_copy);
+            for (int64_t item = begin; item < end; ++item) {
+                const auto view = w.prepare(items, item, copies, dy_copy ? copies + copy : nullptr);
+                for (int64_t r = 0; r < w.runs; ++r) w.add_run(view, r, item == begin, sum + part * size);
+            }
+        });
+        sum_parts(sum, parts, size);
+    }
+    Strided<T>{sum, w.filters, 1}.pack(dw, depth, 0, depth, 0, w.filters); // transposes
+}
+
+// dw of a depthwise convolution: per channel and tap, the sum over outputs of dy times what the tap read.
+template <class T> void depthwise_gradient(const WeightGradient<T>& w, T* dw) {
+    const Correlation<T>& c = w.c;
+    const int64_t taps = c.h.taps * c.w.taps, size = taps * c.channels;
+    const Items items(c.batch, c.h.out, c.h.stride * w.band_row() + c.w.out * c.channels,
+                      (1 << 18) / sizeof(T));
+    const double work = double(c.batch) * double(c.h.out * c.w.out) * double(size);
+    const int64_t wanted = clamp(int64_t(work / kParallelWork), int64_t{1}, kMaxParts);
+    const int64_t part_items = ceil_div(items.count, wanted), parts = ceil_div(items.count, part_items);
+    T* sum = scratch<T>(Scratch::gemm_partial, parts * size);
+    for_parts(items.count, part_items, [&](int64_t part, int64_t begin, int64_t end) {
+        T* to = sum + part * size;
+        T* copy = scratch<T>(Scratch::conv_input, w.copy_elements(items));
+        fill_row(to, T(0), size);
+        for (int64_t item = begin; item < end; ++item) {
+            const auto view = w.prepare(items, item, copy, nullptr);
+            for (int64_t ch = 0; ch < c.channels; ch += kLanes<T>) {
+                const int64_t left = c.channels - ch;
+                for (int64_t t = 0; t < taps; ++t) {
+                    const int64_t offset =
+                        t / c.w.taps * c.h.dilation * w.band_row() + t % c.w.taps * c.w.dilation * w.pixel;
+                    Vec<T> total[2] = {};
+                    for (int64_t u = 0; u < view.images * view.rows; ++u) {
+                        const T* x = view.in + u / view.rows * view.in_image +
+                                     u % view.rows * c.h.stride * w.band_row() + offset + ch;
+                        const T* g = view.dy + u * c.w.out * view.dy_pixel + ch;
+                        for (int64_t v = 0; v < c.w.out; ++v)
+                            total[v & 1] = fma(load_upto(x + v * c.w.stride * w.pixel, left),
+                                               load_upto(g + v * view.dy_pixel, left), total[v & 1]);
+                    }
+                    T* at = to + t * c.channels + ch;
+                    store_upto(at, load_upto(at, left) + (total[0] + total[1]), left);
+                }
+            }
+        }
+    });
+    sum_parts(sum, parts, size);
+    Strided<T>{sum, c.channels, 1}.pack(dw, taps, 0, taps, 0, c.channels);
+}
+
+template <class T> void backward_weight(const ConvShape& s, const T* x, const T* dy, T* dw) {
+    const int64_t channels = s.in_channels / s.groups, filters = s.out_channels / s.groups;
+    const int64_t size = s.kernel_h * s.kernel_w * channels * s.out_channels;
+    if (s.batch <= 0 || s.out_h <= 0 || s.out_w <= 0) return fill_row(dw, T(0), size);
+    if (is_pointwise(s)) {
+        GemmArgs g{.m = s.out_channels,
+                   .n = s.in_channels,
+                   .k = s.batch * s.out_h * s.out_w,
+                   .a = dy,
+                   .a_row = 1,
+                   .a_col = s.out_channels,
+                   .b = x,
+                   .b_row = s.in_channels,
+                   .c = dw,
+                   .c_row = s.in_channels};
+        return multiply(g, T());
+    }
+    const bool depthwise = is_depthwise(s);
+    Correlation<T> c{s.batch,
+                     {s.in_h, s.out_h, s.kernel_h, s.stride_h, s.dilation_h, -s.pad_top},
+                     {s.in_w, s.out_w, s.kernel_w, s.stride_w, s.dilation_w, -s.pad_left},
+                     x,
+                     s.in_channels,
+                     depthwise ? s.in_channels : channels,
+                     nullptr,
+                     0,
+                     0,
+                     0,
+                     filters};
+    const bool copied = c.h.leaves() || c.w.leaves();
+    const int64_t pixel = copied ? c.channels : c.in_pixel;
+    const bool joined = c.w.dilation == 1 && pixel == c.channels;
+    WeightGradient<T> w{c,
+                        dy,
+                        s.out_channels,
+                        filters,
+                        copied,
+                        pixel,
+                        joined ? c.w.taps * c.channels : c.channels,
+                        joined ? c.h.taps : c.h.taps * c.w.taps};
+    if (depthwise) return depthwise_gradient(w, dw);
+    for (int64_t g = 0; g < s.groups; ++g) {
+        w.c.in = x + g * channels;
+        w.dy = dy + g * filters;
+        weight_gradient(w, dw + g * filters * c.depth());
+    }
+}
+
+// Column sums: blocks of rows, each summed in runs of 64 so that rounding errors do not pile up.
+template <class T> void backward_bias(int64_t rows, int64_t channels, const T* dy, T* db) {
+    if (rows <= 0) return fill_row(db, T(0), channels);
+    const int64_t part_rows = round_up(max(ceil_div(rows, kMaxParts), grain_for(channels)), 64);
+    const int64_t parts = ceil_div(rows, part_rows);
+    T* partial = scratch<T>(Scratch::gemm_partial, parts * channels);
+    parallel(rows, part_rows, [&](int64_t begin, int64_t end) {
+        T* to = partial + begin / part_rows * channels;
+        for (int64_t ch = 0; ch < channels; ch += kLanes<T>) {
+            const int64_t left = channels - ch;
+            Vec<T> total = zero<T>();
+            for (int64_t i = begin; i < end; i += 64) {
+                const int64_t stop = min(end, i + 64);
+                Vec<T> sum[4] = {};
+                int64_t r = i;
+                for (; r + 4 <= stop; r += 4)
+                    for (int q = 0; q < 4; ++q) sum[q] += load_upto(dy + (r + q) * channels + ch, left);
+                for (; r < stop; ++r) sum[0] += load_upto(dy + r * channels + ch, left);
+                total += (sum[0] + sum[1]) + (sum[2] + sum[3]);
+            }
+            store_upto(to + ch, total, left);
+        }
+    });
+    sum_parts(partial, parts, channels);
+    copy_row(db, partial, channels);
+}
+
+} // namespace
+
+void conv_backward_weight(const ConvShape& s, const float* x, const float* dy, float* dw) {
+    backward_weight(s, x, dy, dw);
+}
+void conv_backward_weight(const ConvShape& s, const double* x, const double* dy, double* dw) {
+    backward_weight(s, x, dy, dw);
+}
+void conv_backward_bias(int64_t rows, int64_t channels, const float* dy, float* db) {
+    backward_bias(rows, channels, dy, db);
+}
+void conv_backward_bias(int64_t rows, int64_t channels, const double* dy, double* db) {
+    backward_bias(rows, channels, dy, db);
+}
+
+} // namespace dt::cpu::DT_LEVEL
