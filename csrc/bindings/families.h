@@ -8,10 +8,16 @@ namespace dt::bindings {
 
 void add_dtypes(pybind11::module_& m);
 void bind_autograd(pybind11::module_& m);
+void bind_dropout(pybind11::module_& m);
 void bind_elementwise(pybind11::module_& m);
+void bind_embedding(pybind11::module_& m);
 void bind_exchange(pybind11::module_& m);
 void bind_gemm(pybind11::module_& m);
+void bind_loss(pybind11::module_& m);
+void bind_norm(pybind11::module_& m);
+void bind_optim(pybind11::module_& m);
 void bind_random(pybind11::module_& m);
+void bind_softmax(pybind11::module_& m);
 void bind_system(pybind11::module_& m);
 void bind_tensor(pybind11::module_& m);
 

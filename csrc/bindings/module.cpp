@@ -13,7 +13,13 @@ PYBIND11_MODULE(_core, m) {
     bind_gemm(m);
     bind_autograd(m);
     bind_elementwise(m);
+    bind_dropout(m);
+    bind_embedding(m);
+    bind_loss(m);
+    bind_norm(m);
+    bind_optim(m);
     bind_random(m);
+    bind_softmax(m);
     bind_system(m);
     m.attr("_signatures") = signatures();
 }

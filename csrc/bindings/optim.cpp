@@ -1,0 +1,47 @@
+#include "ops/optim.h"
+
+#include "bindings/families.h"
+#include "bindings/op.h"
+
+namespace dt::bindings {
+
+void bind_optim(py::module_& m) {
+    op<&ops::sgd_step>(
+        m, "sgd_step",
+        "One step of stochastic gradient descent for all parameters, in place, in one call.\n\n"
+        "parameters, gradients, buffers (the momentum; empty without) are sequences of tensors that belong "
+        "together:\n"
+        "same shape and dtype, float32 or float64, parameters and buffers contiguous. step counts from 1; in "
+        "the first\n"
+        "one the buffers, whatever they hold, become the gradients. Gradients are multiplied by grad_scale "
+        "first.\n"
+        "As torch.optim.SGD.",
+        {"parameters"_a, "gradients"_a, "buffers"_a, keyword("step"_a), "lr"_a, "momentum"_a = 0.0,
+         "dampening"_a = 0.0, "weight_decay"_a = 0.0, "nesterov"_a = false, "maximize"_a = false,
+         "grad_scale"_a = 1.0});
+    op<&ops::adam_step>(m, "adam_step",
+                        "One step of Adam (Kingma and Ba, 2015), or with decoupled=True of AdamW (Loshchilov "
+                        "and Hutter, 2019), for all\n"
+                        "parameters, in place, in one call.\n\n"
+                        "parameters, gradients, exp_avg, exp_avg_sq and max_exp_avg_sq (for AMSGrad; empty "
+                        "without) are sequences of\n"
+                        "tensors that belong together: same shape and dtype, float32 or float64, all but the "
+                        "gradients contiguous. step\n"
+                        "counts from 1; the averages begin as zeros. Gradients are multiplied by grad_scale "
+                        "first. As torch.optim.Adam.",
+                        {"parameters"_a, "gradients"_a, "exp_avg"_a, "exp_avg_sq"_a, "max_exp_avg_sq"_a,
+                         keyword("step"_a), "lr"_a = 1e-3, "beta1"_a = 0.9, "beta2"_a = 0.999, "eps"_a = 1e-8,
+                         "weight_decay"_a = 0.0, "decoupled"_a = false, "maximize"_a = false,
+                         "grad_scale"_a = 1.0});
+    op<&ops::clip_grad_norm>(
+        m, "clip_grad_norm_",
+        "Scales the gradients of `parameters` in place so that their norm, taken over all of them together, "
+        "is at most\n"
+        "max_norm; returns the norm before. norm_type: 1, 2 or inf. Parameters without gradient are passed "
+        "over. A norm\n"
+        "that is infinite or NaN raises RuntimeError with error_if_nonfinite=True. As "
+        "torch.nn.utils.clip_grad_norm_.",
+        {"parameters"_a, "max_norm"_a, "norm_type"_a = 2.0, "error_if_nonfinite"_a = false});
+}
+
+} // namespace dt::bindings

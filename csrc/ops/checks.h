@@ -1,0 +1,33 @@
+#pragma once
+#include <optional>
+
+#include "ops/common.h"
+
+// Checks and small helpers of the ops whose kernels come in float32 and float64.
+namespace dt::ops {
+
+using Optional = std::optional<Tensor>;
+
+inline Tensor given(const Optional& t) { return t ? *t : Tensor(); } // undefined where there is none
+inline void* data_of(const Tensor& t) { return t.defined() ? t.data() : nullptr; }
+inline int precision(const Tensor& t) { return t.dtype() == DType::float64; } // [0] float32, [1] float64
+Tensor scratch(int64_t doubles);
+
+// TypeError unless the dtype is float32 or float64.
+void check_real(const char* op, const char* argument, const Tensor& t);
+// ValueError unless t has the shape; `why` ends the message: " (one value per channel)".
+void check_shape(const char* op, const char* argument, const Tensor& t, const Dims& shape,
+                 const char* why = "");
+// A parameter per channel (or the like) beside the input: dtype of the input, the shape given. Undefined
+// passes.
+void check_parameter(const char* op, const char* argument, const Tensor& t, const Tensor& input,
+                     const Dims& shape, const char* why);
+// RuntimeError where a gradient is wanted for an argument that has none.
+void check_constant(const char* op, const char* argument, const Tensor& t);
+// ValueError unless low <= value <= high.
+void check_between(const char* op, const char* argument, double value, double low, double high);
+
+// Integer labels or indices as contiguous int64. TypeError for other dtypes; `hint` ends its message.
+Tensor as_indices(const char* op, const char* argument, const Tensor& t, const char* hint = "");
+
+} // namespace dt::ops

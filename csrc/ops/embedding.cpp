@@ -1,0 +1,49 @@
+#include "ops/embedding.h"
+
+#include "ops/checks.h"
+
+namespace dt::ops {
+
+Tensor embedding(const Tensor& input, const Tensor& weight, const std::optional<int64_t>& padding_idx) {
+    const char* op = "embedding";
+    const Tensor indices = as_indices(op, "input", input);
+    check_real(op, "weight", weight);
+    check_rank(op, "weight", weight, 2, "(rows, features)");
+    if (input.rank() == kMaxRank)
+        value_error({op, ": input has ", input.rank(),
+                     " dimensions, and the result would have one more than the ", kMaxRank,
+                     " that a tensor can have"});
+    const int64_t rows = weight.shape(0), width = weight.shape(1), n = indices.size();
+    int64_t padding = padding_idx ? *padding_idx : -1;
+    if (padding_idx && (padding < -rows || padding >= rows))
+        value_error({op, ": padding_idx is ", padding, ", but weight has ", rows, " rows (shape ",
+                     weight.shape(), ")"});
+    if (padding_idx && padding < 0) padding += rows;
+    const auto& kernel = kernels().embedding;
+    const int64_t at = kernel.first_outside(n, indices.data<int64_t>(), 0, rows, 0);
+    if (at >= 0 || (n && !rows))
+        value_error({op, ": input contains index ", indices.data<int64_t>()[at < 0 ? 0 : at],
+                     ", but weight has ", rows, " rows (shape ", weight.shape(), ")"});
+    Dims shape = input.shape();
+    shape.push(width);
+    Tensor out = Tensor::empty(shape, weight.dtype(), weight.device(), op);
+    const int p = precision(weight);
+    if (out.size()) {
+        const Tensor table = plain::contiguous(weight);
+        LongWork work(0.2 * static_cast<double>(out.size()));
+        kernel.forward[p](n, indices.data<int64_t>(), width, table.data(), out.data());
+    }
+    if (recording({&weight}))
+        record(op, out, {&weight}, [i = Saved(indices), rows, width, n, padding, p](Backward& b) {
+            const Tensor grad = plain::contiguous(b.grad());
+            Tensor weight_grad = Tensor::empty({rows, width}, grad.dtype());
+            const Tensor memory = Tensor::empty({rows + 1 + n}, DType::int64);
+            if (weight_grad.size())
+                kernels().embedding.backward[p](n, i.get().data<int64_t>(), rows, width, padding, grad.data(),
+                                                weight_grad.data(), memory.data<int64_t>());
+            b.give(0, weight_grad);
+        });
+    return out;
+}
+
+} // namespace dt::ops

@@ -1,0 +1,315 @@
+#include "ops/norm.h"
+
+#include <limits>
+
+namespace dt::ops {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr const char* kPerChannel = " (one value per channel, the last axis of input)";
+
+// How an input looks to the group norm kernel: (samples, spatial, channels).
+struct View {
+    int64_t samples, spatial, channels, groups;
+};
+
+// Everything one of the channel norms works with.
+struct ChannelNorm {
+    const char* op;
+    Tensor input, weight, bias;       // contiguous; weight and bias may be undefined
+    Tensor running_mean, running_var; // the user's own, or undefined
+    View view;
+    double momentum = 0, eps = 0;
+    bool fixed_statistics = false, relu = false; // fixed: running_mean and running_var are the statistics
+};
+
+View whole_batch(const Tensor& input) {
+    const int64_t channels = input.shape().back();
+    return {1, channels ? input.size() / channels : 0, channels, channels};
+}
+
+View per_sample(const Tensor& input, int64_t groups) {
+    const int64_t samples = input.shape(0), channels = input.shape().back();
+    return {samples, samples && channels ? input.size() / samples / channels : 0, channels, groups};
+}
+
+void check_channel_norm(const char* op, const Tensor& input, int least_rank, const char* layout) {
+    check_real(op, "input", input);
+    if (input.rank() < least_rank)
+        value_error({op, ": input must have at least ", least_rank, " dimensions ", layout, ", got ",
+                     input.rank(), " (shape ", input.shape(), ")"});
+}
+
+void check_channel_parameters(const ChannelNorm& n) {
+    const Dims shape = {n.view.channels};
+    check_parameter(n.op, "weight", n.weight, n.input, shape, kPerChannel);
+    check_parameter(n.op, "bias", n.bias, n.input, shape, kPerChannel);
+    check_parameter(n.op, "running_mean", n.running_mean, n.input, shape, kPerChannel);
+    check_parameter(n.op, "running_var", n.running_var, n.input, shape, kPerChannel);
+    check_constant(n.op, "running_mean", n.running_mean);
+    check_constant(n.op, "running_var", n.running_var);
+    check_between(n.op, "eps", n.eps, 0, kInfinity);
+    if (n.fixed_statistics) return;
+    check_between(n.op, "momentum", n.momentum, 0, 1);
+    if (n.running_mean.defined()) autograd::check_in_place(n.op, n.running_mean);
+    if (n.running_var.defined()) autograd::check_in_place(n.op, n.running_var);
+}
+
+double nanoseconds(const Tensor& t) { return 0.5 * static_cast<double>(t.size()); }
+
+// The gradients of empty tensors, and those of the parameters beside them, are 0.
+void give_zeros(Backward& b, std::initializer_list<Dims> shapes, DType dtype) {
+    int i = 0;
+    for (const Dims& shape : shapes) {
+        if (b.needs(i)) b.give(i, plain::zeros(shape, dtype));
+        ++i;
+    }
+}
+
+GroupNormArgs forward_args(const ChannelNorm& n, const Tensor& out, const Tensor& mean, const Tensor& inverse,
+                           const Tensor& memory) {
+    GroupNormArgs args;
+    args.samples = n.view.samples;
+    args.spatial = n.view.spatial;
+    args.channels = n.view.channels;
+    args.groups = n.view.groups;
+    args.input = n.input.data();
+    args.weight = data_of(n.weight);
+    args.bias = data_of(n.bias);
+    args.output = out.data();
+    args.epsilon = n.eps;
+    args.relu = n.relu;
+    args.mean = mean.data();
+    args.inverse_std = inverse.data();
+    args.scratch = memory.data<double>();
+    return args;
+}
+
+void backward_of(Backward& b, const View& view, const Tensor& input, const Tensor& weight, const Tensor& mean,
+                 const Tensor& inverse, const Tensor& relu_output, bool fixed_statistics) {
+    const Tensor grad = plain::contiguous(b.grad());
+    GroupNormGradArgs args;
+    args.samples = view.samples;
+    args.spatial = view.spatial;
+    args.channels = view.channels;
+    args.groups = view.groups;
+    args.input = input.data();
+    args.weight = data_of(weight);
+    args.relu_output = data_of(relu_output);
+    args.mean = mean.data();
+    args.inverse_std = inverse.data();
+    args.output_grad = grad.data();
+    args.fixed_statistics = fixed_statistics;
+    Tensor grads[3];
+    if (b.needs(0)) grads[0] = empty_like(input);
+    for (int i : {1, 2})
+        if (b.needs(i)) grads[i] = Tensor::empty({view.channels}, input.dtype());
+    args.input_grad = data_of(grads[0]);
+    args.weight_grad = data_of(grads[1]);
+    args.bias_grad = data_of(grads[2]);
+    const auto& norm = kernels().norm;
+    const Tensor memory = scratch(norm.group_scratch(view.samples, view.spatial, view.channels, view.groups));
+    args.scratch = memory.data<double>();
+    norm.group_backward[precision(input)](args);
+    for (int i : {0, 1, 2})
+        if (grads[i].defined()) b.give(i, grads[i]);
+}
+
+// The running statistics are updated where they lie; a copy stands in for one that is not contiguous.
+struct Running {
+    Tensor own, worked_on;
+    explicit Running(const Tensor& t) : own(t), worked_on(t.defined() ? plain::contiguous(t) : t) {}
+    void finish(const char* op) {
+        if (!own.defined()) return;
+        if (own.impl() != worked_on.impl()) plain::copy(own, worked_on);
+        autograd::record_in_place(op, own, Tensor());
+    }
+};
+
+Tensor apply(ChannelNorm n) {
+    check_channel_parameters(n);
+    const Tensor source = n.input, weight = n.weight, bias = n.bias;
+    Tensor out = empty_like(n.input);
+    const bool records = recording({&source, &weight, &bias});
+    if (!out.size()) {
+        if (records)
+            record(n.op, out, {&source, &weight, &bias},
+                   [s = out.shape(), c = n.view.channels, d = out.dtype()](Backward& b) {
+                       give_zeros(b, {s, {c}, {c}}, d);
+                   });
+        return out;
+    }
+    n.input = plain::contiguous(n.input);
+    if (n.weight.defined()) n.weight = plain::contiguous(n.weight);
+    if (n.bias.defined()) n.bias = plain::contiguous(n.bias);
+    Tensor mean = Tensor::empty({n.view.samples * n.view.groups}, out.dtype()), inverse = empty_like(mean);
+    const auto& norm = kernels().norm;
+    const View& v = n.view;
+    const Tensor memory = scratch(norm.group_scratch(v.samples, v.spatial, v.channels, v.groups));
+    GroupNormArgs args = forward_args(n, out, mean, inverse, memory);
+    const int p = precision(out);
+    if (n.fixed_statistics) {
+        plain::copy(mean, n.running_mean);
+        const Tensor variance = plain::contiguous(n.running_var);
+        norm.inverse_std[p](v.channels, variance.data(), n.eps, inverse.data());
+        LongWork work(nanoseconds(out));
+        norm.group_apply[p](args);
+    } else {
+        Running running_mean(n.running_mean), running_var(n.running_var);
+        args.running_mean = data_of(running_mean.worked_on);
+        args.running_variance = data_of(running_var.worked_on);
+        args.momentum = n.momentum;
+        {
+            LongWork work(nanoseconds(out));
+            norm.group_forward[p](args);
+        }
+        running_mean.finish(n.op);
+        running_var.finish(n.op);
+    }
+    if (records)
+        record(n.op, out, {&source, &weight, &bias},
+               [v, x = Saved(n.input), w = Saved(n.weight), mean, inverse, y = Saved(n.relu ? out : Tensor()),
+                fixed = n.fixed_statistics](Backward& b) {
+                   backward_of(b, v, x.get(), w.get(), mean, inverse, y.get(), fixed);
+               });
+    return out;
+}
+
+Dims last_dims(const Tensor& t, int count) {
+    Dims dims;
+    for (int i = t.rank() - count; i < t.rank(); ++i) dims.push(t.shape(i));
+    return dims;
+}
+
+void layer_backward(Backward& b, const Tensor& input, const Tensor& weight, const Tensor& mean,
+                    const Tensor& inverse, const Dims& normalized_shape) {
+    const Tensor grad = plain::contiguous(b.grad());
+    LayerNormGradArgs args;
+    args.rows = mean.size();
+    args.size = normalized_shape.product();
+    args.input = input.data();
+    args.weight = data_of(weight);
+    args.mean = mean.data();
+    args.inverse_std = inverse.data();
+    args.output_grad = grad.data();
+    Tensor grads[3];
+    if (b.needs(0)) grads[0] = empty_like(input);
+    for (int i : {1, 2})
+        if (b.needs(i)) grads[i] = Tensor::empty(normalized_shape, input.dtype());
+    args.input_grad = data_of(grads[0]);
+    args.weight_grad = data_of(grads[1]);
+    args.bias_grad = data_of(grads[2]);
+    Tensor memory;
+    if (b.needs(1) || b.needs(2)) {
+        memory = scratch(kernels().norm.layer_scratch(args.rows, args.size));
+        args.scratch = memory.data<double>();
+    }
+    kernels().norm.layer_backward[precision(input)](args);
+    for (int i : {0, 1, 2})
+        if (grads[i].defined()) b.give(i, grads[i]);
+}
+
+} // namespace
+
+Tensor batch_norm(const Tensor& input, const Optional& running_mean, const Optional& running_var,
+                  const Optional& weight, const Optional& bias, bool training, double momentum, double eps,
+                  bool relu) {
+    const char* op = "batch_norm";
+    check_channel_norm(op, input, 2, "(batch, ..., channels)");
+    ChannelNorm n{op,
+                  input,
+                  given(weight),
+                  given(bias),
+                  given(running_mean),
+                  given(running_var),
+                  whole_batch(input),
+                  momentum,
+                  eps,
+                  !training,
+                  relu};
+    if (!training && (!running_mean || !running_var))
+        value_error({op, ": running_mean and running_var must be given where training is False"});
+    if (training && n.view.channels && n.view.spatial < 2)
+        value_error({op, ": training needs more than one value per channel, got input of shape ",
+                     input.shape(), "; call eval() first, or leave out a last batch of one sample"});
+    return apply(std::move(n));
+}
+
+Tensor instance_norm(const Tensor& input, const Optional& running_mean, const Optional& running_var,
+                     const Optional& weight, const Optional& bias, bool use_input_stats, double momentum,
+                     double eps) {
+    const char* op = "instance_norm";
+    check_channel_norm(op, input, 3, "(batch, ..., channels)");
+    const View view = use_input_stats ? per_sample(input, input.shape().back()) : whole_batch(input);
+    ChannelNorm n{
+        op,       input, given(weight),    given(bias), given(running_mean), given(running_var), view,
+        momentum, eps,   !use_input_stats, false};
+    if (!use_input_stats && (!running_mean || !running_var))
+        value_error({op, ": running_mean and running_var must be given where use_input_stats is False"});
+    if (use_input_stats && input.size() && view.spatial < 2)
+        value_error(
+            {op, ": needs more than one spatial position per channel, got input of shape ", input.shape()});
+    return apply(std::move(n));
+}
+
+Tensor group_norm(const Tensor& input, int64_t num_groups, const Optional& weight, const Optional& bias,
+                  double eps) {
+    const char* op = "group_norm";
+    check_channel_norm(op, input, 2, "(batch, ..., channels)");
+    const int64_t channels = input.shape().back();
+    if (num_groups < 1 || channels % num_groups)
+        value_error({op, ": input has ", channels, " channels (shape ", input.shape(),
+                     ", channels last), which num_groups (", num_groups, ") does not divide"});
+    return apply(
+        {op, input, given(weight), given(bias), {}, {}, per_sample(input, num_groups), 0, eps, false, false});
+}
+
+Tensor layer_norm(const Tensor& input, const Dims& normalized_shape, const Optional& weight,
+                  const Optional& bias, double eps) {
+    const char* op = "layer_norm";
+    check_real(op, "input", input);
+    const int count = normalized_shape.rank();
+    if (count == 0) value_error({op, ": normalized_shape must name at least one axis"});
+    if (count > input.rank() || last_dims(input, count) != normalized_shape)
+        value_error({op, ": input has shape ", input.shape(), ", whose last axes must be normalized_shape ",
+                     normalized_shape});
+    Tensor w = given(weight), b = given(bias);
+    check_parameter(op, "weight", w, input, normalized_shape, " (normalized_shape)");
+    check_parameter(op, "bias", b, input, normalized_shape, " (normalized_shape)");
+    check_between(op, "eps", eps, 0, kInfinity);
+    Tensor out = empty_like(input);
+    const bool records = recording({&input, &w, &b});
+    if (!out.size()) {
+        if (records)
+            record(op, out, {&input, &w, &b},
+                   [s = out.shape(), normalized_shape, d = out.dtype()](Backward& g) {
+                       give_zeros(g, {s, normalized_shape, normalized_shape}, d);
+                   });
+        return out;
+    }
+    const Tensor x = plain::contiguous(input), weights = w.defined() ? plain::contiguous(w) : w,
+                 biases = b.defined() ? plain::contiguous(b) : b;
+    LayerNormArgs args;
+    args.size = normalized_shape.product();
+    args.rows = x.size() / args.size;
+    Tensor mean = Tensor::empty({args.rows}, x.dtype()), inverse = empty_like(mean);
+    args.input = x.data();
+    args.weight = data_of(weights);
+    args.bias = data_of(biases);
+    args.output = out.data();
+    args.epsilon = eps;
+    args.mean = mean.data();
+    args.inverse_std = inverse.data();
+    {
+        LongWork work(nanoseconds(out));
+        kernels().norm.layer_forward[precision(x)](args);
+    }
+    if (records)
+        record(op, out, {&input, &w, &b},
+               [x = Saved(x), w = Saved(weights), mean, inverse, normalized_shape](Backward& g) {
+                   layer_backward(g, x.get(), w.get(), mean, inverse, normalized_shape);
+               });
+    return out;
+}
+
+} // namespace dt::ops

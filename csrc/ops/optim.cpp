@@ -1,0 +1,193 @@
+#include "ops/optim.h"
+
+#include <cmath>
+#include <limits>
+
+#include "ops/checks.h"
+
+namespace dt::ops {
+namespace {
+
+constexpr double kLargest = std::numeric_limits<double>::max();
+
+using Tensors = std::vector<Tensor>;
+
+// The tensors of a step, float32 and float64 apart, with the contiguous gradients kept alive.
+struct Step {
+    const char* op;
+    std::vector<OptimTensor> entries[2];
+    Tensors gradients;
+};
+
+std::string item(const char* list, size_t i) { return join({list, "[", i, "]"}); }
+
+// What a step writes to: same shape and dtype as its parameter, contiguous, writable.
+void* written(const char* op, const char* list, size_t i, const Tensor& t, const Tensor& parameter) {
+    const std::string name = item(list, i);
+    if (t.shape() != parameter.shape() || t.dtype() != parameter.dtype())
+        value_error({op, ": ", name, " has shape ", t.shape(), " and dtype ", t.dtype(), ", but parameters[",
+                     i, "] has shape ", parameter.shape(), " and dtype ", parameter.dtype()});
+    if (!t.is_contiguous()) value_error({op, ": ", name, " must be contiguous (shape ", t.shape(), ")"});
+    autograd::check_in_place(op, t);
+    return t.data();
+}
+
+void check_length(const char* op, const char* list, const Tensors& tensors, const Tensors& parameters) {
+    if (tensors.size() != parameters.size())
+        value_error(
+            {op, ": ", list, " holds ", tensors.size(), " tensors, but parameters ", parameters.size()});
+}
+
+// `lists` are what the entries hold beside parameter and gradient: first, second, maximum.
+Step gather(const char* op, const Tensors& parameters, const Tensors& gradients,
+            std::initializer_list<std::pair<const char*, const Tensors*>> lists, int64_t number) {
+    autograd::GradMode off(false); // a step may write to leaves
+    Step step{op, {}, {}};
+    check_length(op, "gradients", gradients, parameters);
+    for (auto& [name, list] : lists)
+        if (list) check_length(op, name, *list, parameters);
+    if (number < 1) value_error({op, ": step is ", number, ", expected 1 or more"});
+    for (size_t i = 0; i < parameters.size(); ++i) {
+        const Tensor& p = parameters[i];
+        check_real(op, item("parameters", i).c_str(), p);
+        OptimTensor entry;
+        entry.size = p.size();
+        entry.parameter = written(op, "parameters", i, p, p);
+        const Tensor& g = gradients[i];
+        if (g.shape() != p.shape() || g.dtype() != p.dtype())
+            value_error({op, ": gradients[", i, "] has shape ", g.shape(), " and dtype ", g.dtype(),
+                         ", but parameters[", i, "] has shape ", p.shape(), " and dtype ", p.dtype()});
+        step.gradients.push_back(plain::contiguous(g));
+        entry.gradient = step.gradients.back().data();
+        void** places[] = {&entry.first, &entry.second, &entry.maximum};
+        int k = 0;
+        for (auto& [name, list] : lists) {
+            if (list) *places[k] = written(op, name, i, (*list)[i], p);
+            ++k;
+        }
+        entry.fresh = number == 1;
+        entry.step = number;
+        step.entries[precision(p)].push_back(entry);
+    }
+    return step;
+}
+
+template <class Args, class Kernel> void run(const Step& step, Args args, Kernel& kernel) {
+    for (int p : {0, 1}) {
+        if (step.entries[p].empty()) continue;
+        args.count = static_cast<int64_t>(step.entries[p].size());
+        args.tensors = step.entries[p].data();
+        double elements = 0;
+        for (const OptimTensor& t : step.entries[p]) elements += static_cast<double>(t.size);
+        LongWork work(elements);
+        kernel[p](args);
+    }
+}
+
+void bump_versions(std::initializer_list<const Tensors*> lists) {
+    for (const Tensors* list : lists)
+        if (list)
+            for (const Tensor& t : *list) t.storage().bump_version();
+}
+
+void check_common(const char* op, double lr, double weight_decay, double grad_scale) {
+    check_between(op, "lr", lr, 0, kLargest);
+    check_between(op, "weight_decay", weight_decay, 0, kLargest);
+    check_between(op, "grad_scale", grad_scale, -kLargest, kLargest);
+}
+
+} // namespace
+
+void sgd_step(const Tensors& parameters, const Tensors& gradients, const Tensors& buffers, int64_t step,
+              double lr, double momentum, double dampening, double weight_decay, bool nesterov, bool maximize,
+              double grad_scale) {
+    const char* op = "sgd_step";
+    check_common(op, lr, weight_decay, grad_scale);
+    check_between(op, "momentum", momentum, 0, kLargest);
+    if (nesterov && (momentum == 0 || dampening != 0))
+        value_error({op, ": nesterov needs a momentum above 0 and no dampening"});
+    const Tensors* used = momentum != 0 ? &buffers : nullptr;
+    const Step all = gather(op, parameters, gradients, {{"buffers", used}}, step);
+    SgdArgs args;
+    args.learning_rate = lr;
+    args.momentum = momentum;
+    args.dampening = dampening;
+    args.weight_decay = weight_decay;
+    args.gradient_scale = grad_scale;
+    args.nesterov = nesterov;
+    args.maximize = maximize;
+    run(all, args, kernels().optim.sgd);
+    bump_versions({&parameters, used});
+}
+
+void adam_step(const Tensors& parameters, const Tensors& gradients, const Tensors& exp_avg,
+               const Tensors& exp_avg_sq, const Tensors& max_exp_avg_sq, int64_t step, double lr,
+               double beta1, double beta2, double eps, double weight_decay, bool decoupled, bool maximize,
+               double grad_scale) {
+    const char* op = "adam_step";
+    check_common(op, lr, weight_decay, grad_scale);
+    for (auto [name, beta] : {std::pair{"beta1", beta1}, {"beta2", beta2}})
+        if (!(beta >= 0 && beta < 1))
+            value_error({op, ": ", name, " is ", beta, ", expected a number from 0 to below 1"});
+    check_between(op, "eps", eps, 0, kLargest);
+    const Tensors* largest = max_exp_avg_sq.empty() ? nullptr : &max_exp_avg_sq;
+    const Step all =
+        gather(op, parameters, gradients,
+               {{"exp_avg", &exp_avg}, {"exp_avg_sq", &exp_avg_sq}, {"max_exp_avg_sq", largest}}, step);
+    AdamArgs args;
+    args.learning_rate = lr;
+    args.beta1 = beta1;
+    args.beta2 = beta2;
+    args.epsilon = eps;
+    args.weight_decay = weight_decay;
+    args.gradient_scale = grad_scale;
+    args.decoupled = decoupled;
+    args.maximize = maximize;
+    run(all, args, kernels().optim.adam);
+    bump_versions({&parameters, &exp_avg, &exp_avg_sq, largest});
+}
+
+Tensor clip_grad_norm(const Tensors& parameters, double max_norm, double norm_type, bool error_if_nonfinite) {
+    const char* op = "clip_grad_norm_";
+    check_between(op, "max_norm", max_norm, 0, kLargest);
+    const bool infinite = std::isinf(norm_type) && norm_type > 0;
+    if (norm_type != 1 && norm_type != 2 && !infinite)
+        value_error({op, ": norm_type is ", norm_type, ", expected 1, 2 or inf"});
+    const GradNorm kind = infinite ? GradNorm::infinity : norm_type == 1 ? GradNorm::one : GradNorm::two;
+    autograd::GradMode off(false);
+    std::vector<OptimTensor> entries[2];
+    Tensors gradients;
+    for (const Tensor& p : parameters) {
+        Tensor g = autograd::grad_of(p);
+        if (!g.defined()) continue;
+        check_real(op, "a gradient", g);
+        if (!g.is_contiguous() || overlaps_itself(g) || !g.storage().writable())
+            autograd::set_grad(p, g = plain::clone(g));
+        OptimTensor entry;
+        entry.size = g.size();
+        entry.gradient = g.data();
+        entries[precision(g)].push_back(entry);
+        gradients.push_back(g);
+    }
+    const auto& kernel = kernels().optim;
+    double norm = 0;
+    for (int p : {0, 1}) {
+        const int64_t count = static_cast<int64_t>(entries[p].size());
+        const Tensor memory = scratch(kernel.norm_scratch(count, entries[p].data()));
+        const double part = kernel.norm[p](kind, count, entries[p].data(), memory.data<double>());
+        norm = infinite ? (part > norm || std::isnan(part) ? part : norm) : norm + part;
+    }
+    if (kind == GradNorm::two) norm = std::sqrt(norm);
+    if (error_if_nonfinite && !std::isfinite(norm))
+        runtime_error(
+            {op, ": the norm of the gradients is ", norm, "; pass error_if_nonfinite=False to go on"});
+    const double factor = max_norm / (norm + 1e-6); // as PyTorch does
+    if (!(factor >= 1)) {
+        for (int p : {0, 1})
+            kernel.scale[p](static_cast<int64_t>(entries[p].size()), entries[p].data(), factor);
+        bump_versions({&gradients});
+    }
+    return plain::full({}, entries[0].empty() && !entries[1].empty() ? DType::float64 : DType::float32, norm);
+}
+
+} // namespace dt::ops

@@ -1,0 +1,56 @@
+#include "ops/reduction.h"
+
+namespace dt::ops {
+
+Reduction read_reduction(const char* op, const std::string& text, bool batch_mean_allowed) {
+    if (text == "mean") return Reduction::mean;
+    if (text == "sum") return Reduction::sum;
+    if (text == "none") return Reduction::none;
+    if (text == "batchmean" && batch_mean_allowed) return Reduction::batch_mean;
+    value_error({op, ": reduction is '", text, "', expected ",
+                 batch_mean_allowed ? "'none', 'mean', 'batchmean' or 'sum'" : "'none', 'mean' or 'sum'"});
+}
+
+SampleWeight read_sample_weight(const char* op, const Optional& weight, const Dims& loss_shape,
+                                const Tensor& input) {
+    SampleWeight result;
+    if (!weight) return result;
+    const Tensor& t = *weight;
+    check_same_dtype(op, "sample_weight", t, "input", input);
+    check_constant(op, "sample_weight", t);
+    bool leading = t.rank() <= loss_shape.rank();
+    for (int i = 0; leading && i < t.rank(); ++i) leading = t.shape(i) == loss_shape[i];
+    if (!leading)
+        value_error({op, ": sample_weight has shape ", t.shape(),
+                     ", expected that of the losses or of their leading axes: ", loss_shape});
+    for (int i = t.rank(); i < loss_shape.rank(); ++i) result.repeat *= loss_shape[i];
+    result.tensor = plain::contiguous(t);
+    return result;
+}
+
+Tensor expand_sample_weight(const SampleWeight& weight, const Dims& loss_shape) {
+    if (!weight.tensor.defined() || weight.repeat == 1) return weight.tensor;
+    Dims strides = weight.tensor.strides();
+    while (strides.rank() < loss_shape.rank()) strides.push(0);
+    return plain::contiguous(weight.tensor.alias(loss_shape, strides, weight.tensor.offset()));
+}
+
+Tensor weighted_sum(const Tensor& values, const Tensor& weights, const Tensor& other, double factor,
+                    const Tensor& divisor) {
+    const Tensor& any = values.defined() ? values : weights.defined() ? weights : other;
+    Tensor total = Tensor::empty({}, any.dtype());
+    const Tensor memory = scratch(kernels().loss.scratch(any.size()));
+    WeightedSumArgs args;
+    args.n = any.size();
+    args.values = data_of(values);
+    args.weights = data_of(weights);
+    args.other_weights = data_of(other);
+    args.divisor = data_of(divisor);
+    args.total = total.data();
+    args.factor = factor;
+    args.scratch = memory.data<double>();
+    kernels().loss.weighted_sum[precision(any)](args);
+    return total;
+}
+
+} // namespace dt::ops
