@@ -4,6 +4,7 @@ import csv
 
 import numpy as np
 import pytest
+
 from drivetrain.train import Callback, CSVLogger, EarlyStopping, History, ModelCheckpoint
 from drivetrain.train.callbacks import CallbackList
 

@@ -5,9 +5,12 @@ import threading
 import time
 from collections import namedtuple
 
-import drivetrain as dt
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import drivetrain as dt
 from drivetrain.data import (
     ArrayDataset,
     DataLoader,
@@ -20,8 +23,6 @@ from drivetrain.data import (
     random_split,
     train_test_split,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 class Numbers(Dataset):

@@ -6,6 +6,7 @@ import struct
 
 import numpy as np
 import pytest
+
 from drivetrain import datasets
 from drivetrain.datasets import digits, fashion_mnist, mnist5k, read_idx
 from drivetrain.datasets import fashion as fashion_module

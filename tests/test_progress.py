@@ -6,6 +6,7 @@ import sys
 import types
 
 import pytest
+
 from drivetrain.train import progress
 from drivetrain.train.progress import (
     ProgressBar,

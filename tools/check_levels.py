@@ -1,8 +1,9 @@
 """Checks the objects of the ISA levels: each may export its table getters and nothing else.
 
-A weak symbol (a template or an inline function) that is compiled for AVX-512 can be linked into the code that every
-machine runs, where it kills the process on an older CPU. So a level's object defines no weak symbol, and its only
-global ones are the getters `dt::cpu::<level>::<family>()` and what lies in its own level's namespace.
+A weak symbol (a template or an inline function) that is compiled for AVX-512 can be linked into the
+code that every machine runs, where it kills the process on an older CPU. So a level's object
+defines no weak symbol, and its only global ones are the getters `dt::cpu::<level>::<family>()` and
+what lies in its own level's namespace.
 
     python tools/check_levels.py build/dev
 """
@@ -46,7 +47,11 @@ def main(build: Path) -> int:
         print(f"no objects of ISA levels under {build}", file=sys.stderr)
         return 2
     problems = [p for path, level in objects for p in problems_of(path, level)]
-    print("\n".join(problems) if problems else f"{len(objects)} objects export nothing but their level's functions")
+    print(
+        "\n".join(problems)
+        if problems
+        else f"{len(objects)} objects export nothing but their level's functions"
+    )
     return bool(problems)
 
 

@@ -1,0 +1,31 @@
+"""Records PyTorch's side of the golden runs (tests/golden/runs.json). Needs PyTorch.
+
+python tools/record_golden.py
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+import torch
+
+import golden
+
+
+def main() -> None:
+    recorded = {"torch": torch.__version__}
+    for run in golden.RUNS:
+        losses, final = golden.run_torch(run)
+        weights = {name: golden.picked(w) for name, w in final.items()}
+        recorded[run] = {"losses": losses, "weights": weights}
+        print(f"{run}: loss {losses[0]:.4f} -> {losses[-1]:.4f}")
+    text = json.dumps(recorded, indent=1)
+    golden.RECORDED.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
