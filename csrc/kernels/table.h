@@ -8,6 +8,7 @@
 #include "kernels/loss.h"
 #include "kernels/norm.h"
 #include "kernels/optim.h"
+#include "kernels/pool.h"
 #include "kernels/probe.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
@@ -26,6 +27,7 @@
     X(Loss, loss)               \
     X(Norm, norm)               \
     X(Optim, optim)             \
+    X(Pool, pool)               \
     X(Probe, probe)             \
     X(Random, random)           \
     X(Reduce, reduce)           \
