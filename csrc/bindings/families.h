@@ -8,6 +8,7 @@ namespace dt::bindings {
 
 void add_dtypes(pybind11::module_& m);
 void bind_autograd(pybind11::module_& m);
+void bind_conv(pybind11::module_& m);
 void bind_dropout(pybind11::module_& m);
 void bind_elementwise(pybind11::module_& m);
 void bind_embedding(pybind11::module_& m);

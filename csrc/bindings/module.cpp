@@ -12,6 +12,7 @@ PYBIND11_MODULE(_core, m) {
     bind_exchange(m);
     bind_gemm(m);
     bind_autograd(m);
+    bind_conv(m);
     bind_elementwise(m);
     bind_dropout(m);
     bind_embedding(m);

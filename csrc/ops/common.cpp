@@ -36,6 +36,14 @@ Tensor sum_to(const Tensor& grad, const Dims& shape) {
     return out;
 }
 
+Tensor relu_gradient(const Tensor& grad, const Tensor& y) {
+    Tensor out = empty_like(grad);
+    if (out.size())
+        kernels().elementwise.binary(BinaryOp::relu_grad, out.dtype(),
+                                     loop_over(out.shape(), {&out, &grad, &y}), nullptr);
+    return out;
+}
+
 void check_floating(const char* op, const char* argument, const Tensor& t) {
     if (!is_floating(t.dtype()))
         type_error({op, ": ", argument, " must have a floating-point dtype, got ", t.dtype()});

@@ -23,6 +23,8 @@ Loop loop_over(const Dims& shape, std::initializer_list<const Tensor*> operands)
 Tensor empty_like(const Tensor& t);
 // Undoes broadcasting: sums `grad` over the axes along which `shape` was repeated. Records nothing.
 Tensor sum_to(const Tensor& grad, const Dims& shape);
+// The gradient before a fused relu that gave `y`: zero where it cut off. Records nothing.
+Tensor relu_gradient(const Tensor& grad, const Tensor& y);
 
 // TypeError unless the dtype is one of the floating-point ones.
 void check_floating(const char* op, const char* argument, const Tensor& t);

@@ -201,16 +201,6 @@ Tensor linear_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, Ac
     return y;
 }
 
-// The gradient before the activation: zero where relu cut off.
-Tensor through_activation(const Tensor& grad, const Saved& y, Activation activation) {
-    if (activation == Activation::none) return grad;
-    Tensor out = empty_like(grad);
-    if (out.size())
-        kernels().elementwise.binary(BinaryOp::relu_grad, out.dtype(),
-                                     loop_over(out.shape(), {&out, &grad, &y.get()}), nullptr);
-    return out;
-}
-
 } // namespace
 
 Tensor linear_activation(const Tensor& input, const Tensor& weight, const std::optional<Tensor>& bias_,
@@ -229,11 +219,11 @@ Tensor linear_activation(const Tensor& input, const Tensor& weight, const std::o
         record(
             "linear", out, {&input, &weight, &bias},
             [x = Saved(x), weight = Saved(weight), y = activation == Activation::none ? Saved() : Saved(y),
-             shape = input.shape(), dtype, computing, activation](Backward& back) {
+             shape = input.shape(), dtype, computing](Backward& back) {
                 Tensor grad = plain::contiguous(back.grad());
                 const Tensor w = plain::convert(weight.get(), computing);
                 grad = grad.alias({x.get().shape(0), w.shape(0)}, {w.shape(0), 1}, grad.offset());
-                grad = plain::convert(through_activation(grad, y, activation), computing);
+                grad = plain::convert(y ? relu_gradient(grad, y.get()) : grad, computing);
                 if (back.needs(0)) {
                     Tensor g = plain::convert(multiply_matrices(grad, w), dtype);
                     back.give(0, g.alias(shape, contiguous_strides(shape), g.offset()));
