@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -15,6 +16,7 @@ namespace dt {
 namespace {
 
 constexpr size_t kAlignment = 64, kHugePage = 2 << 20, kSmall = 256 << 10, kChunk = 4 << 20;
+constexpr size_t kAsk = 256 << 20; // from here on the system is asked first what it has left
 constexpr int kClasses = 256;
 
 // Classes: 64, 128, 192, 256, then (4 + s) << e: at most a quarter is wasted.
@@ -36,6 +38,18 @@ size_t physical_memory() {
         return pages > 0 && size > 0 ? static_cast<size_t>(pages) * static_cast<size_t>(size) : SIZE_MAX / 2;
     }();
     return total;
+}
+
+// Memory that the system can still give without killing somebody: it promises more than it has.
+size_t available_memory() {
+    size_t kilobytes = 0;
+    if (FILE* f = std::fopen("/proc/meminfo", "r")) {
+        char line[128];
+        while (std::fgets(line, sizeof line, f))
+            if (std::sscanf(line, "MemAvailable: %zu", &kilobytes) == 1) break;
+        std::fclose(f);
+    }
+    return kilobytes ? kilobytes * 1024 : SIZE_MAX;
 }
 
 // Aligned to a huge page, so that the kernel can back it with huge ones: first touch costs a quarter.
@@ -69,6 +83,7 @@ struct Cache {
     void* from_system(size_t capacity) {
         ++stats.from_system;
         if (capacity > kSmall) {
+            if (capacity > kAsk && capacity > available_memory()) return nullptr;
             void* p = map(page_round(capacity));
             if (p) stats.system += page_round(capacity);
             return p;
