@@ -109,10 +109,11 @@ void backward_data(const ConvShape& s, const T* dy, const T* weight, const T* bi
                    .activation = activation};
         return multiply(g, T());
     }
-    const int64_t channels = s.out_channels / s.groups,
-                  filters = s.in_channels / s.groups; // of the correlations
-    const int64_t taps = s.kernel_h * s.kernel_w, row = s.in_w * s.in_channels;
     const bool depthwise = is_depthwise(s);
+    if (!depthwise && conv_scatter(s, dy, weight, bias, activation, dx)) return;
+    // The correlations lead from dy to dx.
+    const int64_t channels = s.out_channels / s.groups, filters = s.in_channels / s.groups;
+    const int64_t taps = s.kernel_h * s.kernel_w, row = s.in_w * s.in_channels;
     T* packed =
         scratch<T>(Scratch::conv_weight, taps * max(s.in_channels, channels * round_up(filters, kLanes<T>)));
     for (int64_t i = 0; i < s.stride_h * s.stride_w; ++i) {

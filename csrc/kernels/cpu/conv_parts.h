@@ -7,6 +7,12 @@ namespace dt::cpu::DT_LEVEL {
 
 Gemm gemm(); // in gemm.cpp
 
+// In conv_scatter.cpp. False, with nothing written, where gathering suits the shape better.
+bool conv_scatter(const ConvShape& shape, const float* dy, const float* weight, const float* bias,
+                  Activation activation, float* dx);
+bool conv_scatter(const ConvShape& shape, const double* dy, const double* weight, const double* bias,
+                  Activation activation, double* dx);
+
 // In conv_weight.cpp.
 void conv_backward_weight(const ConvShape& shape, const float* x, const float* dy, float* dw);
 void conv_backward_weight(const ConvShape& shape, const double* x, const double* dy, double* dw);
