@@ -1,5 +1,7 @@
 #include "autograd/engine.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <memory>
 #include <mutex>
@@ -22,7 +24,7 @@ thread_local class Walk* current_walk = nullptr;
 
 bool sole_owner(const Tensor& t) {
     return t.impl()->use_count() == 1 && t.storage().use_count() == 1 && !overlaps_itself(t) &&
-           t.storage().writable();
+           t.storage().owns_memory();
 }
 
 void accumulate(Tensor& sum, Tensor grad) {
@@ -43,19 +45,37 @@ class Walk {
     Walk(bool retain_graph)
         : id_(++walks), retain_graph_(retain_graph), outer_(std::exchange(current_walk, this)) {}
     ~Walk() {
-        for (const Ref<Node>& node : queue_) std::fill(node->pending.begin(), node->pending.end(), Tensor());
+        for (const Ref<Node>& node : queue_) {
+            std::fill(node->pending.begin(), node->pending.end(), Tensor());
+            node->queued_in = 0;
+        }
+        for (Stashed& s : stashed_) {
+            s.node->pending = std::move(s.pending);
+            s.node->queued_in = s.queued_in;
+        }
         current_walk = outer_;
     }
 
-    // Restricts the walk to what leads to `targets`.
-    void aim_at(const std::vector<Edge>& targets, const std::vector<Edge>& roots);
+    // Restricts the walk to what leads to `targets`; with `stop`, it ends there even where a target leads on
+    // to another, and runs no hooks of theirs.
+    void aim_at(const std::vector<Edge>& targets, const std::vector<Edge>& roots, bool stop);
     bool wanted(const Edge& e) const {
         return e && (!aimed_ || leads_.count(e.node.get()) || targets_.count(e.node.get()));
     }
     void give(const Edge& edge, Tensor grad) {
         Node& node = *edge.node;
-        accumulate(node.pending[edge.slot], std::move(grad));
-        if (node.queued_in == id_) return;
+        if (node.queued_in == id_) {
+            accumulate(node.pending[edge.slot], std::move(grad));
+            return;
+        }
+        // A walk within a walk (checkpoint, or a hook that calls backward): what the outer one has summed up
+        // here is put aside until the inner one has ended.
+        if (outer_ && std::any_of(node.pending.begin(), node.pending.end(),
+                                  [](const Tensor& t) { return t.defined(); })) {
+            stashed_.push_back({edge.node, node.pending, node.queued_in});
+            std::fill(node.pending.begin(), node.pending.end(), Tensor());
+        }
+        node.pending[edge.slot] = std::move(grad);
         node.queued_in = id_;
         queue_.push_back(edge.node);
         std::push_heap(queue_.begin(), queue_.end(), later_last);
@@ -73,8 +93,13 @@ class Walk {
                 Node& node;
                 ~Spent() { std::fill(node.pending.begin(), node.pending.end(), Tensor()); }
             } spent{*node};
+            const bool target = targets_.count(node.get()) > 0;
+            if (target && stop_) {
+                capture(*node);
+                continue;
+            }
             run_hooks(*node);
-            if (targets_.count(node.get())) capture(*node);
+            if (target) capture(*node);
             if (node->is_leaf() ? into_leaves : !aimed_ || leads_.count(node.get())) run_backward(*node);
         }
     }
@@ -84,10 +109,11 @@ class Walk {
 
     void run_hooks(Node& node) {
         for (size_t i = 0; i < node.hooks.size(); ++i) {
-            auto [id, slot, hook] = node.hooks[i]; // a copy: a hook may remove itself
-            if (!node.pending[slot].defined()) continue;
-            Tensor changed = hook(node.pending[slot]);
-            if (changed.defined()) node.pending[slot] = std::move(changed);
+            HookEntry entry = node.hooks[i]; // a copy: a hook may remove itself
+            Tensor& grad = node.pending[entry.slot];
+            if (!grad.defined() || entry.state->removed.load()) continue;
+            Tensor changed = entry.hook(grad);
+            if (changed.defined()) grad = std::move(changed);
         }
     }
     void run_backward(Node& node) {
@@ -109,15 +135,22 @@ class Walk {
     }
 
     uint64_t id_;
-    bool retain_graph_, aimed_ = false;
+    bool retain_graph_, aimed_ = false, stop_ = false;
     Walk* outer_;
+    struct Stashed {
+        Ref<Node> node;
+        std::vector<Tensor> pending;
+        uint64_t queued_in;
+    };
+    std::vector<Stashed> stashed_;
     std::vector<Ref<Node>> queue_; // a heap, latest recorded on top
     std::unordered_set<const Node*> leads_, targets_;
 };
 
 // Depth first without recursion; a node leads to a target if one of its inputs is one or leads to one.
-void Walk::aim_at(const std::vector<Edge>& targets, const std::vector<Edge>& roots) {
+void Walk::aim_at(const std::vector<Edge>& targets, const std::vector<Edge>& roots, bool stop) {
     aimed_ = true;
+    stop_ = stop;
     for (const Edge& e : targets)
         if (e) targets_.insert(e.node.get());
     std::unordered_set<const Node*> seen;
@@ -126,14 +159,16 @@ void Walk::aim_at(const std::vector<Edge>& targets, const std::vector<Edge>& roo
         if (root && seen.insert(root.node.get()).second) stack.push_back({root.node.get(), 0});
         while (!stack.empty()) {
             auto& [node, next] = stack.back();
-            if (next < node->edges.size()) {
+            if (next < node->edges.size() && !(stop && targets_.count(node))) {
                 Node* input = node->edges[next].node.get();
                 ++next;
                 if (input && seen.insert(input).second) stack.push_back({input, 0});
                 continue;
             }
-            for (const Edge& e : node->edges)
-                if (e && (targets_.count(e.node.get()) || leads_.count(e.node.get()))) leads_.insert(node);
+            if (!(stop && targets_.count(node)))
+                for (const Edge& e : node->edges)
+                    if (e && (targets_.count(e.node.get()) || leads_.count(e.node.get())))
+                        leads_.insert(node);
             stack.pop_back();
         }
     }
@@ -156,6 +191,10 @@ Tensor root_grad(const Tensor& root, const Tensor& grad) {
 }
 
 std::unique_lock<std::recursive_mutex> lock_walks() {
+    // A forked child has none of the threads that may be walking.
+    static const int renewed_in_children =
+        pthread_atfork(nullptr, nullptr, [] { new (&walking) std::recursive_mutex; });
+    (void)renewed_in_children;
     std::unique_lock lock(walking, std::try_to_lock);
     if (!lock.owns_lock()) {
         LongWork let_others_run(1e9); // the walk that holds the lock may need the interpreter
@@ -164,8 +203,8 @@ std::unique_lock<std::recursive_mutex> lock_walks() {
     return lock;
 }
 
-std::vector<Edge> start(Walk& walk, const std::vector<Tensor>& roots, const std::vector<Tensor>& grads,
-                        const std::vector<Edge>* targets) {
+void start(Walk& walk, const std::vector<Tensor>& roots, const std::vector<Tensor>& grads,
+           const std::vector<Edge>* targets, bool stop = false) {
     std::vector<Edge> edges;
     for (const Tensor& root : roots) {
         edges.push_back(history_of(root));
@@ -174,11 +213,20 @@ std::vector<Edge> start(Walk& walk, const std::vector<Tensor>& roots, const std:
                            " does not require a gradient: no input of the ",
                            "computation that made it does, or it ran under no_grad()"});
     }
-    if (targets) walk.aim_at(*targets, edges);
-    for (size_t i = 0; i < roots.size(); ++i)
-        if (walk.wanted(edges[i]))
-            walk.give(edges[i], root_grad(roots[i], i < grads.size() ? grads[i] : Tensor()));
-    return edges;
+    if (targets) walk.aim_at(*targets, edges, stop);
+    for (size_t i = 0; i < roots.size(); ++i) {
+        Tensor grad = root_grad(roots[i], i < grads.size() ? grads[i] : Tensor());
+        if (walk.wanted(edges[i])) walk.give(edges[i], std::move(grad));
+    }
+}
+
+std::vector<Tensor> collect(Walk& walk, const std::vector<Edge>& targets) {
+    std::vector<Tensor> found(targets.size());
+    walk.run(false, [&](Node& node) {
+        for (size_t i = 0; i < targets.size(); ++i)
+            if (targets[i].node.get() == &node) found[i] = node.pending[targets[i].slot];
+    });
+    return found;
 }
 
 } // namespace
@@ -220,12 +268,16 @@ std::vector<Tensor> grad(const std::vector<Tensor>& roots, const std::vector<Ten
             runtime_error({"grad: an input of shape ", t.shape(), " does not require a gradient"});
     }
     start(walk, roots, grads, &targets);
-    std::vector<Tensor> found(inputs.size());
-    walk.run(false, [&](Node& node) {
-        for (size_t i = 0; i < targets.size(); ++i)
-            if (targets[i].node.get() == &node) found[i] = node.pending[targets[i].slot];
-    });
-    return found;
+    return collect(walk, targets);
+}
+
+std::vector<Tensor> grad_at(const std::vector<Tensor>& roots, const std::vector<Tensor>& grads,
+                            const std::vector<Edge>& targets) {
+    auto lock = lock_walks();
+    GradMode off(false);
+    Walk walk(false);
+    start(walk, roots, grads, &targets, true);
+    return collect(walk, targets);
 }
 
 } // namespace dt::autograd

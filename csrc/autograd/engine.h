@@ -16,4 +16,9 @@ void backward(const std::vector<Tensor>& roots, const std::vector<Tensor>& grads
 std::vector<Tensor> grad(const std::vector<Tensor>& roots, const std::vector<Tensor>& grads,
                          bool retain_graph, const std::vector<Tensor>& inputs);
 
+// The same for places on the tape, where the walk stops, without running the hooks that are there: what a
+// recomputed part of the graph hands on to the rest of it. Frees the graph.
+std::vector<Tensor> grad_at(const std::vector<Tensor>& roots, const std::vector<Tensor>& grads,
+                            const std::vector<Edge>& targets);
+
 } // namespace dt::autograd

@@ -1,5 +1,7 @@
 #include "autograd/node.h"
 
+#include <algorithm>
+
 #include "autograd/grad_mode.h"
 #include "autograd/plain.h"
 #include "autograd/record.h"
@@ -9,7 +11,6 @@ namespace {
 
 thread_local bool enabled = true;
 std::atomic<uint64_t> next_sequence{1};
-std::atomic<int> next_hook{1};
 
 Meta* find_meta(const Tensor& t) { return static_cast<Meta*>(t.impl()->autograd.get()); }
 Meta* find_meta(const TensorImpl& impl) { return static_cast<Meta*>(impl.autograd.get()); }
@@ -86,15 +87,20 @@ void Node::destroy() {
 const Tensor& Backward::grad(int output) const { return node_.pending[output]; }
 
 void Leaf::backward(Backward& b) {
-    const Tensor& g = b.grad();
-    if (!g.defined()) return;
+    if (b.grad().defined()) add(b.grad(), true);
+}
+
+void Leaf::add(const Tensor& g, bool may_take) {
     if (!grad.defined()) {
-        // Taken over where nobody else holds the memory: `pending` is the one owner.
-        const bool sole = g.impl()->use_count() == 1 && g.storage().use_count() == 1 && g.is_contiguous();
-        grad = sole && g.size() * item_size(g.dtype()) == g.storage().bytes() ? g : plain::clone(g);
-    } else {
+        // Taken over where nobody else holds the memory: the walk is the one owner.
+        const bool sole = may_take && g.impl()->use_count() == 1 && g.storage().use_count() == 1 &&
+                          g.storage().owns_memory() && g.is_contiguous() && g.bytes() == g.storage().bytes();
+        grad = sole ? g : plain::clone(g);
+    } else if (grad.storage().writable() && !overlaps_itself(grad)) {
         plain::add_to(grad, g);
         grad.storage().bump_version();
+    } else { // a gradient that the user has set
+        grad = plain::add(grad, g);
     }
 }
 
@@ -168,19 +174,20 @@ void set_grad(const Tensor& t, Tensor g) {
     }
     Meta& meta = meta_of(t);
     if (!meta.leaf) meta.leaf = make_ref<Leaf>();
-    meta.leaf->grad = std::move(g);
+    meta.leaf->grad = g.defined() ? g.alias() : g; // the memory, not the history
 }
 
-HookHandle register_hook(const Tensor& t, Hook hook) {
+uint64_t sequence_now() { return next_sequence.load(); }
+
+Ref<HookState> register_hook(const Tensor& t, Hook hook) {
     Edge edge = history_of(t);
     if (!edge) runtime_error({"register_hook: this tensor does not require a gradient"});
-    const int id = next_hook.fetch_add(1);
-    edge.node->hooks.push_back({id, edge.slot, std::move(hook)});
-    return {edge.node, id};
-}
-
-void remove_hook(const HookHandle& handle) {
-    std::erase_if(handle.node->hooks, [&](const HookEntry& e) { return e.id == handle.id; });
+    auto& hooks = edge.node->hooks;
+    std::erase_if(hooks, [](const HookEntry& e) { return e.state->removed.load(); });
+    auto at = std::find_if(hooks.begin(), hooks.end(), [](const HookEntry& e) { return e.retains; });
+    auto state = make_ref<HookState>();
+    hooks.insert(at, {edge.slot, std::move(hook), state});
+    return state;
 }
 
 void retain_grad(const Tensor& t) {
@@ -190,13 +197,12 @@ void retain_grad(const Tensor& t) {
     if (meta.leaf) return;
     meta.leaf = make_ref<Leaf>();
     // The hook belongs to the node and must not keep it alive through the leaf: a leaf has no edges.
-    register_hook(t, [leaf = meta.leaf](const Tensor& g) {
-        if (leaf->grad.defined())
-            plain::add_to(leaf->grad, g);
-        else
-            leaf->grad = plain::clone(g);
+    Edge edge = history_of(t);
+    auto keep = [leaf = meta.leaf](const Tensor& g) {
+        leaf->add(g, false);
         return Tensor();
-    });
+    };
+    edge.node->hooks.push_back({edge.slot, keep, make_ref<HookState>(), true});
 }
 
 bool recording(std::initializer_list<const Tensor*> inputs) {
@@ -241,8 +247,9 @@ void check_in_place(const char* op, const Tensor& target) {
     if (!enabled) return;
     const TensorImpl* base = target.impl()->base.get();
     Tensor owner = base ? Tensor(target.impl()->base) : target;
-    if (is_leaf(owner) && requires_grad(owner))
-        runtime_error({op, ": ", base ? "a view of " : "",
+    const bool owner_refuses = is_leaf(owner) && requires_grad(owner);
+    if (owner_refuses || (is_leaf(target) && requires_grad(target)))
+        runtime_error({op, ": ", base && owner_refuses ? "a view of " : "",
                        "a leaf that requires a gradient cannot be changed in place; ",
                        "do it under no_grad() or on a clone()"});
 }

@@ -18,9 +18,15 @@ struct Edge {
 };
 
 using Hook = std::function<Tensor(const Tensor& grad)>; // an undefined result keeps the gradient
+// Shared by a hook and whoever may remove it; neither keeps the other's tensors alive.
+struct HookState : Counted {
+    std::atomic<bool> removed{false};
+};
 struct HookEntry {
-    int id, slot;
+    int slot;
     Hook hook;
+    Ref<HookState> state;
+    bool retains = false; // belongs to retain_grad and runs after the user's, which may change the gradient
 };
 
 // What a backward function works with: the gradients of its outputs come in, those of its inputs go out.
@@ -63,7 +69,8 @@ class Node : public Counted {
 class Leaf final : public Node {
   public:
     Leaf() : Node("leaf", 1) { sequence = 0; }
-    void backward(Backward& b) override; // adds to `grad`
+    void backward(Backward& b) override;      // adds to `grad`
+    void add(const Tensor& g, bool may_take); // may_take: g's memory may become the gradient's
     void free() override {}
     bool is_leaf() const override { return true; }
 
@@ -98,12 +105,9 @@ void set_requires_grad(const Tensor& t, bool on);
 Tensor grad_of(const Tensor& t);
 void set_grad(const Tensor& t, Tensor grad); // undefined: none
 void retain_grad(const Tensor& t);
-struct HookHandle {
-    Ref<Node> node;
-    int id;
-};
-HookHandle register_hook(const Tensor& t, Hook hook); // RuntimeError where t requires no gradient
-void remove_hook(const HookHandle& handle);
+Ref<HookState> register_hook(const Tensor& t, Hook hook); // RuntimeError where t requires no gradient
+// The sequence number of the next node: everything recorded before has a smaller one.
+uint64_t sequence_now();
 // The name of the op whose backward function runs on this thread, for messages.
 const char* current_op();
 

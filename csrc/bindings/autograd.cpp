@@ -2,6 +2,7 @@
 #include "autograd/grad_mode.h"
 #include "bindings/families.h"
 #include "bindings/op.h"
+#include "bindings/python_object.h"
 
 namespace dt::bindings {
 namespace {
@@ -43,6 +44,101 @@ int set_grad(PyObject* self, PyObject* value, void*) {
     });
 }
 
+// A hook written in Python; dropping it drops the function.
+struct PythonHook : Counted {
+    SharedObject function;
+};
+
+Tensor call_hook(PythonHook& hook, const Tensor& grad) {
+    WithInterpreter lock;
+    py::object function = py::reinterpret_borrow<py::object>(hook.function.get());
+    if (!function) return {};
+    py::object given = py::reinterpret_steal<py::object>(wrap(grad));
+    py::object made = py::reinterpret_steal<py::object>(PyObject_CallOneArg(function.ptr(), given.ptr()));
+    if (!made) throw py::error_already_set();
+    if (made.is_none()) return {};
+    const Tensor& changed = Convert<Tensor>::load(made.ptr(), {"register_hook", "the hook's result"});
+    if (!(changed.shape() == grad.shape()))
+        value_error({"register_hook: the hook returned a gradient of shape ", changed.shape(),
+                     ", but was given one of shape ", grad.shape()});
+    if (changed.dtype() != grad.dtype())
+        type_error({"register_hook: the hook returned a gradient of dtype ", changed.dtype(),
+                    ", but was given one of dtype ", grad.dtype()});
+    return changed.alias();
+}
+
+struct RemovableHandle {
+    Ref<PythonHook> hook;
+    Ref<autograd::HookState> state;
+    void remove() {
+        state->removed.store(true);
+        hook->function.drop();
+    }
+};
+
+py::object register_hook(const Tensor& t, const py::object& hook) {
+    if (!PyCallable_Check(hook.ptr())) wrong_type({"register_hook", "hook"}, "callable", hook.ptr());
+    auto python = make_ref<PythonHook>();
+    python->function = SharedObject(hook);
+    auto state = autograd::register_hook(t, [python](const Tensor& g) { return call_hook(*python, g); });
+    return py::cast(RemovableHandle{python, state});
+}
+
+void retain_grad(const Tensor& t) { autograd::retain_grad(t); }
+
+// A look at the tape from Python.
+struct PyNode {
+    Ref<autograd::Node> node;
+};
+
+py::object wrap_node(const Ref<autograd::Node>& node) { return node ? py::cast(PyNode{node}) : py::none(); }
+
+py::object grad_fn(const Tensor& t) {
+    if (autograd::is_leaf(t)) return py::none();
+    return wrap_node(autograd::history_of(t).node);
+}
+
+py::object next_functions(const PyNode& n) {
+    py::tuple next(n.node->edges.size());
+    for (size_t i = 0; i < next.size(); ++i) {
+        const autograd::Edge& e = n.node->edges[i];
+        next[i] = py::make_tuple(wrap_node(e.node), e.slot);
+    }
+    return next;
+}
+
+void bind_nodes(py::module_& m) {
+    py::class_<RemovableHandle>(m, "RemovableHandle", "What register_hook returns.")
+        .def("remove", &RemovableHandle::remove, "The hook is not called again.");
+    py::class_<PyNode>(m, "Node", "A recorded op.")
+        .def(
+            "name", [](const PyNode& n) { return n.node->label(); }, "The name of the op.")
+        .def_property_readonly("next_functions", &next_functions,
+                               "Per input of the op, the node that made it (None where it needs no "
+                               "gradient) and which of that node's outputs it is.")
+        .def("__eq__", [](const PyNode& a, const PyNode& b) { return a.node == b.node; })
+        .def("__hash__", [](const PyNode& n) { return reinterpret_cast<uintptr_t>(n.node.get()) >> 4; })
+        .def("__repr__", [](const PyNode& n) { return "<" + n.node->label() + ">"; });
+}
+
+void walk_backward(const std::vector<Tensor>& tensors, const py::object& grads, bool retain_graph,
+                   const std::optional<std::vector<Tensor>>& inputs) {
+    std::vector<Tensor> given;
+    if (!grads.is_none())
+        for (py::handle g : grads)
+            given.push_back(g.is_none() ? Tensor() : read_tensor(g.ptr(), {"backward", "grads"}));
+    autograd::backward(tensors, given, retain_graph, inputs ? &*inputs : nullptr);
+}
+
+std::vector<Tensor> walk_grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
+                              const py::object& grads, bool retain_graph) {
+    std::vector<Tensor> given;
+    if (!grads.is_none())
+        for (py::handle g : grads)
+            given.push_back(g.is_none() ? Tensor() : read_tensor(g.ptr(), {"grad", "grad_outputs"}));
+    return autograd::grad(outputs, given, retain_graph, inputs);
+}
+
 bool is_grad_enabled() { return autograd::grad_enabled(); }
 void set_grad_enabled(bool mode) { autograd::set_grad_enabled(mode); }
 
@@ -54,12 +150,23 @@ void bind_autograd(py::module_& m) {
     add_attribute("grad", "The gradient that backward has summed up, or None.", "Tensor | None",
                   &get_attribute<&grad>, &set_grad);
     attribute<&is_leaf>("is_leaf", "True for tensors that no recorded op made.");
+    attribute<&grad_fn>("grad_fn", "The recorded op that made this tensor; None for leaves.");
+    method<&register_hook>(
+        "register_hook",
+        "Has `hook(grad)` called whenever backward has computed the gradient of this tensor; a tensor that "
+        "the hook returns takes the gradient's place. Returns a handle with remove().",
+        {"hook"_a});
+    method<&retain_grad>("retain_grad",
+                         "Has backward keep the gradient of this tensor, which is not a leaf, in .grad.");
     method<&detach>("detach", "The same memory without the history: gradients do not flow through it.");
     method<&requires_grad_>("requires_grad_", "Sets requires_grad and returns the tensor.",
                             {"requires_grad"_a = true});
     method<&backward>("backward",
                       "Adds the gradients of this tensor to the .grad of the leaves it was computed from.",
                       {"gradient"_a = py::none(), "retain_graph"_a = false, "inputs"_a = py::none()});
+    bind_nodes(m);
+    op<&walk_backward>(m, "_backward", "", {"tensors"_a, "grads"_a, "retain_graph"_a, "inputs"_a});
+    op<&walk_grad>(m, "_grad", "", {"outputs"_a, "inputs"_a, "grads"_a, "retain_graph"_a});
     op<&is_grad_enabled>(m, "is_grad_enabled", "True where ops are recorded for backward (in this thread).",
                          {});
     op<&set_grad_enabled>(m, "_set_grad_enabled", "Switches recording on or off for this thread.",

@@ -1,42 +1,33 @@
+#include "bindings/exchange.h"
+
 #include <pybind11/numpy.h>
 
 #include "autograd/node.h"
 #include "autograd/plain.h"
 #include "bindings/families.h"
 #include "bindings/op.h"
+#include "bindings/python_object.h"
 
 namespace dt::bindings {
 namespace {
 
+py::module_ numpy_module() { return py::module_::import("numpy"); }
+
 bool dtype_of_array(const py::array& a, DType& dtype) {
-    py::dtype d = a.dtype();
-    const char kind = d.kind();
-    const auto size = d.itemsize();
+    const py::dtype d = a.dtype();
     if (d.byteorder() == '>') return false;
-    if (kind == 'b')
-        dtype = DType::boolean;
-    else if (kind == 'u' && size == 1)
-        dtype = DType::uint8;
-    else if (kind == 'i' && size == 4)
-        dtype = DType::int32;
-    else if (kind == 'i' && size == 8)
-        dtype = DType::int64;
-    else if (kind == 'f' && size == 2)
-        dtype = DType::float16;
-    else if (kind == 'f' && size == 4)
-        dtype = DType::float32;
-    else if (kind == 'f' && size == 8)
-        dtype = DType::float64;
-    else
-        return false;
-    return true;
+    const char kind = d.kind();
+    for (int i = 0; i < kDTypeCount; ++i) {
+        const char* format = numpy_format(static_cast<DType>(i));
+        if (!format || item_size(static_cast<DType>(i)) != static_cast<size_t>(d.itemsize())) continue;
+        if ((format[0] == '?' ? 'b' : format[0]) == kind) return dtype = static_cast<DType>(i), true;
+    }
+    return false;
 }
 
-// Any thread may drop the last reference, also without the interpreter lock and after the interpreter is
-// gone.
-void release_object(void* owner) {
+void release_array(void* owner) {
     if (!Py_IsInitialized()) return;
-    py::gil_scoped_acquire lock;
+    WithInterpreter lock;
     Py_DECREF(static_cast<PyObject*>(owner));
 }
 
@@ -52,74 +43,156 @@ py::object numpy(const Tensor& t) {
     return to_numpy(t);
 }
 
-py::object array_protocol(const Tensor& t, const py::object& dtype, const py::object& copy) {
+// `copy` as in NumPy 2: True always copies, False never, None only to convert.
+py::object array_protocol(const Tensor& t, const py::object& dtype, const std::optional<bool>& copy) {
     py::object a = numpy(t);
-    if (dtype.is_none() && (copy.is_none() || !copy.cast<bool>())) return a;
-    py::dict options;
-    if (!dtype.is_none()) options["dtype"] = dtype;
-    if (!copy.is_none()) options["copy"] = copy;
-    return py::module_::import("numpy").attr("array")(a, **options);
+    const bool converts = !dtype.is_none() && !numpy_module().attr("dtype")(dtype).equal(a.attr("dtype"));
+    if (converts && copy && !*copy)
+        value_error({"__array__: a tensor of ", t.dtype(), " cannot become an array of ",
+                     py::str(dtype).cast<std::string>(), " without a copy"});
+    if (converts) return a.attr("astype")(dtype);
+    return copy.value_or(false) ? a.attr("copy")() : a;
 }
 
-// Python floats become float32, ints int64; NumPy arrays and scalars keep their dtype.
-Tensor tensor(const py::object& data, const std::optional<DType>& dtype, bool requires_grad) {
-    Tensor out;
-    if (is_tensor(data.ptr())) {
-        out = plain::clone(unwrap(data.ptr()));
-    } else {
-        const bool keeps =
-            is_array(data.ptr()) || py::hasattr(data, "dtype") || py::hasattr(data, "__array__");
-        py::object array;
-        try {
-            array = py::module_::import("numpy").attr("asarray")(data);
-        } catch (py::error_already_set& e) {
-            value_error(
-                {"tensor: data cannot be made into an array: ", py::str(e.value()).cast<std::string>()});
-        }
-        Tensor shared = share_array("tensor", array.ptr());
-        out = plain::clone(shared);
-        if (!keeps && out.dtype() == DType::float64) out = dtype ? out : plain::convert(out, DType::float32);
+// Numbers and (nested) sequences of them have no dtype of their own; floats among them become float32.
+bool has_own_dtype(py::object data) {
+    while ((py::isinstance<py::list>(data) || py::isinstance<py::tuple>(data)) && py::len(data) > 0)
+        data = py::object(data.attr("__getitem__")(0));
+    return is_tensor(data.ptr()) || py::hasattr(data, "dtype") || py::hasattr(data, "__array__") ||
+           (PyObject_CheckBuffer(data.ptr()) && !PyBytes_Check(data.ptr()));
+}
+
+py::object as_array(const char* op, const py::object& data) {
+    try {
+        return numpy_module().attr("asarray")(data);
+    } catch (py::error_already_set& e) {
+        if (e.matches(PyExc_MemoryError)) throw;
+        const std::string why = py::str(e.value()).cast<std::string>();
+        if (e.matches(PyExc_TypeError)) type_error({op, ": data cannot be made into an array: ", why});
+        value_error({op, ": data cannot be made into an array: ", why});
     }
-    if (dtype) out = plain::convert(out, *dtype);
-    if (requires_grad) autograd::set_requires_grad(out, true);
-    return out;
+}
+
+void check_range(const char* op, const py::array& a, DType dtype) {
+    if (!is_integer(dtype) || a.size() == 0 || (a.dtype().kind() != 'i' && a.dtype().kind() != 'u')) return;
+    py::object info = numpy_module().attr("iinfo")(numpy_format(dtype));
+    py::object low = a.attr("min")(), high = a.attr("max")();
+    if (low < info.attr("min") || high > info.attr("max"))
+        value_error({op, ": data has values from ", py::str(low).cast<std::string>(), " to ",
+                     py::str(high).cast<std::string>(), ", which do not fit into ", dtype});
+}
+
+// An array that can be shared: a dtype of ours (converted where one is asked for), aligned.
+py::array sharable(py::array a, const std::optional<DType>& dtype) {
+    DType found;
+    const bool number = std::strchr("biuf", a.dtype().kind()) != nullptr;
+    if (!dtype_of_array(a, found) && dtype && number)
+        a = a.attr("astype")(numpy_format(*dtype) ? numpy_format(*dtype) : "f4");
+    bool whole = a.attr("flags").attr("aligned").cast<bool>();
+    for (py::ssize_t i = 0; i < a.ndim(); ++i) whole &= a.shape(i) <= 1 || a.strides(i) % a.itemsize() == 0;
+    return whole ? a : py::array(a.attr("copy")());
+}
+
+Tensor convert_if(Tensor t, const std::optional<DType>& dtype) {
+    return dtype ? plain::convert(t, *dtype) : t;
+}
+
+// The elements of `data` in a tensor that shares memory with it where that is possible.
+Tensor read_data(const char* op, const py::object& data, const std::optional<DType>& dtype) {
+    if (is_tensor(data.ptr())) return convert_if(unwrap(data.ptr()), dtype);
+    if (!is_array(data.ptr()) && py::hasattr(data, "__dlpack__")) return convert_if(take_dlpack(data), dtype);
+    const bool own = has_own_dtype(data);
+    const auto array = py::array(as_array(op, data));
+    if (!own && dtype) check_range(op, array, *dtype);
+    Tensor t = share_array(op, sharable(array, dtype).ptr());
+    if (!own && !dtype && t.dtype() == DType::float64) return plain::convert(t, DType::float32);
+    return convert_if(t, dtype);
+}
+
+bool same_memory(const Tensor& t, const py::object& data) {
+    if (is_tensor(data.ptr())) return unwrap(data.ptr()).data() == t.data();
+    return !t.storage().owns_memory();
+}
+
+Tensor tensor(const py::object& data, const std::optional<DType>& dtype, bool requires_grad) {
+    Tensor t = read_data("tensor", data, dtype);
+    // Arrays that NumPy made for us are foreign memory too: one copy more, for memory of our own.
+    if (!t.storage().owns_memory() || is_tensor(data.ptr())) t = plain::clone(t);
+    if (requires_grad) autograd::set_requires_grad(t, true);
+    return t;
+}
+
+Tensor asarray(const py::object& data, const std::optional<DType>& dtype, const std::optional<bool>& copy) {
+    if (is_tensor(data.ptr()) && !copy.value_or(false) && (!dtype || *dtype == unwrap(data.ptr()).dtype()))
+        return unwrap(data.ptr());
+    Tensor t = read_data("asarray", data, dtype);
+    const bool listed =
+        py::isinstance<py::list>(data) || py::isinstance<py::tuple>(data) || PyNumber_Check(data.ptr());
+    const bool shared = same_memory(t, data) && !(listed && !is_array(data.ptr()) && !is_tensor(data.ptr()));
+    if (copy && !*copy && !shared)
+        value_error({"asarray: data cannot become a tensor without a copy, and copy is False"});
+    return copy.value_or(false) && shared ? plain::clone(t) : t;
 }
 
 } // namespace
 
+const char* numpy_format(DType dtype) {
+    constexpr const char* formats[] = {"?", "u1", "i4", "i8", "f2", nullptr, "f4", "f8"};
+    return formats[static_cast<int>(dtype)];
+}
+
 bool is_array(PyObject* o) { return py::isinstance<py::array>(o); }
+
+Tensor share(const char* op, Foreign m) {
+    const auto item = static_cast<int64_t>(item_size(m.dtype));
+    const int64_t size = checked_size(op, m.shape, m.dtype);
+    const Dims plain_strides = contiguous_strides(m.shape);
+    int64_t low = 0, high = 0; // in elements, relative to the first one
+    for (int i = 0; i < m.shape.rank(); ++i) {
+        if (size == 0 || m.shape[i] == 1) m.strides[i] = plain_strides[i]; // meaningless where it came from
+        int64_t reach, bytes;
+        bool overflow = __builtin_mul_overflow(m.strides[i], size ? m.shape[i] - 1 : 0, &reach);
+        overflow |= __builtin_add_overflow(reach < 0 ? low : high, reach, reach < 0 ? &low : &high);
+        overflow |= __builtin_mul_overflow(high, item, &bytes) || __builtin_mul_overflow(low, item, &bytes);
+        if (overflow)
+            value_error({op, ": strides ", m.strides, " of shape ", m.shape, " reach beyond any memory"});
+    }
+    if (reinterpret_cast<uintptr_t>(m.data) % static_cast<size_t>(item) != 0)
+        value_error({op, ": the memory is not aligned to ", m.dtype, "; make a contiguous copy first"});
+    char* start = static_cast<char*>(m.data) + low * item;
+    const size_t bytes = size ? static_cast<size_t>(high - low + 1) * static_cast<size_t>(item) : 0;
+    auto storage = make_ref<Storage>(start, bytes, Device::cpu, m.writable, m.release, m.owner);
+    return Tensor::from_storage(std::move(storage), m.shape, m.strides, -low, m.dtype);
+}
 
 Tensor share_array(const char* op, PyObject* object) {
     auto a = py::reinterpret_borrow<py::array>(object);
-    DType dtype;
-    if (!dtype_of_array(a, dtype))
+    Foreign m;
+    if (!dtype_of_array(a, m.dtype))
         type_error({op, ": dtype ", py::str(a.dtype()).cast<std::string>(),
                     " is not supported; supported are bool, uint8, int32, int64, float16, float32, float64"});
     if (a.ndim() > kMaxRank)
         value_error({op, ": the array has ", static_cast<int64_t>(a.ndim()),
                      " dimensions; tensors have at most ", kMaxRank});
-    Dims shape, strides;
-    const auto item = static_cast<int64_t>(item_size(dtype));
-    bool whole = reinterpret_cast<uintptr_t>(a.data()) % static_cast<size_t>(item) == 0;
-    int64_t low = 0, high = 0; // in elements, relative to the first one
+    const auto item = static_cast<py::ssize_t>(item_size(m.dtype));
     for (py::ssize_t i = 0; i < a.ndim(); ++i) {
-        shape.push(a.shape(i));
-        whole &= a.strides(i) % item == 0;
-        strides.push(a.strides(i) / item);
-        (strides.back() < 0 ? low : high) += strides.back() * std::max<int64_t>(shape.back() - 1, 0);
+        m.shape.push(a.shape(i));
+        m.strides.push(a.strides(i) / item);
+        if (a.size() > 0 && a.shape(i) > 1 && a.strides(i) % item)
+            value_error({op, ": the array's strides are no multiples of its item size; use ",
+                         "numpy.ascontiguousarray first"});
     }
-    if (!whole)
-        value_error({op, ": the array is not aligned to its dtype; use numpy.ascontiguousarray first"});
-    char* start = const_cast<char*>(static_cast<const char*>(a.data())) + low * item;
-    const bool writable = a.writeable();
-    auto storage = make_ref<Storage>(start, static_cast<size_t>((high - low + 1) * item), Device::cpu,
-                                     writable, &release_object, a.release().ptr());
-    return Tensor::from_storage(storage, shape, strides, -low, dtype);
+    m.data = const_cast<void*>(a.data());
+    m.writable = a.writeable();
+    m.release = &release_array;
+    m.owner = object;
+    Tensor t = share(op, m);
+    Py_INCREF(object);
+    return t;
 }
 
 py::object to_numpy(const Tensor& t) {
-    static const char* formats[] = {"?", "u1", "i4", "i8", "f2", nullptr, "f4", "f8"};
-    const char* format = formats[static_cast<int>(t.dtype())];
+    const char* format = numpy_format(t.dtype());
     if (!format) type_error({"numpy: NumPy has no bfloat16; convert with astype(drivetrain.float32) first"});
     std::vector<py::ssize_t> shape(t.shape().begin(), t.shape().end()), strides;
     for (int64_t s : t.strides()) strides.push_back(s * static_cast<int64_t>(item_size(t.dtype())));
@@ -131,12 +204,30 @@ py::object to_numpy(const Tensor& t) {
 }
 
 void bind_exchange(py::module_& m) {
-    op<&tensor>(m, "tensor",
-                "Makes a tensor from numbers, nested lists, an array or a tensor; the data are copied.",
-                {"data"_a, "dtype"_a = py::none(), "requires_grad"_a = false});
-    op<&from_numpy>(m, "from_numpy", "A tensor that shares the memory of a NumPy array.", {"array"_a});
-    method<&numpy>("numpy", "The elements as a NumPy array that shares the tensor's memory.");
-    method<&array_protocol>("__array__", "", {"dtype"_a = py::none(), "copy"_a = py::none()});
+    op<&tensor>(
+        m, "tensor",
+        "Makes a tensor from numbers, nested sequences, an array or a tensor; the data are copied.\n\n"
+        "Python floats become float32, ints int64; arrays keep their dtype, float64 too. With a dtype "
+        "the data are converted to it.\n\n"
+        ">>> import drivetrain as dt\n"
+        ">>> dt.tensor([[1, 2], [3, 4]]).shape\n"
+        "(2, 2)",
+        {"data"_a, "dtype"_a = py::none(), "requires_grad"_a = false});
+    op<&asarray>(
+        m, "asarray",
+        "Makes a tensor as `tensor` does, but shares the memory of arrays and tensors where the dtype "
+        "allows.\n\n`copy=True` always copies; `copy=False` never, and raises ValueError where it "
+        "would have to.",
+        {"data"_a, "dtype"_a = py::none(), keyword("copy"_a = py::none())});
+    op<&from_numpy>(m, "from_numpy",
+                    "A tensor that shares the memory of a NumPy array: changes of one show in the other.\n\n"
+                    "An array that is read-only gives a tensor that cannot be changed in place.",
+                    {"array"_a});
+    method<&numpy>("numpy",
+                   "The elements as a NumPy array that shares the tensor's memory.\n\nRuntimeError where the "
+                   "tensor requires a gradient (use detach().numpy()), TypeError for bfloat16.");
+    method<&array_protocol>("__array__", "What numpy.asarray(t) calls.",
+                            {"dtype"_a = py::none(), "copy"_a = py::none()});
     py::setattr(reinterpret_cast<PyObject*>(tensor_type()), "__array_ufunc__", py::none());
     py::setattr(reinterpret_cast<PyObject*>(tensor_type()), "__array_priority__", py::int_(1000));
 }

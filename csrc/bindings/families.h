@@ -8,11 +8,15 @@ namespace dt::bindings {
 
 void add_dtypes(pybind11::module_& m);
 void bind_autograd(pybind11::module_& m);
+void bind_buffer(pybind11::module_& m);
 void bind_conv(pybind11::module_& m);
+void bind_copy(pybind11::module_& m);
+void bind_dlpack(pybind11::module_& m);
 void bind_dropout(pybind11::module_& m);
 void bind_elementwise(pybind11::module_& m);
 void bind_embedding(pybind11::module_& m);
 void bind_exchange(pybind11::module_& m);
+void bind_function(pybind11::module_& m);
 void bind_gemm(pybind11::module_& m);
 void bind_loss(pybind11::module_& m);
 void bind_norm(pybind11::module_& m);

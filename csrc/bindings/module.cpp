@@ -3,19 +3,35 @@
 #include "bindings/families.h"
 #include "bindings/op.h"
 
+namespace {
+
+pybind11::list public_names(const pybind11::module_& m) {
+    pybind11::list names;
+    for (auto [name, value] : m.attr("__dict__").cast<pybind11::dict>())
+        if (name.cast<std::string>()[0] != '_') names.append(name);
+    names.attr("sort")();
+    return names;
+}
+
+} // namespace
+
 PYBIND11_MODULE(_core, m) {
     using namespace dt::bindings;
     m.doc() = "The compiled core of drivetrain.";
     m.attr("__version__") = DT_VERSION;
     add_dtypes(m);
     bind_tensor(m);
-    bind_exchange(m);
-    bind_gemm(m);
     bind_autograd(m);
+    bind_buffer(m);
     bind_conv(m);
-    bind_elementwise(m);
+    bind_copy(m);
+    bind_dlpack(m);
     bind_dropout(m);
+    bind_elementwise(m);
     bind_embedding(m);
+    bind_exchange(m);
+    bind_function(m);
+    bind_gemm(m);
     bind_loss(m);
     bind_norm(m);
     bind_optim(m);
@@ -23,4 +39,5 @@ PYBIND11_MODULE(_core, m) {
     bind_softmax(m);
     bind_system(m);
     m.attr("_signatures") = signatures();
+    m.attr("__all__") = public_names(m);
 }

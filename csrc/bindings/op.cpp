@@ -89,9 +89,9 @@ void set_python_error() {
         PyErr_SetString(PyExc_IndexError, e.what());
     } catch (const MemoryError& e) {
         PyErr_SetString(PyExc_MemoryError, e.what());
-    } catch (const std::bad_alloc&) { PyErr_NoMemory(); } catch (const std::exception& e) {
-        PyErr_SetString(PyExc_RuntimeError, e.what());
-    }
+    } catch (const py::builtin_exception& e) { e.set_error(); } catch (const std::bad_alloc&) {
+        PyErr_NoMemory();
+    } catch (const std::exception& e) { PyErr_SetString(PyExc_RuntimeError, e.what()); }
 }
 
 void finish(Spec& spec, const std::vector<std::string>& types, const std::string& result) {

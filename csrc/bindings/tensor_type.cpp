@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "autograd/node.h"
+#include "bindings/exchange.h"
 #include "bindings/op.h"
 
 namespace dt::bindings {
@@ -55,6 +56,8 @@ PyTypeObject* make_type() {
         {Py_tp_dealloc, reinterpret_cast<void*>(deallocate_tensor)},
         {Py_tp_hash, reinterpret_cast<void*>(hash_tensor)},
         {Py_tp_members, members},
+        {Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)},
+        {Py_bf_releasebuffer, reinterpret_cast<void*>(release_buffer)},
         {Py_tp_doc,
          const_cast<char*>(
              "Tensor(data)\n--\n\nAn array of one dtype that remembers how it was computed, so that "

@@ -1,5 +1,6 @@
 #include "core/allocator.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -114,7 +115,12 @@ struct Cache {
 };
 
 Cache& cache() {
-    static Cache* instance = new Cache; // never destroyed: tensors may outlive static destructors
+    static Cache* instance = [] { // never destroyed: tensors may outlive static destructors
+        // A child that is forked while another thread allocates must not find the lock taken.
+        pthread_atfork([] { cache().mutex.lock(); }, [] { cache().mutex.unlock(); },
+                       [] { cache().mutex.unlock(); });
+        return new Cache;
+    }();
     return *instance;
 }
 

@@ -1,4 +1,42 @@
-"""drivetrain: a compiled training core for neural networks, CPU first."""
+"""drivetrain: a compiled training core for neural networks, CPU first.
 
+Arrays and functions of arrays live here, named as in the Array API standard (``drivetrain.add``, ``axis``,
+``keepdims``); what networks are made of lives in ``drivetrain.nn``, ``drivetrain.optim`` and so on. Those
+subpackages are imported when they are first used, so that ``import drivetrain`` stays cheap.
+
+The functions come from the compiled ``drivetrain._core``, whose ``__all__`` lists what is public.
+"""
+
+import importlib as _importlib
+import importlib.util as _importlib_util
+
+# `bool` and `float`-like names of dtypes come with the star: this module must not use those built-ins.
+from . import _core, _tensor
+from . import autograd as autograd
 from ._core import *  # noqa: F403
 from ._core import __version__ as __version__
+from .autograd import checkpoint as checkpoint
+from .autograd import enable_grad as enable_grad
+from .autograd import inference_mode as inference_mode
+from .autograd import no_grad as no_grad
+from .autograd import set_grad_enabled as set_grad_enabled
+
+_tensor.complete()
+
+_LAZY = ("data", "datasets", "io", "metrics", "models", "nn", "optim", "train")
+_PYTHON = ("autograd", "checkpoint", "enable_grad", "inference_mode", "no_grad", "set_grad_enabled")
+
+
+def __getattr__(name: str) -> object:
+    if name in _LAZY:
+        try:
+            return _importlib.import_module(f"{__name__}.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"{__name__}.{name}":  # something that the subpackage needs
+                raise
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    present = {name for name in _LAZY if _importlib_util.find_spec(f"{__name__}.{name}")}
+    return sorted({*_core.__all__, *_PYTHON, *present, "__version__"})
