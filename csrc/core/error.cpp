@@ -30,7 +30,7 @@ DType promote(DType a, DType b) {
 Text::Text(double v) {
     char buffer[32];
     std::snprintf(buffer, sizeof buffer, "%g", v);
-    s = buffer;
+    s = v != v ? "nan" : buffer; // never "-nan"
 }
 
 std::string join(std::initializer_list<Text> parts) {

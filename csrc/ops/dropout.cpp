@@ -19,7 +19,9 @@ Tensor apply(const Tensor& input, double p, const RandomSource& source) {
 Tensor dropout(const Tensor& input, double p, bool training, const Ref<Generator>& generator) {
     check_real("dropout", "input", input);
     check_between("dropout", "p", p, 0, 1);
-    if (!training || p == 0) return input;
+    if (!training || p == 0) // the same memory, but a tensor of its own
+        return autograd::view("dropout", input, input.shape(), input.strides(), input.offset(),
+                              [](Backward& b) { b.give(0, b.grad()); });
     const Generator::Stream stream = generator->next();
     const RandomSource source{stream.seed, stream.stream, 0};
     Tensor out = apply(input, p, source);

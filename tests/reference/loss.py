@@ -12,15 +12,19 @@ Array = np.ndarray[Any, Any]
 
 
 def reduced(losses: Array, reduction: str, sample_weight: Array | None = None) -> Array:
-    """The mean divides by the number of losses, whatever their weights."""
+    """The mean is sum(weight * loss) / sum(weight), where every loss has the weight of its sample."""
+    weights = np.ones(losses.shape)
     if sample_weight is not None:
-        losses = losses * sample_weight.reshape(
+        weights = weights * sample_weight.reshape(
             sample_weight.shape + (1,) * (losses.ndim - sample_weight.ndim)
         )
+    losses = losses * weights
     if reduction == "none":
         return losses
-    total = losses.sum()
-    return np.asarray(total if reduction == "sum" else total / losses.size)
+    if reduction == "sum":
+        return np.asarray(losses.sum())
+    share = losses.shape[0] / losses.size if reduction == "batchmean" else 1.0
+    return np.asarray(losses.sum() / (weights.sum() * share))
 
 
 def cross_entropy(
@@ -42,7 +46,9 @@ def cross_entropy(
     nll = -(logits if log_probabilities else log_softmax(logits))
     classes = logits.shape[-1]
     w = np.ones(classes) if weight is None else weight
-    rows = np.ones(logits.shape[:-1]) if sample_weight is None else sample_weight
+    rows = np.ones(logits.shape[:-1])
+    if sample_weight is not None:
+        rows = rows * sample_weight.reshape(sample_weight.shape + (1,) * (rows.ndim - sample_weight.ndim))
     if target.dtype.kind == "f":
         smooth = (1 - label_smoothing) * target + label_smoothing / classes
         losses = (w * smooth * nll).sum(axis=-1)
@@ -166,8 +172,6 @@ def kl_div(
         losses = np.exp(target) * (target - x)
     else:
         losses = np.where(target > 0, target * (np.log(np.where(target > 0, target, 1)) - x), 0.0)
-    if reduction == "batchmean":
-        return np.asarray(reduced(losses, "sum", sample_weight) / x.shape[0])
     return reduced(losses, reduction, sample_weight)
 
 

@@ -1,0 +1,52 @@
+"""The row of dropout. Every call is seeded alike: NumPy's Philox must drop the very same elements."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+import drivetrain as dt
+from reference import random
+
+from .random import SEED, STREAM
+from .row import Error, Op, Sample
+
+Rng = np.random.Generator
+
+
+def reference(x: np.ndarray, p: float = 0.5, training: bool = True) -> np.ndarray:
+    if not training or p == 0:
+        return x
+    if p == 1:
+        return np.zeros(x.shape)
+    kept = random.words(SEED, STREAM, x.size) >= math.floor(p * 2**32)
+    return np.asarray(np.where(kept.reshape(x.shape), x / (1 - p), 0.0))
+
+
+def samples(rng: Rng) -> Iterator[Sample]:
+    for shape in ((7,), (3, 5), (), (63,), (65,), (2, 3, 40)):
+        for p in (0.5, 0.1, 0.0, 1.0):
+            yield Sample((rng.standard_normal(shape), p))
+    yield Sample((rng.standard_normal((3, 5)),))
+    yield Sample((rng.standard_normal((3, 5)), 0.5, False))
+    yield Sample((np.full((3, 5), np.inf), 1.0), gradient=False)
+
+
+X = dt.tensor(np.ones(3), dtype="float32")
+ROWS = [
+    Op(
+        name="dropout",
+        reference=reference,
+        samples=samples,
+        empty_samples=lambda rng: [Sample((np.zeros((0, 3)),)), Sample((np.zeros((2, 0)), 0.1))],
+        large_samples=lambda rng: [Sample((rng.standard_normal(n), 0.3)) for n in (2047, 2048, 2049, 70001)],
+        errors=[
+            Error(lambda: dt.dropout(X, 1.5), ValueError, "dropout: p is 1.5, expected a number from 0 to 1"),
+            Error(lambda: dt.dropout(X, math.nan), ValueError, "dropout: p is nan"),
+            Error(lambda: dt.dropout(X, training=1), TypeError, "dropout: training must be a bool, got int"),
+            Error(lambda: dt.dropout(X, generator="x"), TypeError, "generator must be a Generator or None"),
+        ],
+    )
+]
