@@ -1,0 +1,43 @@
+"""Changing the dtype of a module."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .. import _core
+from .._core import Tensor
+from .parameter import Parameter
+
+if TYPE_CHECKING:
+    from .module import Module
+
+
+def floating_dtype(where: str, dtype: Any) -> Any:
+    """`dtype`, given in any form, as a floating-point dtype object."""
+    found = _core.empty((0,), dtype=dtype).dtype
+    if not found.is_floating_point:
+        raise TypeError(f"{where}: dtype must be a floating-point dtype, got {found.name}")
+    return found
+
+
+def convert_module(module: Module, dtype: Any) -> None:
+    """Replaces floating-point parameters and buffers by converted ones; what was shared stays shared."""
+    wanted = floating_dtype("to", dtype)
+    made: dict[int, Tensor] = {}
+    for part in module.modules():
+        for name, old in [*part._own_parameters(), *part._own_buffers()]:
+            if not old.dtype.is_floating_point or old.dtype == wanted:
+                continue
+            if id(old) not in made:
+                made[id(old)] = _converted(old, wanted)
+            object.__setattr__(part, name, made[id(old)])
+
+
+def _converted(old: Tensor, dtype: Any) -> Tensor:
+    new = old.detach().astype(dtype)
+    if not isinstance(old, Parameter):
+        return new
+    parameter = type(old)(new, old.requires_grad)
+    if old.grad is not None:
+        parameter.grad = old.grad.detach().astype(dtype)
+    return parameter

@@ -1,0 +1,80 @@
+"""Vectors for words and other categories."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import _core
+from . import init
+from .checks import integer
+from .convert import floating_dtype
+from .module import Module
+from .parameter import Parameter
+
+
+class Embedding(Module):
+    """A table with one vector per category; the input picks rows. Drawn from the normal distribution.
+
+    Args:
+        num_embeddings: Number of categories.
+        embedding_dim: Size of a vector.
+        padding_idx: A category whose vector stays as it is, initially 0: it gets no gradient.
+        dtype: Floating-point dtype of the table.
+
+    Shapes:
+        input (...) of int64 or int32, output (..., embedding_dim), weight (num_embeddings, embedding_dim).
+
+    >>> import drivetrain as dt
+    >>> dt.nn.Embedding(1000, 16)(dt.tensor([[1, 2, 3]])).shape
+    (1, 3, 16)
+    """
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        dtype: Any = "float32",
+    ) -> None:
+        super().__init__()
+        self.num_embeddings = integer("Embedding", "num_embeddings", num_embeddings)
+        self.embedding_dim = integer("Embedding", "embedding_dim", embedding_dim)
+        if padding_idx is not None:
+            padding_idx = integer("Embedding", "padding_idx", padding_idx, -self.num_embeddings)
+            if padding_idx >= self.num_embeddings:
+                raise ValueError(
+                    f"Embedding: padding_idx must be less than num_embeddings, got {padding_idx} and "
+                    f"{self.num_embeddings}"
+                )
+            padding_idx %= self.num_embeddings
+        self.padding_idx = padding_idx
+        dtype = floating_dtype("Embedding", dtype)
+        self.weight = Parameter(_core.empty((self.num_embeddings, self.embedding_dim), dtype=dtype))
+        self.reset_parameters()
+
+    @classmethod
+    def from_pretrained(
+        cls, embeddings: Any, freeze: bool = True, padding_idx: int | None = None
+    ) -> Embedding:
+        """Takes a table (categories, size) over; frozen, unless told otherwise."""
+        weight = Parameter(embeddings, requires_grad=not freeze)
+        if weight.ndim != 2:
+            raise ValueError(
+                f"Embedding.from_pretrained: embeddings must have 2 axes, got shape {tuple(weight.shape)}"
+            )
+        made = cls(weight.shape[0], weight.shape[1], padding_idx, weight.dtype)
+        made.weight = weight
+        return made
+
+    def reset_parameters(self) -> None:
+        """Draws the table anew."""
+        init.normal_(self.weight)
+        if self.padding_idx is not None:
+            init.zeros_(self.weight.detach()[self.padding_idx])
+
+    def forward(self, input: _core.Tensor) -> _core.Tensor:
+        return _core.embedding(input, self.weight, self.padding_idx)
+
+    def extra_repr(self) -> str:
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"

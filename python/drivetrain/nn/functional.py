@@ -1,0 +1,36 @@
+"""Layers and losses as functions, with PyTorch's names: `F.relu(x)`, `F.cross_entropy(logits, labels)`.
+
+    import drivetrain.nn.functional as F
+
+They take the parameters as arguments. Shapes and errors are those of the layers in `drivetrain.nn`; images
+are channels last.
+
+>>> import drivetrain as dt
+>>> import drivetrain.nn.functional as F
+>>> F.relu(dt.tensor([-1.0, 2.0])).tolist()
+[0.0, 2.0]
+"""
+
+from .._core import batch_norm as batch_norm
+from .._core import binary_cross_entropy as binary_cross_entropy
+from .._core import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
+from .._core import conv1d as conv1d
+from .._core import conv2d as conv2d
+from .._core import conv_transpose1d as conv_transpose1d
+from .._core import conv_transpose2d as conv_transpose2d
+from .._core import cross_entropy as cross_entropy
+from .._core import dropout as dropout
+from .._core import embedding as embedding
+from .._core import group_norm as group_norm
+from .._core import hinge_loss as hinge_loss
+from .._core import huber_loss as huber_loss
+from .._core import instance_norm as instance_norm
+from .._core import kl_div as kl_div
+from .._core import l1_loss as l1_loss
+from .._core import layer_norm as layer_norm
+from .._core import linear as linear
+from .._core import log_softmax as log_softmax
+from .._core import mse_loss as mse_loss
+from .._core import nll_loss as nll_loss
+from .._core import smooth_l1_loss as smooth_l1_loss
+from .._core import softmax as softmax

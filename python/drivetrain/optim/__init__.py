@@ -1,0 +1,6 @@
+"""Optimizers: what turns gradients into steps."""
+
+from .adam import Adam as Adam
+from .adam import AdamW as AdamW
+from .optimizer import Optimizer as Optimizer
+from .sgd import SGD as SGD

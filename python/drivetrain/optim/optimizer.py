@@ -1,0 +1,249 @@
+"""The base class of all optimizers."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from .. import _core
+from .._core import Tensor
+from ..autograd import enable_grad
+from .state import GroupState, collect, load
+
+
+class Optimizer:
+    """Changes parameters by their gradients. Subclasses say how a group of parameters is stepped.
+
+    Args:
+        params: Tensors that require gradients, such as `model.parameters()`; or a list of dicts, each with
+            "params" and options that differ from the defaults for them.
+        defaults: The options of groups that do not give their own.
+
+    Attributes:
+        param_groups: A list of dicts: "params" and the options. Options, such as "lr", may be changed between
+            two steps.
+        defaults: The options of groups that do not give their own.
+
+    Raises:
+        ValueError: There are no parameters, one comes twice, or an option is out of range.
+        TypeError: Something is not a tensor with a gradient of its own.
+    """
+
+    def __init__(self, params: Any, defaults: Mapping[str, Any]) -> None:
+        self.defaults = dict(defaults)
+        self.param_groups: list[dict[str, Any]] = []
+        self._states: list[GroupState] = []
+        self._check_options(self.defaults)
+        groups = self._list("params", params)
+        if not groups:
+            raise ValueError(f"{self._name}: params is empty: there is nothing to train")
+        if not isinstance(groups[0], Mapping):
+            groups = [{"params": groups}]
+        for group in groups:
+            self.add_param_group(group)
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
+
+    # What subclasses write
+
+    def _check_options(self, options: Mapping[str, Any]) -> None:
+        """Raises where an option of a group is unknown or out of range."""
+
+    def _kept(self, group: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names of what is kept for every parameter from step to step, zeros at first. May be empty."""
+        raise NotImplementedError
+
+    def _step_group(
+        self,
+        group: Mapping[str, Any],
+        step: int,
+        parameters: Sequence[Tensor],
+        gradients: Sequence[Tensor],
+        kept: Sequence[Sequence[Tensor]],
+    ) -> None:
+        """Makes step number `step`, from 1, of these parameters; `kept` has one list per name of `_kept`."""
+        raise NotImplementedError
+
+    # Groups
+
+    def add_param_group(self, param_group: Mapping[str, Any]) -> None:
+        """Adds parameters with options of their own, for instance a layer that is no longer frozen.
+
+        Args:
+            param_group: A dict with "params" and any options; the defaults fill in the others.
+        """
+        if not isinstance(param_group, Mapping) or "params" not in param_group:
+            raise TypeError(f"{self._name}: a parameter group must be a dict with 'params'")
+        options = {name: value for name, value in param_group.items() if name != "params"}
+        unknown = [name for name in options if name not in self.defaults and not name.startswith("initial_")]
+        if unknown:
+            raise ValueError(
+                f"{self._name}: a parameter group has the unknown option {unknown[0]!r}; "
+                f"the options are: {', '.join(self.defaults)}"
+            )
+        options = {**self.defaults, **options}
+        self._check_options(options)
+        given = param_group["params"]
+        parameters = [given] if isinstance(given, Tensor) else self._list("params", given)
+        seen = {id(known) for group in self.param_groups for known in group["params"]}
+        for parameter in parameters:
+            self._check_parameter(parameter)
+            if id(parameter) in seen:
+                raise ValueError(
+                    f"{self._name}: a parameter of shape {tuple(parameter.shape)} is given twice"
+                )
+            seen.add(id(parameter))
+        self.param_groups.append({"params": parameters, **options})
+        self._states.append(GroupState())
+
+    def _list(self, name: str, given: Any) -> list[Any]:
+        if isinstance(given, (Tensor, str, Mapping, set, frozenset)) or not isinstance(given, Iterable):
+            raise TypeError(
+                f"{self._name}: {name} must be a sequence of parameters, such as model.parameters(), or of "
+                f"dicts, got {type(given).__name__}"
+            )
+        return list(given)
+
+    def _check_parameter(self, parameter: object) -> None:
+        if not isinstance(parameter, Tensor):
+            hint = ""
+            if isinstance(parameter, tuple):
+                hint = "; pass model.parameters(), not model.named_parameters()"
+            elif hasattr(parameter, "parameters"):
+                hint = "; pass its parameters()"
+            raise TypeError(
+                f"{self._name}: a parameter must be a Tensor, got {type(parameter).__name__}{hint}"
+            )
+        if parameter.dtype not in (_core.float32, _core.float64):
+            raise TypeError(
+                f"{self._name}: parameters must be float32 or float64, got {parameter.dtype.name} "
+                f"(shape {tuple(parameter.shape)})"
+            )
+        if not parameter.is_leaf:
+            raise ValueError(
+                f"{self._name}: a parameter of shape {tuple(parameter.shape)} is the result of an op; only "
+                "tensors with a gradient of their own can be trained"
+            )
+
+    # Steps
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Changes the parameters by their gradients; those without gradient stay as they are.
+
+        Args:
+            closure: A function that computes the loss, calls backward and returns the loss; called first.
+
+        Returns:
+            What the closure returned, else None.
+        """
+        result = None
+        if closure is not None:
+            with enable_grad():
+                result = closure()
+        for group, state in zip(self.param_groups, self._states):  # noqa: B905, strict= would cost time
+            parameters = group["params"]
+            gradients = []
+            for parameter in parameters:
+                gradient = parameter.grad
+                if gradient is None:
+                    break
+                gradients.append(gradient)
+            if len(gradients) != len(parameters) or state.uneven is not None:
+                self._step_some(group, state)
+                continue
+            names = self._kept(group)
+            number = state.step + 1 if names else 1
+            kept = [state.kept.get(name) or state.begin(name, parameters) for name in names]
+            self._step_group(group, number, parameters, gradients, kept)
+            if names:
+                state.step = number
+        return result
+
+    def _step_some(self, group: Mapping[str, Any], state: GroupState) -> None:
+        """A step where some parameters have no gradient, or have made more steps than others."""
+        parameters, names = group["params"], self._kept(group)
+        chosen = [i for i, parameter in enumerate(parameters) if parameter.grad is not None]
+        steps = state.spread(len(parameters))
+        for name in names:
+            state.begin(name, parameters, chosen)
+        for number in sorted({steps[i] for i in chosen}):
+            these = [i for i in chosen if steps[i] == number]
+            self._step_group(
+                group,
+                number + 1 if names else 1,
+                [parameters[i] for i in these],
+                [parameters[i].grad for i in these],
+                [[state.kept[name][i] for i in these] for name in names],
+            )
+        if names:
+            for i in chosen:
+                steps[i] += 1
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forgets all gradients.
+
+        Args:
+            set_to_none: Whether `.grad` becomes None; else it is filled with zeros.
+        """
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if set_to_none:
+                    parameter.grad = None
+                elif parameter.grad is not None:
+                    parameter.grad = _core.zeros(parameter.shape, dtype=parameter.dtype)
+
+    # State
+
+    @property
+    def state(self) -> dict[Tensor, dict[str, Any]]:
+        """What is kept for each parameter: "step" and tensors such as "momentum_buffer"."""
+        return {
+            parameter: state.of(i)
+            for group, state in zip(self.param_groups, self._states, strict=True)
+            for i, parameter in enumerate(group["params"])
+            if state.of(i)
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state in PyTorch's form, for a checkpoint. The tensors are shared, not copied.
+
+        Returns:
+            {"state": {number of the parameter: {"step": ..., name: tensor}}, "param_groups": [options and the
+            numbers of the parameters]}
+        """
+        return collect(self)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Takes over what `state_dict()` of an optimizer with the same groups returned; tensors are copied.
+
+        Raises:
+            ValueError: Groups, numbers of parameters or shapes differ. Nothing has been changed then.
+        """
+        load(self, state_dict)
+
+    def __repr__(self) -> str:
+        lines = [f"{self._name} ("]
+        for number, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {number}")
+            lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
+        return "\n".join([*lines, ")"])
+
+
+def check_number(
+    optimizer: str, name: str, value: Any, expected: str, accepts: Callable[[float], bool]
+) -> None:
+    """Raises unless `value` is a number that `accepts` allows."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{optimizer}: {name} must be {expected}, got {value!r}")
+    if not math.isfinite(value) or not accepts(float(value)):
+        raise ValueError(f"{optimizer}: {name} must be {expected}, got {value}")
+
+
+def check_at_least_zero(optimizer: str, options: Mapping[str, Any], *names: str) -> None:
+    """Raises unless the options named are positive numbers or 0."""
+    for name in names:
+        check_number(optimizer, name, options[name], "positive or 0", lambda value: value >= 0)

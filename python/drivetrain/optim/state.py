@@ -1,0 +1,106 @@
+"""What an optimizer keeps from step to step, and how it goes into a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .. import _core
+from .._core import Tensor
+
+if TYPE_CHECKING:
+    from .optimizer import Optimizer
+
+
+class GroupState:
+    """The state of one group: a number of steps, and for every name a list with one tensor per parameter."""
+
+    def __init__(self) -> None:
+        self.step = 0  # made by every parameter
+        self.uneven: list[int] | None = None  # steps made by each, where they may differ
+        self.kept: dict[str, list[Any]] = {}  # None: that parameter has not been stepped
+
+    def begin(
+        self, name: str, parameters: Sequence[Tensor], chosen: Iterable[int] | None = None
+    ) -> list[Any]:
+        """The list `name`, with zeros for the chosen parameters (all by default) that have nothing yet."""
+        kept = self.kept.setdefault(name, [None] * len(parameters))
+        for i in range(len(parameters)) if chosen is None else chosen:
+            if kept[i] is None:
+                kept[i] = _core.zeros(parameters[i].shape, dtype=parameters[i].dtype)
+        return kept
+
+    def spread(self, count: int) -> list[int]:
+        """The steps of each parameter, from now on counted one by one."""
+        if self.uneven is None:
+            self.uneven = [self.step] * count
+        return self.uneven
+
+    def of(self, i: int) -> dict[str, Any]:
+        """What is kept for parameter `i`; empty before its first step."""
+        kept = {name: tensors[i] for name, tensors in self.kept.items() if tensors[i] is not None}
+        return {"step": self.step if self.uneven is None else self.uneven[i], **kept} if kept else {}
+
+
+def collect(optimizer: Optimizer) -> dict[str, Any]:
+    """See `Optimizer.state_dict`."""
+    found: dict[int, dict[str, Any]] = {}
+    groups = []
+    number = 0
+    for group, state in zip(optimizer.param_groups, optimizer._states, strict=True):
+        count = len(group["params"])
+        for i in range(count):
+            if kept := state.of(i):
+                found[number + i] = kept
+        groups.append({**group, "params": list(range(number, number + count))})
+        number += count
+    return {"state": found, "param_groups": groups}
+
+
+def load(optimizer: Optimizer, values: Mapping[str, Any]) -> None:
+    """See `Optimizer.load_state_dict`."""
+    name = type(optimizer).__name__
+    if not isinstance(values, Mapping) or not {"state", "param_groups"} <= set(values):
+        raise TypeError(f"{name}.load_state_dict: expected a dict with 'state' and 'param_groups'")
+    groups, given = optimizer.param_groups, values["param_groups"]
+    counts = [len(group["params"]) for group in groups], [len(group["params"]) for group in given]
+    if counts[0] != counts[1]:
+        raise ValueError(
+            f"{name}.load_state_dict: the parameter groups hold {counts[1]} parameters, "
+            f"but those of this optimizer {counts[0]}"
+        )
+    # JSON knows no integer keys.
+    kept = {int(number): entry for number, entry in values["state"].items()}
+    states, options = [], []
+    for group, other in zip(groups, given, strict=True):
+        merged = {k: tuple(v) if isinstance(v, list) else v for k, v in other.items() if k != "params"}
+        optimizer._check_options({**group, **merged})
+        options.append(merged)
+        states.append(_group_state(name, group["params"], [kept.get(n, {}) for n in other["params"]]))
+    for group, merged in zip(groups, options, strict=True):
+        group.update(merged)
+    optimizer._states = states
+
+
+def _group_state(name: str, parameters: Sequence[Tensor], entries: Sequence[Mapping[str, Any]]) -> GroupState:
+    state = GroupState()
+    steps = []
+    for i, (parameter, entry) in enumerate(zip(parameters, entries, strict=True)):
+        tensors = {key: value for key, value in entry.items() if key != "step" and value is not None}
+        # PyTorch's SGD counts no steps; all that matters to ours is that there were some.
+        steps.append(int(entry.get("step", 1 if tensors else 0)))
+        for key, value in tensors.items():
+            if tuple(value.shape) != tuple(parameter.shape):
+                raise ValueError(
+                    f"{name}.load_state_dict: '{key}' of parameter {i} has shape {tuple(value.shape)}, "
+                    f"expected {tuple(parameter.shape)}"
+                )
+            state.kept.setdefault(key, [None] * len(parameters))[i] = _core.tensor(
+                value, dtype=parameter.dtype
+            )
+    whole = all(tensor is not None for tensors in state.kept.values() for tensor in tensors)
+    if len(set(steps)) == 1 and whole:
+        state.step = steps[0]
+    else:
+        state.uneven = steps
+    return state
