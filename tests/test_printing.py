@@ -1,8 +1,9 @@
 """repr, str and format of tensors."""
 
-import drivetrain as dt
 import numpy as np
 import pytest
+
+import drivetrain as dt
 
 
 @pytest.mark.parametrize(
