@@ -3,6 +3,7 @@
 #include "bindings/families.h"
 #include "bindings/op.h"
 #include "ops/cross_entropy.h"
+#include "ops/margin.h"
 
 namespace dt::bindings {
 namespace {
@@ -116,6 +117,19 @@ void bind_loss(py::module_& m) {
             ">>> dt.nll_loss(dt.tensor([[-1.0, -2.0]]), dt.tensor([1])).item()\n2.0")
             .c_str(),
         {"input"_a, "target"_a, "weight"_a = none, "ignore_index"_a = -100, "reduction"_a = "mean",
+         keyword("sample_weight"_a = none)});
+    op<&ops::multi_margin_loss>(
+        m, "multi_margin_loss",
+        with_common("Multi-class hinge: the sum of max(0, margin - input[label] + input[c])^p over the other "
+                    "classes c, divided by\n"
+                    "their number plus one and multiplied by the label's weight (Crammer and Singer, 2001, "
+                    "with p=1).\n\n"
+                    "input: scores (..., classes), float32 or float64. target: integer labels of shape (...) "
+                    "in [0, classes). p: 1 or\n"
+                    "2. weight: (classes,) or None.",
+                    ">>> dt.multi_margin_loss(dt.tensor([[1.0, 0.5]]), dt.tensor([0])).item()\n0.25")
+            .c_str(),
+        {"input"_a, "target"_a, "p"_a = 1, "margin"_a = 1.0, "weight"_a = none, "reduction"_a = "mean",
          keyword("sample_weight"_a = none)});
     bind_elementwise_losses(m);
 }

@@ -70,16 +70,7 @@ Tensor apply(const char* op, const Tensor& input, Settings s) {
         LongWork work(static_cast<double>(x.size()));
         kernels().softmax.cross_entropy_forward[precision(x)](args);
     }
-    Tensor out = losses;
-    if (s.reduction == Reduction::none) {
-        if (s.sample_weight.defined() && losses.size())
-            kernels().elementwise.binary(BinaryOp::multiply, losses.dtype(),
-                                         loop_over(losses.shape(), {&losses, &losses, &s.sample_weight}),
-                                         nullptr);
-    } else {
-        if (s.reduction == Reduction::mean) s.divisor = weighted_sum(row_weights, s.sample_weight, {}, 1, {});
-        out = weighted_sum(losses, s.sample_weight, {}, 1, s.divisor);
-    }
+    Tensor out = reduce_rows(losses, row_weights, s.sample_weight, s.reduction, s.divisor);
     if (recording({&input}))
         record(
             op, out, {&input}, [s = std::move(s), x = Saved(x)](Backward& b) { backward_of(b, s, x.get()); },
@@ -103,14 +94,14 @@ Settings read_settings(const char* op, const Tensor& input, const Optional& weig
     return s;
 }
 
-void check_input(const char* op, const Tensor& input) {
+} // namespace
+
+void check_class_scores(const char* op, const Tensor& input) {
     check_real(op, "input", input);
     if (input.rank() == 0) value_error({op, ": input must have the classes on its last axis, got a scalar"});
     if (input.shape().back() == 0)
         value_error({op, ": input has 0 classes (shape ", input.shape(), ", classes last)"});
 }
-
-} // namespace
 
 Tensor read_labels(const char* op, const Tensor& target, const Tensor& input, const int64_t* ignore_index) {
     const int64_t classes = input.shape().back();
@@ -133,7 +124,7 @@ Tensor read_labels(const char* op, const Tensor& target, const Tensor& input, co
 Tensor cross_entropy(const Tensor& input, const Tensor& target, const Optional& weight, int64_t ignore_index,
                      const std::string& reduction, double label_smoothing, const Optional& sample_weight) {
     const char* op = "cross_entropy";
-    check_input(op, input);
+    check_class_scores(op, input);
     Settings s = read_settings(op, input, weight, ignore_index, reduction, sample_weight);
     check_between(op, "label_smoothing", label_smoothing, 0, 1);
     s.label_smoothing = label_smoothing;
@@ -155,7 +146,7 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const Optional& 
 Tensor nll_loss(const Tensor& input, const Tensor& target, const Optional& weight, int64_t ignore_index,
                 const std::string& reduction, const Optional& sample_weight) {
     const char* op = "nll_loss";
-    check_input(op, input);
+    check_class_scores(op, input);
     Settings s = read_settings(op, input, weight, ignore_index, reduction, sample_weight);
     s.log_probabilities = true;
     s.labels = read_labels(op, target, input, &s.ignore_index);

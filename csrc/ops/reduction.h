@@ -23,4 +23,9 @@ Tensor expand_sample_weight(const SampleWeight& weight, const Dims& loss_shape);
 Tensor weighted_sum(const Tensor& values, const Tensor& weights, const Tensor& other, double factor,
                     const Tensor& divisor);
 
+// Losses with one value per row, weighted and reduced; `divisor` becomes what their sum was divided by.
+// row_weights count in the mean beside the sample weights; both may be undefined.
+Tensor reduce_rows(const Tensor& losses, const Tensor& row_weights, const Tensor& sample_weight,
+                   Reduction reduction, Tensor& divisor);
+
 } // namespace dt::ops

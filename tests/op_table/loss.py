@@ -208,6 +208,24 @@ def nll_large(rng: Rng) -> Iterator[Sample]:
         yield Sample((plain(rng, shape), random_labels(rng, shape[:-1], shape[-1], -100)))
 
 
+def margin_samples(rng: Rng) -> Iterator[Sample]:
+    for shape in ((5, 4), (2, 3, 6), (3,), (6, 20), (1, 1)):
+        rows, classes = shape[:-1], shape[-1]
+        for reduction in REDUCTIONS:
+            for options in ({}, {"p": 2, "margin": 0.5}):
+                given = {"reduction": reduction, **options}
+                yield Sample((plain(rng, shape), random_labels(rng, rows, classes)), given)
+                given = {**given, "weight": weights(rng, (classes,)), "sample_weight": weights(rng, rows[:1])}
+                yield Sample((plain(rng, shape), random_labels(rng, rows, classes)), given)
+
+
+def margin_large(rng: Rng) -> Iterator[Sample]:
+    for shape in ((4095, 10), (33, 1000), (17, 15), (17, 16), (17, 17)):
+        # Two decimals: no score lies within rounding of the margin.
+        scores = np.round(plain(rng, shape), 2) + 0.003 * np.arange(shape[-1])
+        yield Sample((scores, random_labels(rng, shape[:-1], shape[-1])), {"p": 2})
+
+
 def class_empty(rng: Rng) -> Iterator[Sample]:
     nothing = np.zeros(0, dtype=np.int64)
     yield Sample((np.zeros((0, 3)), nothing), {"reduction": "sum"})
@@ -249,8 +267,28 @@ def label_errors(name: str) -> list[Error]:
     ]
 
 
-LABELLED = ("cross_entropy", "nll_loss")
+LABELLED = ("cross_entropy", "nll_loss", "multi_margin_loss")
 ROWS = [
+    Op(
+        name="multi_margin_loss",
+        reference=reference.multi_margin_loss,
+        samples=margin_samples,
+        empty_samples=class_empty,
+        large_samples=margin_large,
+        errors=[
+            *label_errors("multi_margin_loss"),
+            Error(
+                lambda: dt.multi_margin_loss(zeros(2, 3), labels(1, 2), p=3),
+                ValueError,
+                "multi_margin_loss: p is 3, expected 1 or 2",
+            ),
+            Error(
+                lambda: dt.multi_margin_loss(zeros(2, 3), zeros(2)),
+                TypeError,
+                "multi_margin_loss: target must have an integer dtype, got float32",
+            ),
+        ],
+    ),
     pair_row("mse_loss", plain, plain),
     pair_row("l1_loss", plain, plain),
     pair_row(
@@ -313,7 +351,7 @@ ROWS = [
             Error(
                 lambda: dt.cross_entropy(zeros(4, 3), zeros(4)),
                 ValueError,
-                r"cross_entropy: target has dtype float32 and shape \(4,\); labels must have an integer dtype",
+                r"target has dtype float32 and shape \(4,\); labels must have an integer dtype",
             ),
             Error(
                 lambda: dt.cross_entropy(zeros(2, 3), labels(1, 2), label_smoothing=1.5),

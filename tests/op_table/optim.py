@@ -163,7 +163,7 @@ def list_errors(name: str, step: Any) -> list[Error]:
         Error(
             lambda: step([t(2)], [t(3)]),
             ValueError,
-            rf"{name}: gradients\[0\] has shape \(3,\) and dtype float32, but parameters\[0\] has shape \(2,\)",
+            r"gradients\[0\] has shape \(3,\) and dtype float32, but parameters\[0\] has shape \(2,\)",
         ),
         Error(lambda: step([t(2)], [t(2)], lr=-1.0), ValueError, f"{name}: lr is -1, expected 0 or more"),
         Error(lambda: step([t(2)], [t(2)], step=0), ValueError, f"{name}: step is 0, expected 1 or more"),

@@ -125,6 +125,18 @@ struct KlDivLogTarget {
     }
 };
 
+struct CosineMargin {
+    template <class V> static DT_INLINE V value(V x, V t, const Parameters<V>& p) {
+        const V one = constant<V>(1);
+        return select(t == one, one - x, select(t == -one, max(x - p.parameter, V{}), V{}));
+    }
+    template <class V> static DT_INLINE V by_input(V x, V t, const Parameters<V>& p) {
+        const V one = constant<V>(1);
+        return select(t == one, -one, select((t == -one) & (x > p.parameter), one, V{}));
+    }
+    template <class V> static DT_INLINE V by_target(V, V, const Parameters<V>&) { return V{}; }
+};
+
 template <class F> DT_INLINE void with_loss(LossKind kind, const F& body) {
     switch (kind) {
     case LossKind::mse:
@@ -145,6 +157,8 @@ template <class F> DT_INLINE void with_loss(LossKind kind, const F& body) {
         return body(KlDiv{});
     case LossKind::kl_div_log_target:
         return body(KlDivLogTarget{});
+    case LossKind::cosine_margin:
+        return body(CosineMargin{});
     }
 }
 
@@ -277,13 +291,74 @@ template <class T> void weighted_sum(const WeightedSumArgs& args) {
     finish_total<T>(args.scratch, args.n, args.factor, args.divisor, args.total);
 }
 
+// What class c misses the margin by, at least 0; 0 for the label itself and behind the end.
+template <class T> struct Excess {
+    const T* x;
+    int64_t label;
+    T start; // margin - x[label]
+
+    DT_INLINE Vec<T> operator()(int64_t c, auto part) const {
+        using I = Lane<Mask<T>>;
+        const Vec<T> z = max(load(x + c, part) + start, Vec<T>{});
+        return fill_rest(select(iota<I>() == broadcast(I(label - c)), Vec<T>{}, z), T(0), part);
+    }
+};
+
+template <class T> DT_INLINE Excess<T> excess_of(const MultiMarginArgs& args, int64_t row) {
+    const T* x = static_cast<const T*>(args.input) + row * args.classes;
+    return {x, args.labels[row], T(args.margin) - x[args.labels[row]]};
+}
+
+template <class T> DT_INLINE T label_share(const MultiMarginArgs& args, int64_t row) {
+    const T* weight = static_cast<const T*>(args.class_weight);
+    return (weight ? weight[args.labels[row]] : T(1)) / T(args.classes);
+}
+
+template <class T> void multi_margin_forward(const MultiMarginArgs& args) {
+    const bool square = args.power == 2;
+    parallel(args.rows, grain_for(args.classes), [&](int64_t begin, int64_t end) {
+        for (int64_t r = begin; r < end; ++r) {
+            const Excess<T> excess = excess_of<T>(args, r);
+            const T total = sum_vectors<T>(args.classes, [&](int64_t c, auto part) DT_INLINE_LAMBDA {
+                const Vec<T> z = excess(c, part);
+                return square ? z * z : z;
+            });
+            static_cast<T*>(args.losses)[r] = total * label_share<T>(args, r);
+        }
+    });
+}
+
+template <class T> void multi_margin_backward(const MultiMarginArgs& args) {
+    const bool square = args.power == 2;
+    const T* grads = static_cast<const T*>(args.row_grad);
+    const T* weight = static_cast<const T*>(args.sample_weight);
+    const T divisor = args.divisor ? *static_cast<const T*>(args.divisor) : T(1);
+    parallel(args.rows, grain_for(args.classes), [&](int64_t begin, int64_t end) {
+        for (int64_t r = begin; r < end; ++r) {
+            const Excess<T> excess = excess_of<T>(args, r);
+            const T factor = grads[r * args.row_grad_stride] * (weight ? weight[r] : T(1)) / divisor *
+                             label_share<T>(args, r);
+            T* dx = static_cast<T*>(args.input_grad) + r * args.classes;
+            const T total = sum_vectors<T>(args.classes, [&](int64_t c, auto part) DT_INLINE_LAMBDA {
+                const Vec<T> z = excess(c, part);
+                const Vec<T> slope = square ? z * T(2) : select(z > T(0), broadcast(T(1)), Vec<T>{});
+                store(dx + c, slope * factor, part);
+                return slope;
+            });
+            dx[args.labels[r]] = -total * factor;
+        }
+    });
+}
+
 } // namespace
 
 Loss loss() {
     return {scratch,
             {forward<float>, forward<double>},
             {backward<float>, backward<double>},
-            {weighted_sum<float>, weighted_sum<double>}};
+            {weighted_sum<float>, weighted_sum<double>},
+            {multi_margin_forward<float>, multi_margin_forward<double>},
+            {multi_margin_backward<float>, multi_margin_backward<double>}};
 }
 
 } // namespace dt::cpu::DT_LEVEL
