@@ -7,12 +7,14 @@ class module_;
 namespace dt::bindings {
 
 void add_dtypes(pybind11::module_& m);
+void bind_activation(pybind11::module_& m);
 void bind_autograd(pybind11::module_& m);
 void bind_buffer(pybind11::module_& m);
 void bind_conv(pybind11::module_& m);
 void bind_copy(pybind11::module_& m);
 void bind_dlpack(pybind11::module_& m);
 void bind_dropout(pybind11::module_& m);
+void bind_compare(pybind11::module_& m);
 void bind_elementwise(pybind11::module_& m);
 void bind_embedding(pybind11::module_& m);
 void bind_exchange(pybind11::module_& m);
@@ -23,7 +25,9 @@ void bind_norm(pybind11::module_& m);
 void bind_optim(pybind11::module_& m);
 void bind_random(pybind11::module_& m);
 void bind_softmax(pybind11::module_& m);
+void bind_reduce(pybind11::module_& m);
 void bind_system(pybind11::module_& m);
 void bind_tensor(pybind11::module_& m);
+void bind_unary(pybind11::module_& m);
 
 } // namespace dt::bindings

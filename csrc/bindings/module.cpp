@@ -35,6 +35,10 @@ PYBIND11_MODULE(_core, m) {
     bind_loss(m);
     bind_norm(m);
     bind_optim(m);
+    bind_unary(m);
+    bind_activation(m);
+    bind_compare(m);
+    bind_reduce(m);
     bind_random(m);
     bind_softmax(m);
     bind_system(m);

@@ -1,0 +1,38 @@
+#pragma once
+#include "ops/common.h"
+
+// Two operands of an elementwise op, promoted and broadcast.
+namespace dt::ops {
+
+enum class Kinds : uint8_t {
+    numbers, // integers and floats
+    floats,  // integers and bool become float32
+    bits,    // bool and integers
+    bools,   // everything becomes bool
+    any,
+};
+
+struct Pair {
+    DType dtype;
+    Dims shape;
+    Tensor a, b; // undefined where the operand is a number; of `dtype`
+    Tensor a_given, b_given;
+    alignas(8) char a_value[8], b_value[8]; // the numbers, as `dtype`
+
+    Loop loop(const Tensor& out) const;
+    Operand a_operand() const { return a.defined() ? Operand{a, {}} : Operand{{}, a_scalar}; }
+    Operand b_operand() const { return b.defined() ? Operand{b, {}} : Operand{{}, b_scalar}; }
+    Scalar a_scalar, b_scalar;
+};
+
+// The dtype two operands meet in: Array API promotion, numbers being weak.
+DType promote(const char* op, const Operand& x1, const Operand& x2);
+Pair make_pair(const char* op, const Operand& x1, const Operand& x2, Kinds kinds);
+// A number as one value of a dtype; ValueError where an integer is out of its range.
+void write_scalar(const char* op, const Scalar& s, DType dtype, void* out);
+Tensor scalar_tensor(const char* op, const Scalar& s, DType dtype); // of rank 0
+// A gradient of an op's result as the gradient of one of its inputs: summed over what was broadcast,
+// converted.
+Tensor grad_for(const Tensor& grad, const Dims& shape, DType dtype);
+
+} // namespace dt::ops
