@@ -135,15 +135,6 @@ Tensor sum_over(const Tensor& x, const Dims& axes, bool keepdims) {
     return run(ReduceOp::sum, x, plan.axes, plan.shape, sum_dtype(x.dtype()));
 }
 
-Tensor sum_to(const Tensor& grad, const Dims& shape) {
-    if (grad.shape() == shape) return grad;
-    const int extra = grad.rank() - shape.rank();
-    Dims axes;
-    for (int i = 0; i < grad.rank(); ++i)
-        if (i < extra || (shape[i - extra] == 1 && grad.shape(i) != 1)) axes.push(i);
-    return run(ReduceOp::sum, grad, axes, shape, grad.dtype());
-}
-
 Tensor sum(const Tensor& given, const Axes& axis, bool keepdims, const std::optional<DType>& dtype) {
     const Tensor x = dtype ? plain::convert(given, *dtype) : given;
     const Plan plan("sum", x, axis, keepdims);
