@@ -1,0 +1,121 @@
+"""Matrix products and convolutions at sizes round the blocks of the kernels, which small samples miss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import drivetrain as dt
+import reference
+
+rng = np.random.default_rng(11)
+THREADS = (1, 2, 3, 7)
+
+
+def on_threads(function: Any) -> list[np.ndarray]:
+    """The results of function on one thread; other numbers of threads must give the same bits."""
+    before = dt.get_num_threads()
+    try:
+        results = []
+        for n in THREADS:
+            dt.set_num_threads(n)
+            results.append([np.asarray(x) for x in function()])
+    finally:
+        dt.set_num_threads(before)
+    for others in results[1:]:
+        for a, b in zip(results[0], others, strict=True):
+            assert a.tobytes() == b.tobytes(), "the number of threads changed the result"
+    return results[0]
+
+
+def close(got: np.ndarray, want: np.ndarray, scale: float) -> None:
+    # scale: the root of the number of terms; roundings of a long sum add up as the sum itself grows.
+    tolerance = (40 * scale + 4 * scale * scale) * float(np.finfo(got.dtype).eps)
+    assert got.shape == want.shape
+    np.testing.assert_allclose(got, want, rtol=0, atol=tolerance)
+
+
+SIZES = [
+    (1, 33, 300),
+    (300, 1, 257),
+    (3, 2000, 70),
+    (14, 32, 256),
+    (15, 33, 257),
+    (29, 31, 255),
+    (113, 65, 130),
+]
+LARGE = [
+    (20, 25, 9000),
+    (337, 129, 513),
+    (28, 600, 300),
+    (30, 1100, 700),
+    (1500, 20, 80),
+    (256, 64, 5000),
+    (5, 7, 0),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", SIZES + LARGE)
+@pytest.mark.parametrize("turned", [(False, False), (True, False), (False, True), (True, True)])
+def test_product(shape: tuple[int, int, int], turned: tuple[bool, bool], dtype: str) -> None:
+    m, n, k = shape
+    a = rng.standard_normal((k, m) if turned[0] else (m, k)).astype(dtype)
+    b = rng.standard_normal((n, k) if turned[1] else (k, n)).astype(dtype)
+    # Views: the strides reach the kernel.
+    left, right = (dt.from_numpy(v.T if turn else v) for v, turn in zip((a, b), turned, strict=True))
+    (got,) = on_threads(lambda: [dt.matmul(left, right)])
+    want = (a.T if turned[0] else a).astype("float64") @ (b.T if turned[1] else b).astype("float64")
+    close(got, want, max(1.0, k**0.5))
+
+
+CONVOLUTIONS: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
+    # The shape of x, that of the weight, options. One row per path of the kernels.
+    ((3, 28, 28, 1), (6, 5, 5, 1), {"padding": 2}),  # one input channel
+    ((3, 14, 14, 6), (16, 5, 5, 6), {}),  # few: the gradient of x is scattered
+    ((2, 17, 16, 40), (33, 3, 3, 40), {"padding": 1}),
+    ((2, 17, 16, 40), (33, 3, 3, 40), {"padding": 1, "stride": 2}),  # a correlation per remainder
+    ((2, 19, 18, 20), (31, 3, 2, 20), {"padding": 2, "stride": (3, 2), "dilation": (2, 3)}),
+    ((5, 4, 4, 50), (70, 3, 3, 50), {"padding": 1}),  # narrow: patches
+    ((1, 6, 9, 512), (17, 3, 3, 512), {"padding": 1}),  # neighbours that share sets of the cache
+    ((2, 12, 12, 48), (30, 3, 3, 16), {"padding": 1, "groups": 3}),
+    ((2, 12, 13, 37), (37, 3, 3, 1), {"padding": 1, "groups": 37}),  # depthwise
+    ((2, 12, 13, 37), (37, 3, 3, 1), {"stride": 2, "groups": 37}),
+    ((2, 20, 20, 24), (40, 1, 1, 24), {}),  # a plain product
+    ((2, 20, 20, 24), (40, 1, 1, 24), {"stride": 2}),  # most of x has no part in it
+    ((2, 5, 5, 256), (272, 3, 3, 256), {"padding": 1}),  # a weight that the threads divide
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("x_shape", "w_shape", "options"), CONVOLUTIONS)
+def test_convolution(
+    x_shape: tuple[int, ...], w_shape: tuple[int, ...], options: dict[str, Any], dtype: str
+) -> None:
+    x, w = (rng.standard_normal(s).astype(dtype) for s in (x_shape, w_shape))
+    bias = rng.standard_normal(w_shape[0]).astype(dtype)
+    want = reference.conv(x.astype("float64"), w.astype("float64"), bias.astype("float64"), **options)
+    g = rng.standard_normal(want.shape).astype(dtype)
+
+    def run() -> list[Any]:
+        tensors = [dt.tensor(v, requires_grad=True) for v in (x, w, bias)]
+        y = dt.conv2d(*tensors, **options)
+        y.backward(dt.tensor(g))
+        return [y.detach().numpy(), *(v.grad.numpy() for v in tensors)]
+
+    y, dx, dw, db = on_threads(run)
+    close(y, want, float(np.prod(w_shape[1:])) ** 0.5)
+    close(db, g.astype("float64").sum((0, 1, 2)), g[..., 0].size ** 0.5)
+    # The convolution is linear in x and in w: its gradients satisfy <dx, u> = <g, conv(u, w)> for every u.
+    x64, w64, g64 = (v.astype("float64") for v in (x, w, g))
+    for _ in range(4):
+        u, v = rng.standard_normal(x.shape), rng.standard_normal(w.shape)
+        for gradient, direction, moved in (
+            (dx, u, reference.conv(u, w64, **options)),
+            (dw, v, reference.conv(x64, v, **options)),
+        ):
+            scale = float(np.linalg.norm(gradient.astype("float64")) * np.linalg.norm(direction))
+            got = float((gradient.astype("float64") * direction).sum())
+            assert abs(got - float((g64 * moved).sum())) <= 40 * np.finfo(dtype).eps * scale
