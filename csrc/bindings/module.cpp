@@ -39,6 +39,7 @@ PYBIND11_MODULE(_core, m) {
     bind_activation(m);
     bind_compare(m);
     bind_reduce(m);
+    bind_pool(m);
     bind_random(m);
     bind_softmax(m);
     bind_system(m);

@@ -7,6 +7,10 @@ namespace dt {
 // height 1. The window of output (i, j) starts at row i * stride_h - pad_top, column j * stride_w - pad_left,
 // with rows dilation_h apart; positions outside x do not exist. Each window should meet x in at least one
 // position: one that does not gives -infinity (max) or 0 (average).
+//
+// Adaptive pools: window i of an axis reaches from floor(i * in / out) to ceil((i + 1) * in / out). Their
+// kernel_h and kernel_w are an upper bound of the windows' sizes; stride, padding, dilation and divisor do
+// not count.
 struct PoolShape {
     int64_t batch = 0, channels = 1;
     int64_t in_h = 1, in_w = 1, out_h = 1, out_w = 1;
@@ -14,6 +18,7 @@ struct PoolShape {
     int64_t stride_h = 1, stride_w = 1;
     int64_t pad_top = 0, pad_left = 0;
     int64_t dilation_h = 1, dilation_w = 1; // of max pooling
+    bool adaptive = false;
     // Of average pooling: the divisor is the number of positions in x, or for count_include_pad those in x
     // widened by the padding (pad_bottom and pad_right are needed for that alone). A divisor above 0 replaces
     // both.

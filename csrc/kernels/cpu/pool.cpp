@@ -14,13 +14,17 @@ struct Window {
         last = start < in ? min(kernel, ceil_div(in - start, dilation)) : 0;
         if (last < first) last = first;
     }
+    Window(int64_t at, int64_t in, int64_t out) // adaptive
+        : start(at * in / out), first(0), last(ceil_div((at + 1) * in, out) - start), step(1) {}
     int64_t place(int64_t tap) const { return start + tap * step; }
     int64_t count() const { return last - first; }
 };
 Window row_window(const PoolShape& s, int64_t i) {
+    if (s.adaptive) return {i, s.in_h, s.out_h};
     return {i, s.in_h, s.kernel_h, s.stride_h, s.pad_top, s.dilation_h};
 }
 Window col_window(const PoolShape& s, int64_t j) {
+    if (s.adaptive) return {j, s.in_w, s.out_w};
     return {j, s.in_w, s.kernel_w, s.stride_w, s.pad_left, s.dilation_w};
 }
 
@@ -103,18 +107,19 @@ template <class T, class F> void for_images(const PoolShape& s, T* dx, const F& 
 template <class T, class I>
 void scatter_max(const PoolShape& s, const T* dy, const I* index, T* dx, int64_t image) {
     T* to = dx + image * s.in_h * s.in_w * s.channels;
-    for (int64_t i = 0; i < s.out_h; ++i)
+    for (int64_t i = 0; i < s.out_h; ++i) {
+        const Window h = row_window(s, i);
         for (int64_t j = 0; j < s.out_w; ++j) {
+            const Window w = col_window(s, j);
             const int64_t at = ((image * s.out_h + i) * s.out_w + j) * s.channels;
-            const int64_t y0 = i * s.stride_h - s.pad_top, x0 = j * s.stride_w - s.pad_left;
             for (int64_t c = 0; c < s.channels; ++c) {
                 const int64_t place = index[at + c];
-                const int64_t y = y0 + place / s.kernel_w * s.dilation_h,
-                              q = x0 + place % s.kernel_w * s.dilation_w;
+                const int64_t y = h.place(place / s.kernel_w), q = w.place(place % s.kernel_w);
                 if (y < 0 || y >= s.in_h || q < 0 || q >= s.in_w) continue; // a window that meets nothing
                 to[(y * s.in_w + q) * s.channels + c] += dy[at + c];
             }
         }
+    }
 }
 
 // Windows that do not overlap: every input belongs to at most one, which writes it, with one comparison per
@@ -143,8 +148,8 @@ void gather_max(const PoolShape& s, const T* dy, const uint8_t* index, T* dx, in
 
 template <class T> void max_backward(const PoolShape& s, const T* dy, const void* index, T* dx) {
     const bool bytes = pool_index_bytes(s.kernel_h, s.kernel_w) == 1;
-    const bool apart =
-        s.stride_h >= s.kernel_h && s.stride_w >= s.kernel_w && s.dilation_h == 1 && s.dilation_w == 1;
+    const bool apart = !s.adaptive && s.stride_h >= s.kernel_h && s.stride_w >= s.kernel_w &&
+                       s.dilation_h == 1 && s.dilation_w == 1;
     for_images(s, dx, [&](int64_t image) {
         if (!bytes)
             scatter_max(s, dy, static_cast<const int32_t*>(index), dx, image);
@@ -158,6 +163,7 @@ template <class T> void max_backward(const PoolShape& s, const T* dy, const void
 // One over the divisor of the window (h, w).
 template <class T> T average_factor(const PoolShape& s, const Window& h, const Window& w) {
     int64_t divisor = h.count() * w.count();
+    if (s.adaptive) return T(1) / T(divisor);
     if (s.divisor > 0)
         divisor = s.divisor;
     else if (s.count_include_pad) // the window up to the edge of the padding
