@@ -47,7 +47,9 @@ from .norm import InstanceNorm1d as InstanceNorm1d
 from .norm import InstanceNorm2d as InstanceNorm2d
 from .norm import LayerNorm as LayerNorm
 from .parameter import Parameter as Parameter
+from .pool import AdaptiveAvgPool1d as AdaptiveAvgPool1d
 from .pool import AdaptiveAvgPool2d as AdaptiveAvgPool2d
+from .pool import AdaptiveMaxPool1d as AdaptiveMaxPool1d
 from .pool import AdaptiveMaxPool2d as AdaptiveMaxPool2d
 from .pool import AvgPool1d as AvgPool1d
 from .pool import AvgPool2d as AvgPool2d

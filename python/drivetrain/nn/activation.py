@@ -193,7 +193,7 @@ class Hardswish(_Activation):
     """x * min(max(x + 3, 0), 6) / 6 (Howard et al., 2019).
 
     >>> import drivetrain as dt
-    >>> dt.nn.Hardswish()(dt.tensor([-3.0, 3.0])).tolist()
+    >>> dt.nn.Hardswish()(dt.tensor([0.0, 3.0])).tolist()
     [0.0, 3.0]
     """
 

@@ -185,7 +185,7 @@ class Sequential(_Numbered):
         names = {id(v): k for k, v in self.__dict__.items() if isinstance(v, Module)}
         kept = list(modules)
         named = any(not name.isdigit() for name in names.values())
-        for name in list(names.values()):
+        for name in self._names():
             delattr(self, name)
         for i, module in enumerate(kept):
             setattr(self, names.get(id(module), str(i)) if named else str(i), module)

@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from .module import Module
 
 
+_FLOATING = (_core.float32, _core.float64, _core.float16, _core.bfloat16)
+
+
 def floating_dtype(where: str, dtype: Any) -> Any:
     """`dtype`, given in any form, as a floating-point dtype object."""
-    found = _core.empty((0,), dtype=dtype).dtype
-    if not found.is_floating_point:
-        raise TypeError(f"{where}: dtype must be a floating-point dtype, got {found.name}")
-    return found
+    for known in _FLOATING:
+        if known == dtype:
+            return known
+    raise TypeError(f"{where}: dtype must be a floating-point dtype, got {getattr(dtype, 'name', dtype)}")
 
 
 def convert_module(module: Module, dtype: Any) -> None:

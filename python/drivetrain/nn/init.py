@@ -102,7 +102,7 @@ def trunc_normal_(
             again = normal_(_core.empty(tensor.shape, dtype=tensor.dtype), mean, std, generator)
             values = _core.where(outside, again, values)
             outside = _core.logical_or(values < a, values > b)
-        tensor.copy_(values)
+        tensor[...] = values
     return tensor
 
 
@@ -130,7 +130,7 @@ def eye_(tensor: T) -> T:
     if tensor.ndim != 2:
         raise ValueError(f"eye_: tensor must have 2 axes, got shape {tuple(tensor.shape)}")
     with no_grad():
-        tensor.copy_(_core.eye(tensor.shape[0], tensor.shape[1], dtype=tensor.dtype))
+        tensor[...] = _core.eye(tensor.shape[0], tensor.shape[1], dtype=tensor.dtype)
     return tensor
 
 
@@ -225,7 +225,7 @@ def orthogonal_(tensor: T, gain: float = 1.0, generator: Generator | None = None
                 vector = vector - _core.matmul(_core.matmul(before, vector), before)
             vectors[i] = vector / _core.sqrt((vector * vector).sum())
         matrix = vectors if rows <= columns else vectors.T
-        tensor.copy_((matrix * gain).reshape(tensor.shape))
+        tensor[...] = (matrix * gain).reshape(tensor.shape)
     return tensor
 
 

@@ -302,12 +302,14 @@ class Module(Trainable):
     def to(self: Self, dtype: Any) -> Self:
         """Converts floating-point parameters and buffers to `dtype`.
 
-        They become new tensors: make the optimizer afterwards.
+        They become new tensors: make the optimizer afterwards. The device "cpu", where all is already, is
+        accepted for the sake of PyTorch code.
 
         Raises:
             TypeError: `dtype` is not a floating-point dtype.
         """
-        convert_module(self, dtype)
+        if not (isinstance(dtype, str) and dtype == "cpu"):
+            convert_module(self, dtype)
         return self
 
     def float(self: Self) -> Self:

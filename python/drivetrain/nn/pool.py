@@ -164,19 +164,66 @@ class AvgPool2d(_AvgPool):
 
 
 class _AdaptivePool(Module):
-    def __init__(self, output_size: int | tuple[int, ...]) -> None:
+    rank: int
+
+    def __init__(self, output_size: int | tuple[int | None, ...] | None) -> None:
         super().__init__()
-        self.output_size = integers(type(self).__name__, "output_size", output_size, 2)
+        sizes = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * self.rank
+        known = tuple(1 if size is None else size for size in sizes)
+        checked = integers(type(self).__name__, "output_size", known, self.rank)
+        self.output_size = tuple(
+            None if size is None else number for size, number in zip(sizes, checked, strict=True)
+        )
 
     def extra_repr(self) -> str:
         return f"output_size={self.output_size}"
+
+
+class AdaptiveAvgPool1d(_AdaptivePool):
+    """Means over windows chosen so that the output has the given length.
+
+    Args:
+        output_size: Length of the output; None: that of the input.
+
+    Shapes:
+        input (batch, time, channels), output (batch, output_size, channels).
+
+    >>> import drivetrain as dt
+    >>> dt.nn.AdaptiveAvgPool1d(4)(dt.zeros((1, 10, 3))).shape
+    (1, 4, 3)
+    """
+
+    rank = 1
+
+    def forward(self, input: _core.Tensor) -> _core.Tensor:
+        return _core.adaptive_avg_pool1d(input, self.output_size)
+
+
+class AdaptiveMaxPool1d(_AdaptivePool):
+    """Largest values of windows chosen so that the output has the given length.
+
+    Args:
+        output_size: Length of the output; None: that of the input.
+
+    Shapes:
+        input (batch, time, channels), output (batch, output_size, channels).
+
+    >>> import drivetrain as dt
+    >>> dt.nn.AdaptiveMaxPool1d(4)(dt.zeros((1, 10, 3))).shape
+    (1, 4, 3)
+    """
+
+    rank = 1
+
+    def forward(self, input: _core.Tensor) -> _core.Tensor:
+        return _core.adaptive_max_pool1d(input, self.output_size)
 
 
 class AdaptiveAvgPool2d(_AdaptivePool):
     """Means over windows chosen so that the output has the given size.
 
     Args:
-        output_size: Height and width of the output, one number for both or two.
+        output_size: Height and width of the output, one number for both or two; None: those of the input.
 
     Shapes:
         input (batch, height, width, channels), output (batch, *output_size, channels).
@@ -186,6 +233,8 @@ class AdaptiveAvgPool2d(_AdaptivePool):
     (1, 7, 7, 3)
     """
 
+    rank = 2
+
     def forward(self, input: _core.Tensor) -> _core.Tensor:
         return _core.adaptive_avg_pool2d(input, self.output_size)
 
@@ -194,15 +243,17 @@ class AdaptiveMaxPool2d(_AdaptivePool):
     """Largest values of windows chosen so that the output has the given size.
 
     Args:
-        output_size: Height and width of the output, one number for both or two.
+        output_size: Height and width of the output, one number for both or two; None: those of the input.
 
     Shapes:
         input (batch, height, width, channels), output (batch, *output_size, channels).
 
     >>> import drivetrain as dt
-    >>> dt.nn.AdaptiveMaxPool2d((5, 7))(dt.zeros((1, 10, 9, 3))).shape
-    (1, 5, 7, 3)
+    >>> dt.nn.AdaptiveMaxPool2d((5, None))(dt.zeros((1, 10, 9, 3))).shape
+    (1, 5, 9, 3)
     """
+
+    rank = 2
 
     def forward(self, input: _core.Tensor) -> _core.Tensor:
         return _core.adaptive_max_pool2d(input, self.output_size)
@@ -215,15 +266,12 @@ class _GlobalPool(Module):
         super().__init__()
         self.keepdims = keepdims
 
-    def _axes(self, input: _core.Tensor) -> tuple[int, ...]:
-        """The axes between batch and channels."""
-        if input.ndim < 3 if self.rank is None else input.ndim != self.rank + 2:
-            layouts = {None: "(batch, ..., channels)", 1: "(batch, time, channels)"}
-            layout = layouts.get(self.rank, "(batch, height, width, channels)")
+    def _check_rank(self, input: _core.Tensor) -> None:
+        if self.rank is not None and input.ndim != self.rank + 2:
+            layout = "(batch, time, channels)" if self.rank == 1 else "(batch, height, width, channels)"
             raise ValueError(
                 f"{type(self).__name__}: input must have the axes {layout}, got shape {tuple(input.shape)}"
             )
-        return tuple(range(1, input.ndim - 1))
 
     def extra_repr(self) -> str:
         return "keepdims=True" if self.keepdims else ""
@@ -244,7 +292,8 @@ class GlobalAvgPool(_GlobalPool):
     """
 
     def forward(self, input: _core.Tensor) -> _core.Tensor:
-        return input.mean(self._axes(input), keepdims=self.keepdims)
+        self._check_rank(input)
+        return _core.global_avg_pool(input, self.keepdims)
 
 
 class GlobalAvgPool1d(GlobalAvgPool):
@@ -274,7 +323,8 @@ class GlobalMaxPool(_GlobalPool):
     """
 
     def forward(self, input: _core.Tensor) -> _core.Tensor:
-        return input.max(self._axes(input), keepdims=self.keepdims)
+        self._check_rank(input)
+        return _core.global_max_pool(input, self.keepdims)
 
 
 class GlobalMaxPool1d(GlobalMaxPool):

@@ -66,7 +66,7 @@ def load(module: Module, values: Mapping[str, Any], strict: bool) -> LoadResult:
             )
     with no_grad():
         for name, source in sources.items():
-            targets[name].copy_(source)
+            targets[name][...] = source
     return LoadResult(missing, unexpected)
 
 

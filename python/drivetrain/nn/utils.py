@@ -71,7 +71,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
         for parameter in _parameters("clip_grad_value_", parameters):
             gradient: Any = parameter.grad
             if gradient is not None:
-                gradient.copy_(_core.clip(gradient, -limit, limit))
+                gradient[...] = _core.clip(gradient, -limit, limit)
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
@@ -96,5 +96,5 @@ def vector_to_parameters(vector: Tensor, parameters: Iterable[Tensor]) -> None:
     with no_grad():
         for parameter in found:
             part = vector[start : start + parameter.size]
-            parameter.copy_(part.reshape(parameter.shape))
+            parameter[...] = part.reshape(parameter.shape)
             start += parameter.size
