@@ -4,6 +4,7 @@
 #include "bindings/op.h"
 #include "ops/cross_entropy.h"
 #include "ops/margin.h"
+#include "ops/similarity.h"
 
 namespace dt::bindings {
 namespace {
@@ -131,6 +132,27 @@ void bind_loss(py::module_& m) {
             .c_str(),
         {"input"_a, "target"_a, "p"_a = 1, "margin"_a = 1.0, "weight"_a = none, "reduction"_a = "mean",
          keyword("sample_weight"_a = none)});
+    op<&ops::cosine_similarity>(
+        m, "cosine_similarity",
+        "The cosine of the angle between vectors along `axis`: x1 x2 / (max(|x1|, eps) max(|x2|, eps)).\n\n"
+        "x1, x2: same dtype, float32 or float64; equal sizes along axis, the other axes broadcast. The "
+        "result lacks\n"
+        "axis. ValueError for wrong shapes, TypeError for wrong dtypes.\n\n"
+        ">>> dt.cosine_similarity(dt.tensor([[1.0, 0.0]]), dt.tensor([[3.0, 4.0]])).tolist()\n"
+        "[0.6000000238418579]",
+        {"x1"_a, "x2"_a, "axis"_a = -1, "eps"_a = 1e-8});
+    op<&ops::cosine_embedding_loss>(m, "cosine_embedding_loss",
+                                    with_common("1 - cosine for pairs whose target is 1, max(0, cosine - "
+                                                "margin) for those whose target is -1 (0 for any\n"
+                                                "other).\n\n"
+                                                "input1, input2: vectors (..., features), same shape and "
+                                                "dtype, float32 or float64. target: numbers of shape\n"
+                                                "(...). margin: from -1 to 1.",
+                                                ">>> x = dt.tensor([[1.0, 0.0]])\n>>> "
+                                                "dt.cosine_embedding_loss(x, x, dt.tensor([-1])).item()\n1.0")
+                                        .c_str(),
+                                    {"input1"_a, "input2"_a, "target"_a, "margin"_a = 0.0,
+                                     "reduction"_a = "mean", keyword("sample_weight"_a = none)});
     bind_elementwise_losses(m);
 }
 

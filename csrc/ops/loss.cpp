@@ -176,4 +176,10 @@ Tensor kl_div(const Tensor& input, const Tensor& target, const std::string& redu
                   {}});
 }
 
+Tensor cosine_margin_loss(const char* op, const Tensor& cosine, const Tensor& target, double margin,
+                          const std::string& reduction, const Optional& sample_weight) {
+    return apply(op, cosine, target, sample_weight,
+                 {LossKind::cosine_margin, margin, {}, {}, read_reduction(op, reduction), {}});
+}
+
 } // namespace dt::ops

@@ -23,4 +23,8 @@ Tensor hinge_loss(const Tensor& input, const Tensor& target, double margin, cons
 Tensor kl_div(const Tensor& input, const Tensor& target, const std::string& reduction, bool log_target,
               const Optional& sample_weight);
 
+// What cosine_embedding_loss makes of the cosines of its pairs.
+Tensor cosine_margin_loss(const char* op, const Tensor& cosine, const Tensor& target, double margin,
+                          const std::string& reduction, const Optional& sample_weight);
+
 } // namespace dt::ops

@@ -226,6 +226,31 @@ def margin_large(rng: Rng) -> Iterator[Sample]:
         yield Sample((scores, random_labels(rng, shape[:-1], shape[-1])), {"p": 2})
 
 
+def cosine(x1: np.ndarray, x2: np.ndarray, axis: int = -1, eps: float = 1e-8) -> np.ndarray:
+    lengths = [np.maximum(np.sqrt((x**2).sum(axis=axis)), eps) for x in (x1, x2)]
+    return np.asarray((x1 * x2).sum(axis=axis) / (lengths[0] * lengths[1]))
+
+
+def similarity_samples(rng: Rng) -> Iterator[Sample]:
+    for shape in ((5, 4), (3,), (2, 3, 4)):
+        yield Sample((plain(rng, shape), plain(rng, shape)))
+        yield Sample((plain(rng, shape), plain(rng, shape)), {"axis": 0})
+    yield Sample((plain(rng, (4, 1, 3)), plain(rng, (2, 3))))
+    yield Sample((plain(rng, (4, 3)), plain(rng, (3,))))
+    yield Sample((np.zeros((2, 3)), plain(rng, (2, 3))), gradient=False)
+
+
+def embedding_samples(rng: Rng) -> Iterator[Sample]:
+    for shape in ((5, 4), (3,), (2, 3, 4)):
+        for reduction in REDUCTIONS:
+            for margin in (0.0, 0.3):
+                given = {"reduction": reduction, "margin": margin}
+                yield Sample((plain(rng, shape), plain(rng, shape), sign(rng, shape[:-1])), given)
+                given = {**given, "sample_weight": weights(rng, shape[:-1][:1])}
+                target = sign(rng, shape[:-1]).astype(np.int64)
+                yield Sample((plain(rng, shape), plain(rng, shape), target), given)
+
+
 def class_empty(rng: Rng) -> Iterator[Sample]:
     nothing = np.zeros(0, dtype=np.int64)
     yield Sample((np.zeros((0, 3)), nothing), {"reduction": "sum"})
@@ -286,6 +311,59 @@ ROWS = [
                 lambda: dt.multi_margin_loss(zeros(2, 3), zeros(2)),
                 TypeError,
                 "multi_margin_loss: target must have an integer dtype, got float32",
+            ),
+        ],
+    ),
+    Op(
+        name="cosine_similarity",
+        reference=cosine,
+        samples=similarity_samples,
+        empty_samples=lambda rng: [Sample((np.zeros((0, 3)), np.zeros((0, 3))))],
+        large_samples=lambda rng: [Sample((plain(rng, s), plain(rng, s))) for s in ((700, 33), (3, 9000))],
+        differentiable=(0, 1),
+        errors=[
+            Error(
+                lambda: dt.cosine_similarity(zeros(2, 3), zeros(2, 4)),
+                ValueError,
+                r"cosine_similarity: shapes \(2, 3\) and \(2, 4\) do not broadcast",
+            ),
+            Error(
+                lambda: dt.cosine_similarity(zeros(2, 3), zeros(2, 1)),
+                ValueError,
+                "their sizes must be equal along axis -1",
+            ),
+            Error(lambda: dt.cosine_similarity(zeros(2), zeros(2), 1), IndexError, "axis 1 is out of range"),
+        ],
+    ),
+    Op(
+        name="cosine_embedding_loss",
+        reference=reference.cosine_embedding_loss,
+        samples=embedding_samples,
+        empty_samples=lambda rng: [
+            Sample((np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0)), {"reduction": "sum"})
+        ],
+        large_samples=lambda rng: [Sample((plain(rng, (700, 33)), plain(rng, (700, 33)), sign(rng, (700,))))],
+        differentiable=(0, 1),
+        errors=[
+            Error(
+                lambda: dt.cosine_embedding_loss(zeros(2, 3), zeros(2, 4), zeros(2)),
+                ValueError,
+                r"input1 has shape \(2, 3\), but input2 has shape \(2, 4\)",
+            ),
+            Error(
+                lambda: dt.cosine_embedding_loss(zeros(2, 3), zeros(2, 3), zeros(3)),
+                ValueError,
+                r"target has shape \(3,\), expected \(2,\) \(one value, 1 or -1, per pair\)",
+            ),
+            Error(
+                lambda: dt.cosine_embedding_loss(zeros(2, 3), zeros(2, 3), zeros(2), margin=2.0),
+                ValueError,
+                "margin is 2, expected a number from -1 to 1",
+            ),
+            Error(
+                lambda: dt.cosine_embedding_loss(zeros(2, 3), zeros(2, 3), zeros(2), reduction="avg"),
+                ValueError,
+                "cosine_embedding_loss: reduction is 'avg'",
             ),
         ],
     ),

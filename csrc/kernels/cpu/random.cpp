@@ -13,11 +13,13 @@ namespace {
 template <class T> struct Bits;
 template <> struct Bits<float> {
     using Unsigned = uint32_t;
+    using UnsignedVec = Vec<uint32_t>;
     using Signed = int32_t;
     static constexpr int bits = 32, mantissa = 24;
 };
 template <> struct Bits<double> {
     using Unsigned = uint64_t;
+    using UnsignedVec = WideVec;
     using Signed = int64_t;
     static constexpr int bits = 64, mantissa = 53;
 };
@@ -57,12 +59,12 @@ void uniform(const RandomSource& source, int64_t n, double low, double high, voi
 
 // Sine and cosine of the angle 2 pi bits / 2^32 (or 2^64): the quarter turn nearest to it comes off exactly,
 // in integers. Polynomials of Cephes (S. L. Moshier) on [-pi/4, pi/4].
-template <class T> DT_INLINE void sine_cosine(Mask<T> bits, Vec<T>& sine, Vec<T>& cosine) {
-    using I = Lane<Mask<T>>;
+template <class T>
+DT_INLINE void sine_cosine(typename Bits<T>::UnsignedVec bits, Vec<T>& sine, Vec<T>& cosine) {
+    using U = typename Bits<T>::UnsignedVec;
     constexpr int shift = Bits<T>::bits - 2;
-    const Mask<T> rounded = bits + (I(1) << (shift - 1));
-    const Mask<T> quarter = rounded >> shift; // -2 .. 1
-    const Mask<T> rest = bits - (quarter << shift);
+    const U quarter = (bits + (typename Bits<T>::Unsigned(1) << (shift - 1))) >> shift;
+    const Mask<T> rest = (Mask<T>)(bits - (quarter << shift));
     const Vec<T> x = __builtin_convertvector(rest, Vec<T>) *
                      T(6.283185307179586476925 * (Bits<T>::bits == 32 ? 0x1p-32 : 0x1p-64));
     const Vec<T> z = x * x;
@@ -82,10 +84,10 @@ template <class T> DT_INLINE void sine_cosine(Mask<T> bits, Vec<T>& sine, Vec<T>
         s = x + x * z * polynomial(z, a);
         c = T(1) - z * T(0.5) + z * z * polynomial(z, b);
     }
-    const Mask<T> odd = (quarter & I(1)) != I(0);
+    const Mask<T> odd = (Mask<T>)((quarter & 1) != 0);
     const Vec<T> sine_size = odd ? c : s, cosine_size = odd ? s : c;
-    sine = (quarter & I(2)) != I(0) ? -sine_size : sine_size;
-    cosine = ((quarter + I(1)) & I(2)) != I(0) ? -cosine_size : cosine_size;
+    sine = (quarter & 2) != 0 ? -sine_size : sine_size;
+    cosine = ((quarter + 1) & 2) != 0 ? -cosine_size : cosine_size;
 }
 
 // Box and Muller (1958): two words give a radius and an angle, and those two normal values. The first half of
@@ -100,7 +102,7 @@ template <class T> void normal(const RandomSource& source, int64_t n, double mea
         constexpr T unit = B::bits == 32 ? T(0x1p-32) : T(0x1p-53);
         for (int j = 0; j < half; ++j) open[j] = (T(B::bits == 32 ? bits[j] : bits[j] >> 11) + T(0.5)) * unit;
         for (int j = 0; j < half; j += kLanes<T>) {
-            Mask<T> angle;
+            typename B::UnsignedVec angle;
             __builtin_memcpy(&angle, bits + half + j, sizeof angle);
             Vec<T> sine, cosine;
             sine_cosine<T>(angle, sine, cosine);
