@@ -11,6 +11,12 @@ are channels last.
 [0.0, 2.0]
 """
 
+from .._core import adaptive_avg_pool1d as adaptive_avg_pool1d
+from .._core import adaptive_avg_pool2d as adaptive_avg_pool2d
+from .._core import adaptive_max_pool1d as adaptive_max_pool1d
+from .._core import adaptive_max_pool2d as adaptive_max_pool2d
+from .._core import avg_pool1d as avg_pool1d
+from .._core import avg_pool2d as avg_pool2d
 from .._core import batch_norm as batch_norm
 from .._core import binary_cross_entropy as binary_cross_entropy
 from .._core import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
@@ -18,11 +24,15 @@ from .._core import conv1d as conv1d
 from .._core import conv2d as conv2d
 from .._core import conv_transpose1d as conv_transpose1d
 from .._core import conv_transpose2d as conv_transpose2d
+from .._core import cosine_embedding_loss as cosine_embedding_loss
+from .._core import cosine_similarity as cosine_similarity
 from .._core import cross_entropy as cross_entropy
 from .._core import dropout as dropout
 from .._core import elu as elu
 from .._core import embedding as embedding
 from .._core import gelu as gelu
+from .._core import global_avg_pool as global_avg_pool
+from .._core import global_max_pool as global_max_pool
 from .._core import group_norm as group_norm
 from .._core import hardswish as hardswish
 from .._core import hinge_loss as hinge_loss
@@ -34,6 +44,8 @@ from .._core import layer_norm as layer_norm
 from .._core import leaky_relu as leaky_relu
 from .._core import linear as linear
 from .._core import log_softmax as log_softmax
+from .._core import max_pool1d as max_pool1d
+from .._core import max_pool2d as max_pool2d
 from .._core import mse_loss as mse_loss
 from .._core import multi_margin_loss as multi_margin_loss
 from .._core import nll_loss as nll_loss
