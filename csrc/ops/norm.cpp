@@ -6,7 +6,6 @@ namespace dt::ops {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr const char* kPerChannel = " (one value per channel, the last axis of input)";
 
 // How an input looks to the group norm kernel: (samples, spatial, channels).
 struct View {
@@ -40,12 +39,30 @@ void check_channel_norm(const char* op, const Tensor& input, int least_rank, con
                      input.rank(), " (shape ", input.shape(), ")"});
 }
 
+// How the message about a wrong parameter ends; with a hint where its size is that of the second axis of
+// input, where PyTorch has the channels.
+std::string per_channel(const ChannelNorm& n) {
+    std::string text = " (one value per channel, the last axis of input " + to_string(n.input.shape()) + ")";
+    const int rank = n.input.rank();
+    if (rank != 3 && rank != 4) return text;
+    for (const Tensor* t : {&n.weight, &n.bias, &n.running_mean, &n.running_var})
+        if (t->defined() && t->rank() == 1 && t->size() == n.input.shape(1) && t->size() != n.view.channels)
+            return text + "; the shape looks like " +
+                   (rank == 4 ? "NCHW; drivetrain uses NHWC: input.permute_dims((0, 2, 3, 1))"
+                              : "NCL; drivetrain uses NLC: input.permute_dims((0, 2, 1))");
+    return text;
+}
+
 void check_channel_parameters(const ChannelNorm& n) {
     const Dims shape = {n.view.channels};
-    check_parameter(n.op, "weight", n.weight, n.input, shape, kPerChannel);
-    check_parameter(n.op, "bias", n.bias, n.input, shape, kPerChannel);
-    check_parameter(n.op, "running_mean", n.running_mean, n.input, shape, kPerChannel);
-    check_parameter(n.op, "running_var", n.running_var, n.input, shape, kPerChannel);
+    bool fits = true;
+    for (const Tensor* t : {&n.weight, &n.bias, &n.running_mean, &n.running_var})
+        fits &= !t->defined() || t->shape() == shape;
+    const std::string why = fits ? "" : per_channel(n);
+    check_parameter(n.op, "weight", n.weight, n.input, shape, why.c_str());
+    check_parameter(n.op, "bias", n.bias, n.input, shape, why.c_str());
+    check_parameter(n.op, "running_mean", n.running_mean, n.input, shape, why.c_str());
+    check_parameter(n.op, "running_var", n.running_var, n.input, shape, why.c_str());
     check_constant(n.op, "running_mean", n.running_mean);
     check_constant(n.op, "running_var", n.running_var);
     check_between(n.op, "eps", n.eps, 0, kInfinity);

@@ -170,6 +170,11 @@ ROWS = [
             Error(
                 lambda: dt.batch_norm(zeros(2, 3)), ValueError, "running_mean and running_var must be given"
             ),
+            Error(
+                lambda: dt.batch_norm(zeros(2, 3, 5, 5), zeros(3), zeros(3)),
+                ValueError,
+                r"the shape looks like NCHW; drivetrain uses NHWC: input.permute_dims\(\(0, 2, 3, 1\)\)",
+            ),
             Error(lambda: dt.batch_norm(zeros(3), training=True), ValueError, "at least 2 dimensions"),
             Error(lambda: dt.batch_norm(zeros(2, 3), training=1), TypeError, "training must be a bool"),
             Error(lambda: dt.batch_norm(zeros(2, 3), training=True, eps=-1.0), ValueError, "eps is -1"),
