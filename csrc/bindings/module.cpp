@@ -40,6 +40,9 @@ PYBIND11_MODULE(_core, m) {
     bind_compare(m);
     bind_reduce(m);
     bind_pool(m);
+    bind_shape(m);
+    bind_index(m);
+    bind_create(m);
     bind_random(m);
     bind_softmax(m);
     bind_system(m);

@@ -1,0 +1,160 @@
+// Picking and placing along one axis, by a tensor of positions of the same rank; sorting.
+#include "ops/index.h"
+#include "ops/index_tools.h"
+#include "ops/pair.h"
+#include "ops/shape.h"
+
+namespace dt::ops {
+namespace {
+
+void check_indices(const char* op, const Tensor& x, const Tensor& indices, int axis) {
+    bool fits = indices.rank() == x.rank();
+    for (int d = 0; fits && d < x.rank(); ++d) fits = d == axis || indices.shape(d) <= x.shape(d);
+    if (!fits)
+        value_error({op, ": indices have shape ", indices.shape(),
+                     ", expected as many dimensions as x (shape ", x.shape(),
+                     ") and no more entries outside axis ", axis});
+}
+
+// The byte offset within x of what each index stands for.
+IndexArgs along_axis(const char* op, const Tensor& x, const Tensor& indices, int axis, Tensor& offsets) {
+    const int64_t item = static_cast<int64_t>(item_size(x.dtype()));
+    offsets = Tensor::empty(indices.shape(), DType::int64);
+    Dims strides = x.strides();
+    for (int64_t& s : strides) s *= item;
+    const int64_t step = strides[axis];
+    strides[axis] = 0;
+    int64_t* p = offsets.data<int64_t>();
+    if (offsets.size()) kernels().index.positions(indices.shape(), strides, p);
+    const int64_t* index = indices.data<int64_t>();
+    const int64_t bad = kernels().index.resolve(offsets.size(), index, x.shape(axis), step, p);
+    if (bad >= 0)
+        index_error({op, ": index ", index[bad], " is out of range for axis ", axis, " of size ",
+                     x.shape(axis), " (shape ", x.shape(), ")"});
+    IndexArgs args;
+    args.count = offsets.size();
+    args.offsets = p;
+    args.plain_step = item;
+    args.indexed = x.data();
+    return args;
+}
+
+Tensor gather_plain(const char* op, const Tensor& x, const Tensor& indices, int axis) {
+    Tensor out = Tensor::empty(indices.shape(), x.dtype()), offsets;
+    IndexArgs args = along_axis(op, x, indices, axis, offsets);
+    args.plain = out.data();
+    if (args.count) kernels().index.get(x.dtype(), args);
+    return out;
+}
+
+void add_plain(const char* op, const Tensor& x, const Tensor& indices, const Tensor& source, int axis) {
+    Tensor offsets;
+    const Tensor packed = plain::contiguous(source);
+    IndexArgs args = along_axis(op, x, indices, axis, offsets);
+    args.plain = packed.data();
+    if (args.count) kernels().index.add(x.dtype(), args);
+}
+
+} // namespace
+
+Tensor gather(const Tensor& x, const Tensor& given, int64_t axis) {
+    const int a = normalize_axis("gather", axis, x.rank());
+    check_indices("gather", x, given, a);
+    const Tensor indices = as_indices("gather", given);
+    Tensor out = gather_plain("gather", x, indices, a);
+    if (recording({&x}))
+        record("gather", out, {&x}, [indices = Saved(indices), a, from = x.shape()](Backward& back) {
+            Tensor whole = plain::zeros(from, back.grad().dtype());
+            add_plain("gather", whole, indices.get(), back.grad(), a);
+            back.give(0, whole);
+        });
+    return out;
+}
+
+Tensor scatter_add(const Tensor& x, const Tensor& given, const Tensor& source, int64_t axis) {
+    const int a = normalize_axis("scatter_add", axis, x.rank());
+    check_indices("scatter_add", x, given, a);
+    check_same_dtype("scatter_add", "x", x, "source", source);
+    if (!(source.shape() == given.shape()))
+        value_error(
+            {"scatter_add: source has shape ", source.shape(), ", but indices have shape ", given.shape()});
+    const Tensor indices = as_indices("scatter_add", given);
+    Tensor out = plain::clone(x);
+    add_plain("scatter_add", out, indices, source, a);
+    if (recording({&x, &source}))
+        record("scatter_add", out, {&x, &source}, [indices = Saved(indices), a](Backward& back) {
+            if (back.needs(0)) back.give(0, back.grad());
+            if (back.needs(1)) back.give(1, gather_plain("scatter_add", back.grad(), indices.get(), a));
+        });
+    return out;
+}
+
+Tensor scatter_add_(const Tensor& x, const Tensor& indices, const Tensor& source, int64_t axis) {
+    autograd::check_in_place("scatter_add_", x);
+    const Tensor changed = scatter_add(x, indices, source, axis);
+    plain::copy(x, changed);
+    autograd::record_in_place("scatter_add_", x, changed);
+    return x;
+}
+
+Tensor one_hot(const Tensor& given, const std::optional<int64_t>& num_classes, const DType& dtype) {
+    const Tensor indices = as_indices("one_hot", given);
+    if (given.rank() == kMaxRank)
+        value_error({"one_hot: indices must have at most ", kMaxRank - 1, " dimensions"});
+    const int64_t* index = indices.data<int64_t>();
+    int64_t largest = -1;
+    for (int64_t i = 0; i < indices.size(); ++i) {
+        if (index[i] < 0) value_error({"one_hot: indices must not be negative, got ", index[i]});
+        largest = std::max(largest, index[i]);
+    }
+    if (!num_classes && indices.size() == 0)
+        value_error({"one_hot: num_classes must be given for empty indices"});
+    const int64_t classes = num_classes.value_or(largest + 1);
+    if (classes < 1) value_error({"one_hot: num_classes is ", classes, ", expected at least 1"});
+    if (largest >= classes)
+        value_error({"one_hot: index ", largest, " is out of range for num_classes ", classes});
+    Dims shape = given.shape();
+    shape.push(classes);
+    checked_size("one_hot", shape, dtype);
+    Tensor out = plain::zeros(shape, dtype);
+    const Tensor one = scalar_tensor("one_hot", {DType::int64, 1, 1}, dtype);
+    const Tensor rows = out.alias({indices.size(), classes}, {classes, 1}, 0);
+    Tensor offsets;
+    IndexArgs args =
+        along_axis("one_hot", rows, indices.alias({indices.size(), 1}, {1, 1}, indices.offset()), 1, offsets);
+    args.plain = one.data();
+    args.plain_step = 0;
+    if (args.count) kernels().index.put(dtype, args);
+    return out;
+}
+
+Tensor argsort(const Tensor& x, int64_t axis, bool descending) {
+    if (x.rank() == 0) value_error({"argsort: x must have at least one dimension"});
+    const int a = normalize_axis("argsort", axis, x.rank());
+    autograd::GradMode off(false);
+    const Tensor moved = swapaxes(x, a, -1), rows = plain::contiguous(moved);
+    Tensor out = Tensor::empty(rows.shape(), DType::int64);
+    const int64_t n = x.shape(a);
+    LongWork work(50.0 * static_cast<double>(x.size()));
+    if (out.size())
+        kernels().index.argsort(x.dtype(), x.size() / n, n, descending, rows.data(), out.data<int64_t>());
+    return a == x.rank() - 1 ? out : plain::contiguous(swapaxes(out, a, -1));
+}
+
+Tensor sort(const Tensor& x, int64_t axis, bool descending) {
+    if (x.rank() == 0) value_error({"sort: x must have at least one dimension"});
+    return gather(x, argsort(x, axis, descending), axis);
+}
+
+std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int64_t axis, bool largest) {
+    if (x.rank() == 0) value_error({"topk: x must have at least one dimension"});
+    const int a = normalize_axis("topk", axis, x.rank());
+    if (k < 0 || k > x.shape(a))
+        value_error({"topk: k is ", k, ", expected 0 to ", x.shape(a), ", the size of axis ", axis,
+                     " (shape ", x.shape(), ")"});
+    const Tensor order = argsort(x, a, largest);
+    const Tensor positions = plain::contiguous(slice("topk", order, a, 0, k, 1));
+    return {gather(x, positions, a), positions};
+}
+
+} // namespace dt::ops

@@ -1,0 +1,94 @@
+#include "ops/index_tools.h"
+
+namespace dt::ops {
+namespace {
+
+enum class Move : uint8_t { get, put, add };
+
+// The byte offset of every item within x.
+Tensor offsets_of(const char* op, const Tensor& x, const Picks& picks) {
+    Tensor offsets = plain::zeros(picks.shape, DType::int64);
+    const int64_t item = static_cast<int64_t>(item_size(x.dtype()));
+    for (size_t k = 0; k < picks.axes.size(); ++k) {
+        const int axis = picks.axes[k];
+        const int64_t* index = picks.indices[k].data<int64_t>();
+        const int64_t bad = kernels().index.resolve(offsets.size(), index, x.shape(axis),
+                                                    x.strides()[axis] * item, offsets.data<int64_t>());
+        if (bad >= 0)
+            index_error({op, ": index ", index[bad], " is out of range for axis ", axis, " of size ",
+                         x.shape(axis), " (shape ", x.shape(), ")"});
+    }
+    return offsets;
+}
+
+// Between x and `values`, which has the shape of the result and any strides along x's whole axes.
+void move(Move what, const char* op, const Tensor& x, const Picks& picks, const Tensor& values) {
+    const Tensor offsets = offsets_of(op, x, picks);
+    if (values.size() == 0) return;
+    const int64_t item = static_cast<int64_t>(item_size(x.dtype()));
+    IndexArgs args;
+    args.count = offsets.size();
+    args.offsets = offsets.data<int64_t>();
+    args.plain = values.data();
+    args.indexed = x.data();
+    const int items = picks.shape.rank();
+    for (int a = 0, whole = 0; a < x.rank(); ++a) {
+        if (picks.picked(a)) continue;
+        args.shape.push(x.shape(a));
+        args.indexed_strides.push(x.strides()[a] * item);
+        args.plain_strides.push(values.strides()[whole < picks.place ? whole : whole + items] * item);
+        ++whole;
+    }
+    args.plain_step = item;
+    for (int d = picks.place + items; d < values.rank(); ++d) args.plain_step *= values.shape(d);
+    LongWork work(1.0 * static_cast<double>(values.size()));
+    const Index& kernel = kernels().index;
+    (what == Move::get ? kernel.get : what == Move::put ? kernel.put : kernel.add)(x.dtype(), args);
+}
+
+} // namespace
+
+bool Picks::picked(int axis) const {
+    for (int a : axes)
+        if (a == axis) return true;
+    return false;
+}
+
+Dims Picks::result_shape() const {
+    Dims result;
+    int whole = 0;
+    const auto add_items = [&] {
+        if (whole == place)
+            for (int64_t s : shape) result.push(s);
+    };
+    add_items();
+    for (int a = 0; a < x_shape.rank(); ++a) {
+        if (picked(a)) continue;
+        result.push(x_shape[a]);
+        ++whole;
+        add_items();
+    }
+    return result;
+}
+
+Tensor as_indices(const char* op, const Tensor& t) {
+    if (!is_integer(t.dtype()))
+        index_error({op, ": indices must be integers, got ", t.dtype(), " (shape ", t.shape(), ")"});
+    return plain::contiguous(plain::convert(t, DType::int64));
+}
+
+Tensor pick(const char* op, const Tensor& x, const Picks& picks) {
+    Tensor out = Tensor::empty(picks.result_shape(), x.dtype(), x.device(), op);
+    move(Move::get, op, x, picks, out);
+    return out;
+}
+
+void place(const char* op, const Tensor& x, const Picks& picks, const Tensor& values) {
+    move(Move::put, op, x, picks, plain::contiguous(values));
+}
+
+void place_add(const char* op, const Tensor& x, const Picks& picks, const Tensor& values) {
+    move(Move::add, op, x, picks, plain::contiguous(values));
+}
+
+} // namespace dt::ops

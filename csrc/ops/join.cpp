@@ -1,0 +1,288 @@
+// What joins tensors, cuts them or lays their elements out anew.
+#include "ops/common.h"
+#include "ops/index.h"
+#include "ops/shape.h"
+
+namespace dt::ops {
+namespace {
+
+// The part [start, start + count) along an axis; nothing recorded.
+Tensor part(const Tensor& t, int axis, int64_t start, int64_t count) {
+    Dims shape = t.shape();
+    shape[axis] = count;
+    return t.alias(shape, t.strides(), t.offset() + (count ? start * t.strides()[axis] : 0));
+}
+
+DType common_dtype(const char* op, const std::vector<Tensor>& tensors) {
+    if (tensors.empty()) value_error({op, ": at least one tensor is needed"});
+    DType dtype = tensors[0].dtype();
+    for (const Tensor& t : tensors) dtype = dt::promote(dtype, t.dtype());
+    return dtype;
+}
+
+} // namespace
+
+Tensor concat(const std::vector<Tensor>& given, const std::optional<int64_t>& axis) {
+    const DType dtype = common_dtype("concat", given);
+    std::vector<Tensor> tensors = given;
+    if (!axis)
+        for (Tensor& t : tensors) t = reshape(t, {-1});
+    const Tensor& first = tensors[0];
+    if (first.rank() == 0) value_error({"concat: tensors must have at least one dimension; use stack"});
+    const int a = normalize_axis("concat", axis.value_or(0), first.rank());
+    Dims shape = first.shape();
+    shape[a] = 0;
+    for (size_t i = 0; i < tensors.size(); ++i) {
+        Dims other = tensors[i].shape();
+        const int64_t n = other.rank() == shape.rank() ? other[a] : 0;
+        if (other.rank() == shape.rank()) other[a] = shape[a];
+        if (!(other == shape))
+            value_error({"concat: tensor ", i, " has shape ", tensors[i].shape(), ", but tensor 0 has shape ",
+                         first.shape(), "; all axes but axis ", a, " must agree"});
+        shape[a] += n;
+    }
+    Tensor out = Tensor::empty(shape, dtype, first.device(), "concat");
+    int64_t start = 0;
+    std::vector<int64_t> sizes;
+    for (const Tensor& t : tensors) {
+        plain::copy(part(out, a, start, t.shape(a)), t);
+        start += t.shape(a);
+        sizes.push_back(t.shape(a));
+    }
+    if (recording(tensors)) {
+        std::vector<DType> dtypes;
+        for (const Tensor& t : tensors) dtypes.push_back(t.dtype());
+        record("concat", {out}, tensors, [a, sizes, dtypes](Backward& back) {
+            int64_t from = 0;
+            for (size_t i = 0; i < sizes.size(); ++i) {
+                const int input = static_cast<int>(i);
+                if (back.needs(input))
+                    back.give(input, plain::convert(part(back.grad(), a, from, sizes[i]), dtypes[i]));
+                from += sizes[i];
+            }
+        });
+    }
+    return out;
+}
+
+Tensor stack(const std::vector<Tensor>& tensors, int64_t axis) {
+    common_dtype("stack", tensors);
+    const Tensor& first = tensors[0];
+    const int a = normalize_axis("stack", axis, first.rank() + 1);
+    std::vector<Tensor> expanded;
+    for (size_t i = 0; i < tensors.size(); ++i) {
+        if (!(tensors[i].shape() == first.shape()))
+            value_error({"stack: tensor ", i, " has shape ", tensors[i].shape(), ", but tensor 0 has shape ",
+                         first.shape()});
+        expanded.push_back(expand_dims(tensors[i], {a}));
+    }
+    return concat(expanded, a);
+}
+
+std::vector<Tensor> split_at(const Tensor& x, const std::vector<int64_t>& positions, int64_t axis) {
+    const int a = normalize_axis("split", axis, x.rank());
+    const int64_t n = x.shape(a);
+    std::vector<Tensor> parts;
+    int64_t start = 0;
+    for (size_t i = 0; i <= positions.size(); ++i) {
+        int64_t stop = i < positions.size() ? positions[i] : n;
+        if (stop < 0) stop += n;
+        stop = std::clamp<int64_t>(stop, 0, n);
+        parts.push_back(slice("split", x, a, start, std::max<int64_t>(stop - start, 0), 1));
+        start = stop;
+    }
+    return parts;
+}
+
+std::vector<Tensor> split(const Tensor& x, int64_t sections, int64_t axis) {
+    const int a = normalize_axis("split", axis, x.rank());
+    const int64_t n = x.shape(a);
+    if (sections < 1) value_error({"split: sections is ", sections, ", expected at least 1"});
+    if (n % sections)
+        value_error({"split: axis ", axis, " has size ", n, " (shape ", x.shape(), "), which ", sections,
+                     " does not divide; give the positions of the cuts instead"});
+    std::vector<int64_t> positions;
+    for (int64_t i = 1; i < sections; ++i) positions.push_back(i * (n / sections));
+    return split_at(x, positions, axis);
+}
+
+std::vector<Tensor> unstack(const Tensor& x, int64_t axis) {
+    const int a = normalize_axis("unstack", axis, x.rank());
+    std::vector<Tensor> parts;
+    for (int64_t i = 0; i < x.shape(a); ++i)
+        parts.push_back(squeeze(slice("unstack", x, a, i, 1, 1), Dims{a}));
+    return parts;
+}
+
+namespace {
+
+Tensor rolled(const Tensor& x, int axis, int64_t shift) {
+    const int64_t n = x.shape(axis);
+    if (n == 0) return x;
+    const int64_t s = ((shift % n) + n) % n;
+    Tensor out = empty_like(x);
+    plain::copy(part(out, axis, s, n - s), part(x, axis, 0, n - s));
+    plain::copy(part(out, axis, 0, s), part(x, axis, n - s, s));
+    return out;
+}
+
+} // namespace
+
+Tensor roll(const Tensor& x, const Dims& shift, const std::optional<Dims>& axis) {
+    if (!axis) {
+        if (shift.rank() != 1) value_error({"roll: without axis, shift must be one int, got ", shift});
+        return reshape(roll(reshape(x, {-1}), shift, Dims{0}), x.shape());
+    }
+    if (shift.rank() != axis->rank() && shift.rank() != 1)
+        value_error({"roll: shift ", shift, " and axis ", *axis, " differ in length"});
+    Tensor out = plain::clone(x);
+    Dims axes, steps;
+    for (int i = 0; i < axis->rank(); ++i) {
+        axes.push(normalize_axis("roll", (*axis)[i], x.rank()));
+        steps.push(shift[shift.rank() == 1 ? 0 : i]);
+        out = rolled(out, static_cast<int>(axes[i]), steps[i]);
+    }
+    if (recording({&x}))
+        record("roll", out, {&x}, [axes, steps](Backward& back) {
+            Tensor g = back.grad();
+            for (int i = 0; i < axes.rank(); ++i) {
+                const int64_t n = g.shape(static_cast<int>(axes[i]));
+                g = rolled(g, static_cast<int>(axes[i]), n ? n - steps[i] % n : 0);
+            }
+            back.give(0, g);
+        });
+    return out;
+}
+
+namespace {
+
+Tensor pad_constant(const Tensor& x, const Dims& before, const Dims& after, const Scalar& value) {
+    Dims shape = x.shape();
+    for (int i = 0; i < x.rank(); ++i) shape[i] += before[i] + after[i];
+    Tensor out = Tensor::empty(shape, x.dtype(), x.device(), "pad");
+    if (out.size() == 0) return out;
+    kernels().elementwise.fill(x.dtype(), loop_over(shape, {&out}), value.real, value.integer);
+    int64_t offset = 0;
+    for (int i = 0; i < x.rank(); ++i) offset += before[i] * out.strides()[i];
+    plain::copy(out.alias(x.shape(), out.strides(), offset), x);
+    return out;
+}
+
+// Where the entries of a padded axis come from: the edge repeated, or the axis mirrored at it.
+int64_t source_of(int64_t i, int64_t n, bool reflect) {
+    if (!reflect) return std::clamp<int64_t>(i, 0, n - 1);
+    if (n == 1) return 0;
+    const int64_t period = 2 * (n - 1), at = ((i % period) + period) % period;
+    return at < n ? at : period - at;
+}
+
+} // namespace
+
+Tensor pad(const Tensor& x, const Dims& before, const Dims& after, const std::string& mode,
+           const Scalar& value) {
+    for (int i = 0; i < x.rank(); ++i)
+        if (before[i] < 0 || after[i] < 0)
+            value_error({"pad: widths must not be negative, got ", before, " before and ", after, " after"});
+    if (mode != "constant" && mode != "edge" && mode != "reflect")
+        value_error({"pad: mode is '", mode, "', expected 'constant', 'edge' or 'reflect'"});
+    if (mode == "constant") {
+        Tensor out = pad_constant(x, before, after, value);
+        if (recording({&x}))
+            record("pad", out, {&x}, [before, from = x.shape()](Backward& back) {
+                const Tensor& g = back.grad();
+                int64_t offset = g.offset();
+                for (int i = 0; i < from.rank(); ++i) offset += before[i] * g.strides()[i];
+                back.give(0, g.alias(from, g.strides(), from.contains(0) ? g.offset() : offset));
+            });
+        return out;
+    }
+    Tensor out = x;
+    for (int i = 0; i < x.rank(); ++i) {
+        if (before[i] == 0 && after[i] == 0) continue;
+        const int64_t n = x.shape(i);
+        if (n == 0)
+            value_error({"pad: axis ", i, " is empty (shape ", x.shape(), "); mode '", mode,
+                         "' has nothing to repeat"});
+        Tensor indices = Tensor::empty({before[i] + n + after[i]}, DType::int64, Device::cpu, "pad");
+        for (int64_t k = 0; k < indices.size(); ++k)
+            indices.data<int64_t>()[k] = source_of(k - before[i], n, mode == "reflect");
+        out = take(out, indices, i);
+    }
+    return out;
+}
+
+Tensor tile(const Tensor& x, const Dims& repetitions) {
+    const int rank = std::max(x.rank(), repetitions.rank());
+    if (2 * rank > kMaxRank) { // one axis at a time needs no more dimensions than x has
+        Tensor out = x;
+        for (int i = 0; i < repetitions.rank(); ++i) {
+            const int axis = rank - repetitions.rank() + i;
+            while (out.rank() < rank) out = expand_dims(out, {0});
+            if (repetitions[i] < 0)
+                value_error({"tile: repetitions must not be negative, got ", repetitions});
+            if (repetitions[i] == 0)
+                out = slice("tile", out, axis, 0, 0, 1);
+            else
+                out = concat(std::vector<Tensor>(static_cast<size_t>(repetitions[i]), out), axis);
+        }
+        return out;
+    }
+    Dims split_shape, spread, shape;
+    for (int i = 0; i < rank; ++i) {
+        const int from = i - (rank - x.rank()), r = i - (rank - repetitions.rank());
+        const int64_t n = from >= 0 ? x.shape(from) : 1, times = r >= 0 ? repetitions[r] : 1;
+        if (times < 0) value_error({"tile: repetitions must not be negative, got ", repetitions});
+        split_shape.push(1);
+        split_shape.push(n);
+        spread.push(times);
+        spread.push(n);
+        shape.push(n * times);
+    }
+    checked_size("tile", shape, x.dtype());
+    return reshape(broadcast_to(reshape(x, split_shape), spread), shape);
+}
+
+Tensor repeat(const Tensor& x, int64_t repeats, const std::optional<int64_t>& axis) {
+    if (repeats < 0) value_error({"repeat: repeats is ", repeats, ", expected 0 or more"});
+    if (!axis) return repeat(reshape(x, {-1}), repeats, 0);
+    const int a = normalize_axis("repeat", *axis, x.rank());
+    if (x.rank() == kMaxRank)
+        value_error({"repeat: x has ", x.rank(), " dimensions, at most ", kMaxRank - 1, " are supported"});
+    const Tensor expanded = expand_dims(x, {a + 1});
+    Dims shape = expanded.shape(), merged = x.shape();
+    shape[a + 1] = repeats;
+    merged[a] *= repeats;
+    return reshape(broadcast_to(expanded, shape), merged);
+}
+
+namespace {
+
+// Keeps the elements on one side of a diagonal; 0 elsewhere.
+Tensor masked_triangle(const Tensor& x, int64_t k, bool lower) {
+    const int r = x.rank();
+    const int64_t rows = x.shape(r - 2), columns = x.shape(r - 1);
+    Tensor mask = Tensor::empty({rows, columns}, DType::boolean), out = empty_like(x),
+           zero = plain::zeros({}, x.dtype());
+    for (int64_t i = 0; i < rows; ++i)
+        for (int64_t j = 0; j < columns; ++j)
+            mask.data<bool>()[i * columns + j] = lower ? j - i <= k : j - i >= k;
+    if (out.size()) kernels().elementwise.where(x.dtype(), loop_over(x.shape(), {&out, &mask, &x, &zero}));
+    return out;
+}
+
+} // namespace
+
+Tensor triangle(const char* op, const Tensor& x, int64_t k, bool lower) {
+    if (x.rank() < 2)
+        value_error({op, ": x must have at least 2 dimensions, got ", x.rank(), " (shape ", x.shape(), ")"});
+    Tensor out = masked_triangle(x, k, lower);
+    if (recording({&x}))
+        record(op, out, {&x},
+               [k, lower](Backward& back) { back.give(0, masked_triangle(back.grad(), k, lower)); });
+    return out;
+}
+
+Tensor tril(const Tensor& x, int64_t k) { return triangle("tril", x, k, true); }
+Tensor triu(const Tensor& x, int64_t k) { return triangle("triu", x, k, false); }
+
+} // namespace dt::ops
