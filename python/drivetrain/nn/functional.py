@@ -49,6 +49,8 @@ from .._core import max_pool2d as max_pool2d
 from .._core import mse_loss as mse_loss
 from .._core import multi_margin_loss as multi_margin_loss
 from .._core import nll_loss as nll_loss
+from .._core import one_hot as one_hot
+from .._core import pad as pad
 from .._core import prelu as prelu
 from .._core import relu as relu
 from .._core import selu as selu
