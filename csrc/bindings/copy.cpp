@@ -1,7 +1,8 @@
 #include "ops/copy.h"
 
 #include "bindings/families.h"
-#include "bindings/op.h"
+#include "bindings/in_place.h"
+#include "ops/elementwise.h"
 
 namespace dt::bindings {
 namespace {
@@ -29,6 +30,7 @@ Tensor to(const Tensor& x, const py::object& target, const std::optional<DType>&
 }
 
 template <DType D> Tensor as(const Tensor& x) { return ops::to_dtype(x, D); }
+Tensor copy_in_place(const Tensor& x, const Operand& source) { return ops::assign("copy_", x, source); }
 Tensor cpu(const Tensor& x) { return x; }
 
 } // namespace
@@ -47,6 +49,9 @@ void bind_copy(py::module_&) {
                 "The tensor with another dtype: t.to(drivetrain.float64), t.to(other); itself where nothing "
                 "changes. The only device is 'cpu'.",
                 {"target"_a = py::none(), "dtype"_a = py::none(), keyword("device"_a = py::none())});
+    method<&InPlace<&copy_in_place>::call>(
+        "copy_", "Writes `source` into the tensor, broadcast to its shape and converted to its dtype.",
+        {"source"_a});
     method<&as<DType::boolean>>("bool", "to(drivetrain.bool)");
     method<&as<DType::int32>>("int", "to(drivetrain.int32)");
     method<&as<DType::int64>>("long", "to(drivetrain.int64)");
