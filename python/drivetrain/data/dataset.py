@@ -54,8 +54,9 @@ class ArrayDataset(Dataset):
     >>> import numpy as np
     >>> from drivetrain.data import ArrayDataset
     >>> data = ArrayDataset(np.arange(6).reshape(3, 2), np.array([7, 8, 9]))
-    >>> len(data), data[1]
-    (3, (array([2, 3]), 8))
+    >>> features, label = data[1]
+    >>> len(data), features, int(label)
+    (3, array([2, 3]), 8)
     """
 
     def __init__(self, *arrays: ArrayLike) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any
 
 import numpy as np
@@ -101,7 +101,7 @@ class DataLoader:
 
     def __len__(self) -> int:
         """Return the batches of a whole epoch."""
-        samples = len(self.sampler) if hasattr(self.sampler, "__len__") else len(self.dataset)
+        samples = len(self.sampler) if isinstance(self.sampler, Sized) else len(self.dataset)
         return samples // self.batch_size if self.drop_last else -(-samples // self.batch_size)
 
     def __iter__(self) -> Iterator[Any]:

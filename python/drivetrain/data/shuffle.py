@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+SHUFFLING = 2**63
+
 
 def check_seed(where: str, seed: Any) -> int:
     """Return ``seed`` as an integer of 64 bits."""
@@ -21,7 +23,16 @@ def check_seed(where: str, seed: Any) -> int:
 
 
 def permutation(n: int, seed: int, stream: int = 0) -> NDArray[np.int64]:
-    """Return 0 to n - 1 in an order that depends on (seed, stream) only: not on earlier calls, nor on
-    threads."""
-    generator = np.random.Generator(np.random.Philox(key=np.array([seed, stream], np.uint64)))
-    return generator.permutation(n)
+    """Return 0 to n - 1 in an order that depends on (seed, stream) only.
+
+    Earlier calls and threads play no part, and the default generator is left as it is.
+    """
+    # Imported here: what does not shuffle does not need the core.
+    from .. import Generator, randperm
+
+    generator = Generator(seed)
+    # The streams of weights and dropout count up from 0; orders of samples have the upper half for
+    # themselves.
+    generator.set_state((seed, stream + SHUFFLING))
+    order: NDArray[np.int64] = randperm(n, generator=generator).numpy()
+    return order

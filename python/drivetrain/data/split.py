@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -143,10 +143,9 @@ def stratified_indices(
 
 
 def share_out(total: int, counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Share ``total`` among classes in proportion to ``counts``: rounded down, then by the largest
-    remainder."""
+    """Share ``total`` in proportion to ``counts``: rounded down, then by the largest remainder."""
     exact = counts * total
-    shares = exact // counts.sum()
+    shares: NDArray[np.int64] = exact // counts.sum()
     remainders = exact % counts.sum()
     left = total - int(shares.sum())
     shares[np.argsort(-remainders, kind="stable")[:left]] += 1
@@ -200,7 +199,7 @@ def part_sizes(n: int, lengths: Sequence[int | float]) -> list[int]:
         for i in range(n - sum(sizes)):
             sizes[i % len(sizes)] += 1
         return sizes
-    sizes = [operator.index(length) for length in lengths]
+    sizes = [operator.index(cast(int, length)) for length in lengths]
     if min(sizes) < 0 or sum(sizes) != n:
         raise ValueError(f"random_split: lengths are {sizes}, expected numbers >= 0 that sum to {n}")
     return sizes

@@ -1,8 +1,8 @@
 """Real image sets to train on, read with NumPy and the standard library.
 
-Every function returns ``(images, labels)``: images as uint8 of shape (n, height, width, channels), labels as
-int64 of shape (n,). ``split`` picks "train", "test" or "all"; the two parts never overlap and together are
-"all".
+Every function returns ``(images, labels), (images, labels)``, the training part and the test part, as Keras
+does; with ``split="train"``, "test" or "all" one pair. Images are uint8 of shape (n, height, width,
+channels), labels int64 of shape (n,). The two parts never overlap and together are "all".
 
 ============== =========================== ==================== ======================================
 function       images                      pixel values         comes from

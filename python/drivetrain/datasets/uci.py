@@ -5,11 +5,11 @@ from __future__ import annotations
 import gzip
 import io
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from .parts import check_split, stratified_part
+from .parts import check_split, stratified_parts
 
 if TYPE_CHECKING:
     from .parts import Arrays
@@ -17,13 +17,20 @@ if TYPE_CHECKING:
 SHAPE = (1797, 65)
 
 
-def digits(split: str = "all", *, test_size: float | int = 0.2, seed: int = 0) -> Arrays:
+@overload
+def digits(split: None = None, *, test_size: float | int = 0.2, seed: int = 0) -> tuple[Arrays, Arrays]: ...
+@overload
+def digits(split: str, *, test_size: float | int = 0.2, seed: int = 0) -> Arrays: ...
+def digits(
+    split: str | None = None, *, test_size: float | int = 0.2, seed: int = 0
+) -> Arrays | tuple[Arrays, Arrays]:
     """Return the UCI handwritten digits that ship with the package.
 
     Parameters
     ----------
-    split : "all", "train" or "test"
-        Which part to return. The parts are stratified: every class has its share of the test part.
+    split : "train", "test" or "all", optional
+        Which part to return. Default: both, ``(images, labels), (images, labels)``, as Keras does. They are
+        stratified: every class has its share of the test part.
     test_size : float or int, default 0.2
         Share (between 0 and 1) or number of images in the test part; ignored for ``split="all"``.
     seed : int, default 0
@@ -56,4 +63,4 @@ def digits(split: str = "all", *, test_size: float | int = 0.2, seed: int = 0) -
     if table.shape != SHAPE:
         raise ValueError(f"digits: the installed file holds a table of shape {table.shape}, expected {SHAPE}")
     images = np.ascontiguousarray(table[:, :-1]).reshape(-1, 8, 8, 1)
-    return stratified_part("digits", images, table[:, -1].astype(np.int64), split, test_size, seed)
+    return stratified_parts("digits", images, table[:, -1].astype(np.int64), split, test_size, seed)

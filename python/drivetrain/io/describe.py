@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import models, nn
+from .sizes import ALWAYS_FINE, elements_of
 
 Description = dict[str, Any]
 DEEPEST = 50
@@ -17,14 +18,13 @@ CONTAINERS = ("Sequential", "ModuleList", "ModuleDict")
 
 
 def known_classes() -> dict[str, type]:
-    """The module classes of drivetrain by name."""
-    found: dict[str, type] = {}
-    for package in (models, nn):
-        for name in package.__all__:
-            value = getattr(package, name)
-            if isinstance(value, type) and issubclass(value, nn.Module):
-                found[name] = value
-    return found
+    """The public module classes of drivetrain by name."""
+    return {
+        name: value
+        for package in (models, nn)
+        for name, value in vars(package).items()
+        if isinstance(value, type) and issubclass(value, nn.Module) and not name.startswith("_")
+    }
 
 
 def describe(module: Any, where: str = "model") -> Description:
@@ -36,9 +36,14 @@ def describe(module: Any, where: str = "model") -> Description:
         When an argument of its constructor is no number, string, list, dict or module; the message names it.
     """
     name = type(module).__name__
-    if name in CONTAINERS and type(module) is known_classes().get(name):
+    is_container = name in CONTAINERS and type(module) is known_classes().get(name)
+    if is_container:
         # A container may have changed since it was made: its children are what counts.
         children = {key: describe(child, f"{where}.{key}") for key, child in module.named_children()}
+        if len(children) != len(module):
+            raise TypeError(
+                f"save_model: {where} has a module twice, which a file cannot say; use save_weights"
+            )
         return {"class": name, "children": children}
     arguments, keywords = module._constructor
     return {
@@ -65,19 +70,20 @@ def plain(value: Any, where: str) -> Any:
     )
 
 
-def rebuild(description: Any, custom_objects: Mapping[str, type] | None = None) -> Any:
-    """Make the module that was described, with fresh weights.
+def rebuild(description: Any, budget: int, custom_objects: Mapping[str, type] | None = None) -> Any:
+    """Make the module that was described, with fresh weights of at most ``budget`` elements.
 
     Raises
     ------
     ValueError
-        For a class that is unknown, or a description that is none.
+        For a class that is unknown, a description that is none, or layers of more weights than the budget.
     """
-    return Rebuilder(custom_objects).module(description, "model", 0)
+    return Rebuilder(budget, custom_objects).module(description, "model", 0)
 
 
 class Rebuilder:
-    def __init__(self, custom_objects: Mapping[str, type] | None) -> None:
+    def __init__(self, budget: int, custom_objects: Mapping[str, type] | None) -> None:
+        self.left = float(max(budget, ALWAYS_FINE))
         self.classes = {**known_classes(), **(custom_objects or {})}
 
     def module(self, description: Any, where: str, depth: int) -> Any:
@@ -96,11 +102,13 @@ class Rebuilder:
         arguments, keywords = description.get("args", []), description.get("kwargs", {})
         if not isinstance(arguments, list) or not isinstance(keywords, dict):
             raise ValueError(f"load_model: {where} has no arguments for {name}")
+        made = tuple(self.value(item, where, depth) for item in arguments)
+        named = {key: self.value(item, where, depth) for key, item in keywords.items()}
+        self.left -= elements_of(self.classes[name], made, named)
+        if self.left < 0:
+            raise ValueError(f"load_model: {where} ({name}) has more weights than the file holds")
         try:
-            return self.classes[name](
-                *(self.value(item, where, depth) for item in arguments),
-                **{key: self.value(item, where, depth) for key, item in keywords.items()},
-            )
+            return self.classes[name](*made, **named)
         except TypeError as error:
             raise ValueError(
                 f"load_model: {where} has arguments that {name} does not take ({error})"
@@ -110,11 +118,7 @@ class Rebuilder:
         if name not in CONTAINERS or not isinstance(children, dict):
             raise ValueError(f"load_model: {where} has children, but {name} is no container")
         made = {key: self.module(child, f"{where}.{key}", depth + 1) for key, child in children.items()}
-        if name == "ModuleDict":
-            return self.classes[name](made)
-        if name == "ModuleList":
-            return self.classes[name](made.values())
-        return self.classes[name](*made.values())
+        return self.classes[name](made.values() if name == "ModuleList" else made)
 
     def value(self, value: Any, where: str, depth: int) -> Any:
         if isinstance(value, dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -67,7 +68,8 @@ def load_model(path: Path, *, custom_objects: Mapping[str, type] | None = None) 
     from .describe import rebuild
 
     document = read_document(path, kind="model")
-    model = rebuild(document.get("model"), custom_objects)
+    budget = sum(math.prod(shape) for shape in read_shapes(path).values())
+    model = rebuild(document.get("model"), budget, custom_objects)
     load_weights(model, path)
     return model.eval()
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,15 @@ from .arrays import to_array
 from .atomic import replacing
 
 FORMAT = 1
+DTYPES = {
+    "bool": "BOOL",
+    "uint8": "U8",
+    "int32": "I32",
+    "int64": "I64",
+    "float16": "F16",
+    "float32": "F32",
+    "float64": "F64",
+}
 KEY = "drivetrain"
 Document = dict[str, Any]
 
@@ -53,18 +63,39 @@ def write_tensors(
     >>> read_tensors(path)[0]["x"]
     array([0, 1, 2])
     """
-    from safetensors.numpy import save_file
-
     from .. import __version__, get_isa
 
     document = {"format": FORMAT, "version": __version__, "isa": get_isa(), "kind": kind, **entries}
     text = json.dumps(document, allow_nan=False)
-    arrays = {
-        str(name): np.ascontiguousarray(to_array(value)).reshape(value.shape)
-        for name, value in tensors.items()
-    }
-    with replacing(path) as temporary:
-        save_file(arrays, temporary, metadata={KEY: text})
+    arrays = {str(name): np.asarray(to_array(value)) for name, value in tensors.items()}
+    with replacing(path) as temporary, open(temporary, "xb") as file:
+        write_file(file, arrays, {KEY: text})
+
+
+def write_file(file: BinaryIO, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
+    """Write the safetensors format: the length of a JSON header, the header, the elements.
+
+    The package safetensors can do it too, but only with a copy of all elements in memory, or into a file that
+    nobody else may read.
+    """
+    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    end = 0
+    # The widest elements come first: so all of them lie at multiples of their size.
+    names = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
+    for name in names:
+        array = arrays[name]
+        if array.dtype.name not in DTYPES:
+            raise TypeError(
+                f"write_tensors: {name} has dtype {array.dtype}, expected one of {', '.join(DTYPES)}"
+            )
+        begin, end = end, end + array.nbytes
+        header[name] = {"dtype": DTYPES[array.dtype.name], "shape": array.shape, "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    file.write(struct.pack("<Q", len(text)) + text)
+    for name in names:
+        array = arrays[name]
+        file.write(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
 
 
 def read_document(path: str | os.PathLike[str], *, kind: str | None = None) -> Document:

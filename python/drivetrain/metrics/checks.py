@@ -59,14 +59,16 @@ def top_k_hits(scores: Array, labels: NDArray[np.int64], k: int) -> NDArray[np.b
     own = np.take_along_axis(scores, labels[:, None], axis=1)
     later = np.arange(scores.shape[1]) > labels[:, None]
     better = (scores > own) | ((scores == own) & later)
-    return (better.sum(axis=1) < k) & ~has_nan(scores)
+    hits: NDArray[np.bool_] = (better.sum(axis=1) < k) & ~has_nan(scores)
+    return hits
 
 
 def has_nan(scores: Array) -> NDArray[np.bool_]:
     """Say for each row of (n, ...) whether it holds a NaN."""
     if scores.dtype.kind != "f":
         return np.zeros(len(scores), np.bool_)
-    return np.isnan(scores).reshape(len(scores), -1).any(axis=1)
+    found: NDArray[np.bool_] = np.isnan(scores.reshape(len(scores), -1)).any(axis=1)
+    return found
 
 
 def check_range(where: str, name: str, labels: Array, classes: int) -> NDArray[np.int64]:

@@ -184,7 +184,8 @@ def normalized(matrix: NDArray[Any], normalize: str | None) -> NDArray[Any]:
         return matrix
     axis = {"true": 1, "pred": 0, "all": None}[normalize]
     with np.errstate(all="ignore"):
-        return np.nan_to_num(matrix / matrix.sum(axis=axis, keepdims=True))
+        shares: NDArray[Any] = np.nan_to_num(matrix / matrix.sum(axis=axis, keepdims=True))
+    return shares
 
 
 def ordered_labels(where: str, labels: Array) -> Array:

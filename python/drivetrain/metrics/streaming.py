@@ -133,7 +133,7 @@ class Accuracy(WeightedMean):
             as_weights(where, sample_weight, len(truth)),
         )
 
-    def _right(self, where: str, truth: NDArray[Any], guess: NDArray[Any]) -> NDArray[np.bool_]:
+    def _right(self, where: str, truth: NDArray[Any], guess: NDArray[Any]) -> Any:
         """Compare element by element; arrays of shape (n, ...)."""
         if guess.ndim == truth.ndim + 1 and guess.shape[:-1] == truth.shape and guess.shape[-1] > 1:
             labels = check_range(where, "y_true", truth, guess.shape[-1])
@@ -147,9 +147,8 @@ class Accuracy(WeightedMean):
             truth = truth[..., 0]
         if guess.shape != truth.shape:
             raise ValueError(
-                f"{where}: y_true has shape {truth.shape}, y_pred {guess.shape}, expected labels of one "
-                "shape, "
-                "or y_pred with one axis of classes more"
+                f"{where}: y_true has shape {truth.shape}, y_pred {guess.shape}, expected labels of "
+                "one shape, or y_pred with one axis of classes more"
             )
         check_labels(where, "y_true", truth)
         if guess.dtype.kind != "f":

@@ -45,6 +45,14 @@ class Module(Trainable):
     _hooks: Hooks | None = None
     _buffers: Mapping[str, bool] = MappingProxyType({})  # name -> persistent
 
+    _constructor: tuple[tuple[Any, ...], dict[str, Any]]
+
+    def __new__(cls: type[Self], *args: Any, **kwargs: Any) -> Self:
+        self = object.__new__(cls)
+        # Files describe a module by the arguments that it was made with.
+        self.__dict__["_constructor"] = (args, kwargs)
+        return self
+
     def __init__(self) -> None:
         pass
 

@@ -48,5 +48,7 @@ class Trainable:
         return self.trainer.evaluate(*args, **kwargs)
 
     def predict(self, *args: Any, **kwargs: Any) -> Any:
-        """The module's outputs for data of any length; see `Trainer.predict`."""
-        return self.trainer.predict(*args, **kwargs)
+        """The module's outputs for data of any length; see `Trainer.predict`. It needs no `compile`."""
+        from ..train import Predictor
+
+        return (self._trainer or Predictor(self)).predict(*args, **kwargs)

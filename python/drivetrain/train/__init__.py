@@ -2,7 +2,9 @@
 
 from .callbacks import Callback, CSVLogger, EarlyStopping, ModelCheckpoint
 from .history import History
+from .predictor import Predictor
 from .progress import ProgressBar
+from .trainer import Trainer
 
 __all__ = [
     "CSVLogger",
@@ -10,5 +12,7 @@ __all__ = [
     "EarlyStopping",
     "History",
     "ModelCheckpoint",
+    "Predictor",
     "ProgressBar",
+    "Trainer",
 ]

@@ -1,0 +1,42 @@
+"""``drivetrain evaluate``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from . import report, runs
+from .exit_codes import OK
+
+DESCRIPTION = """\
+Measure the model of a run folder again, on the images that its training tested on.
+"""
+
+
+def add_command(commands: Any) -> None:
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure a trained network",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("run_folder", metavar="RUN", help="the folder that drivetrain train left")
+    parser.add_argument("--split", choices=("test", "train"), default="test", help="default: test")
+    parser.add_argument(
+        "--data", metavar="FOLDER", help="folder with the files of fashion_mnist, where it moved"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    from . import recipes
+
+    folder = Path(options.run_folder)
+    config = runs.read_config(folder)
+    model = runs.read_model(folder)
+    part = recipes.load_part(config["dataset"], options.split, options.data or config.get("data_folder"))
+    names = recipes.RECIPES[config["dataset"]].class_names
+    _, _, results = report.measure(model, part, len(names))
+    report.show(results, names)
+    return OK

@@ -1,0 +1,61 @@
+"""Run folders: what a training leaves behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..io.atomic import write_text
+
+CONFIG, MODEL, HISTORY, RESULTS = "config.json", "model.safetensors", "history.csv", "results.json"
+CURVES, MISCLASSIFIED = "curves.png", "misclassified.png"
+
+
+def new_folder(wanted: str | None, dataset: str) -> Path:
+    """Make a folder for a run; one that has something in it is refused."""
+    if wanted is not None:
+        folder = Path(wanted)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ValueError(f"{folder} exists already; name another folder with --out")
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+    for number in range(1, 10_000):
+        folder = Path("runs", dataset if number == 1 else f"{dataset}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise FileExistsError(f"runs has 10,000 runs of {dataset}; name another folder with --out")
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read the configuration of a run and check what the commands rely on."""
+    path = folder / CONFIG
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder} is no run folder: {path} is missing")
+    try:
+        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged ({error})") from error
+    from .recipes import RECIPES
+
+    dataset = config.get("dataset") if isinstance(config, dict) else None
+    if not isinstance(dataset, str) or dataset not in RECIPES:
+        raise ValueError(f"{path} names no known data set")
+    return config
+
+
+def read_model(folder: Path) -> Any:
+    from ..io import load_model
+
+    if not (folder / MODEL).is_file():
+        raise FileNotFoundError(
+            f"{folder} has no {MODEL}: the training ended before its first epoch was over"
+        )
+    return load_model(folder / MODEL)

@@ -1,0 +1,196 @@
+"""``drivetrain train``."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from . import report, runs
+from .exit_codes import INTERRUPTED, OK
+
+DESCRIPTION = """\
+Train a network on a data set and leave a run folder with
+
+  model.safetensors     the trained network
+  history.csv           loss and accuracy of every epoch
+  curves.png            the same as a picture
+  misclassified.png     the test images that the network gets wrong
+  config.json           the settings, results.json the test accuracy and the confusion matrix
+
+The pictures need matplotlib: pip install 'drivetrain[plot]'.
+"""
+EPILOG = """\
+data sets:
+  digits          1,797 digits of 8 x 8 pixels; comes with drivetrain, trains in seconds
+  mnist5k         5,000 digits of 28 x 28 pixels; pip install 'drivetrain[mnist5k]'
+  fashion_mnist   70,000 clothes of 28 x 28 pixels; apt install dataset-fashion-mnist, or --data FOLDER
+
+The columns "val_" are measured on the test images. Nothing is chosen by them: there is no early stopping.
+The same seed gives the same network, bit for bit, whatever the number of threads.
+Ctrl-C ends the training and saves what was trained.
+
+examples:
+  drivetrain train digits
+  drivetrain train mnist5k --model lenet --epochs 20 --seed 1
+  drivetrain train fashion_mnist --threads 4 --out runs/clothes
+"""
+
+
+def add_command(commands: Any) -> None:
+    parser = commands.add_parser(
+        "train",
+        help="train a network on a data set",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("dataset", choices=("digits", "mnist5k", "fashion_mnist"), help="what to train on")
+    models, optimizers = ("small_cnn", "lenet", "mlp"), ("adamw", "adam", "sgd")
+    parser.add_argument("--model", choices=models, default="small_cnn", help="default: small_cnn")
+    parser.add_argument("--epochs", type=positive_int, metavar="N", help="default: 20, 15, 10 by data set")
+    parser.add_argument(
+        "--batch", type=positive_int, metavar="N", help="samples per step; default: 32, 32, 64"
+    )
+    parser.add_argument(
+        "--lr", type=positive_float, metavar="RATE", help="highest learning rate; default: 0.003"
+    )
+    parser.add_argument("--optimizer", choices=optimizers, default="adamw", help="default: adamw")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
+    parser.add_argument("--threads", type=positive_int, metavar="N", help="default: as drivetrain info says")
+    parser.add_argument("--data", metavar="FOLDER", help="folder with the files of fashion_mnist")
+    parser.add_argument(
+        "--out", metavar="FOLDER", help="run folder; default: runs/DATASET, or runs/DATASET-2 and so on"
+    )
+    parser.add_argument(
+        "--verbose",
+        choices=("auto", "0", "1", "2"),
+        default="auto",
+        help="0 silent, 1 progress bar, 2 a line per epoch; default: auto, by where the output goes",
+    )
+    parser.set_defaults(run=run)
+
+
+def positive_int(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not at least 1")
+    return number
+
+
+def positive_float(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return number
+
+
+def seed(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < 2**64:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 2**64 - 1")
+    return number
+
+
+# argparse names these in its messages: "invalid whole number value: 'x'".
+positive_int.__name__ = seed.__name__ = "whole number"
+positive_float.__name__ = "number"
+
+
+def run(options: argparse.Namespace) -> int:
+    import drivetrain as dt
+
+    from ..train import CSVLogger, ModelCheckpoint, Trainer
+    from . import recipes
+
+    if options.threads is not None:
+        dt.set_num_threads(options.threads)
+    recipe = recipes.RECIPES[options.dataset]
+    train_part = recipes.load_part(options.dataset, "train", options.data)
+    test_part = recipes.load_part(options.dataset, "test", options.data)
+    dt.manual_seed(options.seed)
+    model = recipes.new_model(options.model, options.dataset)
+    rate = (
+        options.lr
+        if options.lr is not None
+        else (0.05 if options.optimizer == "sgd" else recipe.learning_rate)
+    )
+    config = {
+        "dataset": options.dataset,
+        "data_folder": None if options.data is None else str(Path(options.data).absolute()),
+        "model": options.model,
+        "epochs": options.epochs or recipe.epochs,
+        "batch_size": options.batch or recipe.batch_size,
+        "learning_rate": rate,
+        "optimizer": options.optimizer,
+        "seed": options.seed,
+        "threads": dt.get_num_threads(),
+        "isa": dt.get_isa(),
+        "drivetrain": dt.__version__,
+    }
+    folder = runs.new_folder(options.out, options.dataset)
+    runs.write_json(folder / runs.CONFIG, config)
+    trainer = Trainer(
+        model,
+        loss="cross_entropy",
+        optimizer=recipes.new_optimizer(options.optimizer, model, rate),
+        metrics=["accuracy"],
+        seed=options.seed,
+        callbacks=[
+            recipes.WarmupAndDecay(),
+            CSVLogger(folder / runs.HISTORY),
+            ModelCheckpoint(folder / runs.MODEL),
+        ],
+    )
+    if options.verbose != "0":
+        report.introduce(config, model, len(train_part[1]), len(test_part[1]))
+    began = time.monotonic()
+    try:
+        trainer.fit(
+            *train_part,
+            batch_size=config["batch_size"],
+            epochs=config["epochs"],
+            validation_data=test_part,
+            verbose=options.verbose if options.verbose == "auto" else int(options.verbose),
+        )
+    except KeyboardInterrupt:
+        save_interrupted(folder, trainer)
+        return INTERRUPTED
+    seconds = time.monotonic() - began
+    labels, guesses, results = report.measure(model, test_part, len(recipe.class_names))
+    runs.write_json(folder / runs.RESULTS, {**results, "training_seconds": round(seconds, 3)})
+    report.show(results, recipe.class_names)
+    draw(folder, trainer, test_part[0], labels, guesses, recipe.class_names)
+    print(f"Trained in {seconds:.1f} s. Everything is in {folder}")
+    return OK
+
+
+def save_interrupted(folder: Path, trainer: Any) -> None:
+    """Keep the weights as they are now, in the middle of an epoch or not."""
+    from ..io import save_model
+
+    save_model(trainer.model, folder / runs.MODEL)
+    done = len(trainer.history.epoch)
+    runs.write_json(folder / runs.RESULTS, {"interrupted": True, "epochs_done": done})
+    if done:
+        draw_curves(folder, trainer)
+    print(f"\nInterrupted after {done} whole epochs. What was trained is saved in {folder}")
+
+
+def draw_curves(folder: Path, trainer: Any) -> bool:
+    from ..train.plots import plot_history
+
+    try:
+        plot_history(trainer.history, folder / runs.CURVES)
+    except ModuleNotFoundError as error:
+        print(f"No pictures: {error}")
+        return False
+    return True
+
+
+def draw(folder: Path, trainer: Any, images: Any, labels: Any, guesses: Any, names: tuple[str, ...]) -> None:
+    from ..train.plots import plot_misclassified
+
+    if draw_curves(folder, trainer):
+        plot_misclassified(images, labels, guesses, folder / runs.MISCLASSIFIED, class_names=names)

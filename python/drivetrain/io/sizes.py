@@ -1,0 +1,59 @@
+"""How many weights a layer will have, said before it is made.
+
+A model file says how its layers are built. Building a layer allocates its weights, so a hostile file could
+ask for terabytes with a few bytes of text; what it asks for is compared with what the file holds first.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+# Layers without entry have no weights, or none whose number grows with their arguments.
+Arguments = Mapping[str, Any]
+# Whatever a file holds, so many elements are never refused.
+ALWAYS_FINE = 1 << 20
+
+
+def kernel(axes: int) -> Callable[[Arguments], float]:
+    def elements(arguments: Arguments) -> float:
+        size = arguments["kernel_size"]
+        window = math.prod(size) if isinstance(size, (tuple, list)) else size**axes
+        return float(arguments["in_channels"] * arguments["out_channels"] * window / arguments["groups"])
+
+    return elements
+
+
+ELEMENTS: dict[str, Callable[[Arguments], float]] = {
+    "Linear": lambda a: a["in_features"] * a["out_features"],
+    "Bilinear": lambda a: a["in1_features"] * a["in2_features"] * a["out_features"],
+    "Embedding": lambda a: a["num_embeddings"] * a["embedding_dim"],
+    "PReLU": lambda a: a["num_parameters"],
+    "LayerNorm": lambda a: math.prod(n) if isinstance(n := a["normalized_shape"], (tuple, list)) else n,
+    "GroupNorm": lambda a: a["num_channels"],
+    **{f"Conv{axes}d": kernel(axes) for axes in (1, 2)},
+    **{f"ConvTranspose{axes}d": kernel(axes) for axes in (1, 2)},
+    **{f"BatchNorm{axes}d": lambda a: a["num_features"] for axes in (1, 2)},
+    **{f"InstanceNorm{axes}d": lambda a: a["num_features"] for axes in (1, 2)},
+}
+
+
+def elements_of(layer: type, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> float:
+    """Return the number of elements of the largest weight that the constructor would make; 0 where it says
+    none.
+
+    Arguments of a wrong kind give 0: the constructor refuses them.
+    """
+    count = ELEMENTS.get(layer.__name__)
+    if count is None:
+        return 0
+    try:
+        bound = inspect.signature(layer).bind(*arguments, **keywords)
+        bound.apply_defaults()
+        return float(count(bound.arguments))
+    except (TypeError, KeyError, ZeroDivisionError):
+        return 0
+    except OverflowError:
+        return math.inf

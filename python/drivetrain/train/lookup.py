@@ -1,0 +1,146 @@
+"""Losses, optimizers and metrics by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import nn, optim
+from ..metrics import Accuracy, Metric, TopKAccuracy
+from ..metrics.streaming import WeightedMean
+
+
+class ProbabilityCrossEntropy(nn.Module):
+    """Cross entropy of probabilities, for networks that end in a softmax: what Keras means by its names.
+
+    Labels are integers of shape (n,), or probabilities of the predictions' shape.
+    """
+
+    reduction = "mean"
+
+    def forward(self, probabilities: Any, target: Any, sample_weight: Any = None) -> Any:
+        # Keras's bounds: log(0) would be minus infinity.
+        logs = probabilities.clip(1e-7, 1.0).log()
+        return nn.functional.cross_entropy(logs, target, sample_weight=sample_weight)
+
+
+def losses() -> dict[str, Callable[[], Any]]:
+    return {
+        "cross_entropy": nn.CrossEntropyLoss,
+        "sparse_categorical_crossentropy": ProbabilityCrossEntropy,
+        "categorical_crossentropy": ProbabilityCrossEntropy,
+        "nll": nn.NLLLoss,
+        "binary_crossentropy": nn.BCELoss,
+        "binary_cross_entropy": nn.BCELoss,
+        "binary_cross_entropy_with_logits": nn.BCEWithLogitsLoss,
+        "mse": nn.MSELoss,
+        "mean_squared_error": nn.MSELoss,
+        "mae": nn.L1Loss,
+        "mean_absolute_error": nn.L1Loss,
+        "huber": nn.HuberLoss,
+        "smooth_l1": nn.SmoothL1Loss,
+    }
+
+
+def find_loss(loss: Any) -> Callable[..., Any]:
+    """Return a callable ``loss(output, target)`` for a name, a class, a module or a function."""
+    if isinstance(loss, str):
+        loss = named("loss", loss, losses())
+    if isinstance(loss, type) and issubclass(loss, nn.Module):
+        loss = loss()
+    if getattr(loss, "reduction", "mean") == "none":
+        raise ValueError(
+            "Trainer: the loss has reduction='none', expected 'mean' or 'sum': a training needs one number"
+        )
+    if callable(loss):
+        function: Callable[..., Any] = loss
+        return function
+    raise TypeError(
+        f"Trainer: loss is a {type(loss).__name__}, expected a name, a loss of drivetrain.nn or a function"
+    )
+
+
+def find_optimizer(optimizer: Any, model: Any) -> Any:
+    """Return an optimizer for a name, a class or a function of the parameters; an optimizer as it is."""
+    if isinstance(optimizer, str):
+        names = {"sgd": lambda p: optim.SGD(p, lr=0.01), "adam": optim.Adam, "adamw": optim.AdamW}
+        return named("optimizer", optimizer.lower(), names)(model.parameters())
+    if isinstance(optimizer, type) or (callable(optimizer) and not hasattr(optimizer, "step")):
+        return optimizer(model.parameters())
+    if hasattr(optimizer, "step") and hasattr(optimizer, "zero_grad"):
+        return optimizer
+    raise TypeError(
+        f"Trainer: optimizer is a {type(optimizer).__name__}, expected a name, an optimizer of "
+        "drivetrain.optim, "
+        "or a function of the parameters"
+    )
+
+
+class FunctionMetric(WeightedMean):
+    """A metric of a function ``f(y_true, y_pred)`` that gives one number, or one per sample."""
+
+    def __init__(self, function: Callable[[Any, Any], Any]) -> None:
+        super().__init__(getattr(function, "__name__", type(function).__name__))
+        self.function = function
+
+    def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        values = self.function(y_true, y_pred)
+        values = np.asarray(values.detach() if hasattr(values, "detach") else values, np.float64)
+        samples = len(y_pred) if hasattr(y_pred, "__len__") else y_pred.shape[0]
+        if values.ndim == 0:
+            self._add(np.full(samples, values), None)
+        elif len(values) == samples:
+            weights = None if sample_weight is None else np.asarray(sample_weight, np.float64)
+            self._add(values.reshape(samples, -1).mean(axis=1), weights)
+        else:
+            raise ValueError(
+                f"metric {self.name}: gave shape {values.shape}, expected a number or {samples} of them"
+            )
+
+
+def find_metrics(metrics: Any, loss: Any) -> list[Metric]:
+    """Return metrics for names, metrics and functions; two of one name are an error."""
+    if isinstance(metrics, (str, Metric)) or callable(metrics):
+        metrics = [metrics]
+    found = [find_metric(metric, loss) for metric in metrics or []]
+    names = ["loss", *(metric.name for metric in found)]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"Trainer: two metrics are named {name!r}; pass name= to one of them")
+    return found
+
+
+def find_metric(metric: Any, loss: Any) -> Metric:
+    if isinstance(metric, str):
+        # A score of a loss on logits is above 0 where its probability is above 0.5.
+        threshold = 0.0 if isinstance(loss, nn.BCEWithLogitsLoss) else 0.5
+        names: dict[str, Metric] = {
+            name: Accuracy(name, threshold=threshold)
+            for name in (
+                "accuracy",
+                "acc",
+                "binary_accuracy",
+                "categorical_accuracy",
+                "sparse_categorical_accuracy",
+            )
+        }
+        names |= {name: TopKAccuracy(5, name) for name in ("top_k_accuracy", "top_5_accuracy")}
+        found: Metric = named("metric", metric, names)
+        return found
+    if isinstance(metric, type) and issubclass(metric, Metric):
+        return metric()
+    if isinstance(metric, Metric):
+        return metric
+    if callable(metric):
+        return FunctionMetric(metric)
+    raise TypeError(
+        f"Trainer: a metric is a {type(metric).__name__}, expected a name, a Metric or a function"
+    )
+
+
+def named(what: str, name: str, table: dict[str, Any]) -> Any:
+    if name not in table:
+        raise ValueError(f"Trainer: there is no {what} {name!r}, expected one of {', '.join(sorted(table))}")
+    return table[name]

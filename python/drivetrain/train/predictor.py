@@ -1,0 +1,87 @@
+"""Prediction: what needs a model and neither loss nor optimizer."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from .. import no_grad
+from .callbacks import Callback, CallbackList
+from .progress import ProgressBar
+from .sources import make_source
+
+
+class Predictor:
+    """Runs a model over data of any length.
+
+    Parameters
+    ----------
+    model : Module
+    callbacks : list of Callback, default none
+        For every run.
+
+    >>> import numpy as np
+    >>> from drivetrain import nn
+    >>> from drivetrain.train import Predictor
+    >>> Predictor(nn.Linear(3, 2)).predict(np.zeros((100, 3))).shape
+    (100, 2)
+    """
+
+    def __init__(self, model: Any, callbacks: Iterable[Callback] = ()) -> None:
+        self.model = model
+        self.callbacks = list(callbacks)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int = 32,
+        verbose: int | str = 0,
+        steps: int | None = None,
+        callbacks: Iterable[Callback] | None = None,
+    ) -> Any:
+        """Return what the model gives for data, as one NumPy array (a tuple where the model gives several).
+
+        The arguments are those of ``fit``; targets that a data set or loader brings are passed over.
+        """
+        data = make_source("predict", x, batch_size=batch_size, steps=steps)
+        hooks = self._hooks(verbose, callbacks, [], epochs=1, steps=data.steps)
+        hooks.call("on_predict_begin", {})
+        outputs: list[tuple[Any, ...]] = []
+        with in_mode(self.model, training=False), no_grad():
+            for step, batch in enumerate(data.epoch()):
+                hooks.call("on_predict_batch_begin", step, {})
+                output = self.model(*batch.inputs)
+                # Copied: the memory of a step is reused by the next.
+                outputs.append(tuple(np.array(part.detach()) for part in several(output)))
+                hooks.call("on_predict_batch_end", step, {})
+        hooks.call("on_predict_end", {})
+        columns = tuple(np.concatenate(column) for column in zip(*outputs, strict=True))
+        return columns if len(columns) > 1 else columns[0]
+
+    def _hooks(
+        self, verbose: int | str, callbacks: Iterable[Callback] | None, last: list[Callback], **params: Any
+    ) -> CallbackList:
+        if isinstance(callbacks, Callback):
+            callbacks = [callbacks]
+        bar = [] if verbose == 0 else [ProgressBar(verbose)]
+        every = [*bar, *self.callbacks, *(callbacks or []), *last]
+        return CallbackList(every, model=self.model, trainer=self, params={"verbose": verbose, **params})
+
+
+@contextlib.contextmanager
+def in_mode(model: Any, *, training: bool) -> Iterator[None]:
+    """Put a model into training or evaluation mode for the length of a block, and back after it."""
+    modules = [(module, module.training) for module in model.modules()]
+    model.train(training)
+    try:
+        yield
+    finally:
+        for module, was_training in modules:
+            module.training = was_training
+
+
+def several(output: Any) -> tuple[Any, ...]:
+    return tuple(output) if isinstance(output, (tuple, list)) else (output,)

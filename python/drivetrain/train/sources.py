@@ -1,0 +1,285 @@
+"""Where the batches of fit, evaluate and predict come from: arrays, a data set, a loader, a generator."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sized
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import from_numpy
+from ..data import ArrayDataset, DataLoader
+from ..metrics.checks import as_weights
+
+# Inputs of these dtypes become float32 (images are bytes, NumPy's numbers are float64); token indices stay
+# integers.
+INPUT_TO_FLOAT = ("uint8", "float64")
+TARGET_TO_FLOAT = ("bool", "float64")
+TARGET_TO_INTEGER = ("uint8", "int8", "int16", "uint16", "int32", "uint32")
+
+
+class Batch(NamedTuple):
+    """One batch: the inputs of the model, and where there are any the target and the samples' weights."""
+
+    inputs: tuple[Any, ...]
+    target: Any
+    weight: Any
+
+    @property
+    def size(self) -> int:
+        return int(self.inputs[0].shape[0])
+
+
+class Source:
+    """Batches for epoch after epoch.
+
+    With ``steps`` an epoch has so many batches, and the next one goes on where it ended; what can be iterated
+    again starts again when it is used up. Without, an epoch is one pass.
+    """
+
+    def __init__(
+        self, where: str, batches: Iterable[Any], steps: int | None, class_weight: Any = None
+    ) -> None:
+        self.where = where
+        self.batches = batches
+        self.wanted_steps = steps
+        self.class_weight = class_weight
+        self._pass: Iterator[Any] | None = None
+
+    @property
+    def steps(self) -> int | None:
+        """Batches of an epoch, None when that is unknown."""
+        if self.wanted_steps is not None:
+            return self.wanted_steps
+        return len(self.batches) if isinstance(self.batches, Sized) else None
+
+    def epoch(self) -> Iterator[Batch]:
+        """Give the batches of the next epoch."""
+        count = 0
+        for raw in self._limited() if self.wanted_steps is not None else self.batches:
+            yield weigh_classes(self.where, to_batch(self.where, raw), self.class_weight)
+            count += 1
+        if count == 0:
+            raise ValueError(
+                f"{self.where}: the data gave no batches; a generator can be used up by one epoch, "
+                "pass steps_per_epoch, or something that can be iterated again"
+            )
+
+    def _limited(self) -> Iterator[Any]:
+        assert self.wanted_steps is not None
+        for step in range(self.wanted_steps):
+            if self._pass is None:
+                self._pass = iter(self.batches)
+            raw = next(self._pass, None)
+            if raw is None and not isinstance(self.batches, Iterator):
+                self._pass = iter(self.batches)
+                raw = next(self._pass, None)
+            if raw is None:
+                if step:
+                    warnings.warn(
+                        f"{self.where}: the data ended after {step} of {self.wanted_steps} batches of "
+                        "the epoch",
+                        stacklevel=2,
+                    )
+                return
+            yield raw
+
+
+def is_array(value: Any) -> bool:
+    return hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def is_arrays(value: Any) -> bool:
+    """Whether ``value`` is an array, a tuple or list of arrays (several inputs), or lists of numbers."""
+    if isinstance(value, (list, tuple)):
+        return all(is_array(item) or isinstance(item, (int, float, list)) for item in value)
+    return is_array(value)
+
+
+def as_inputs(where: str, x: Any) -> tuple[NDArray[Any], ...]:
+    several = isinstance(x, (list, tuple)) and len(x) > 0 and all(map(is_array, x))
+    inputs = tuple(numpy_of(where, "x", item) for item in (x if several else [x]))
+    for array in inputs:
+        if array.ndim == 0:
+            raise ValueError(f"{where}: x has shape (), expected one row per sample")
+        if len(array) != len(inputs[0]):
+            raise ValueError(
+                f"{where}: the inputs have {[len(item) for item in inputs]} samples, expected one number"
+            )
+    if len(inputs[0]) == 0:
+        raise ValueError(f"{where}: x has no samples (shape {inputs[0].shape})")
+    return inputs
+
+
+def numpy_of(where: str, name: str, value: Any) -> NDArray[Any]:
+    array = np.asarray(value.detach() if hasattr(value, "detach") else value)
+    if array.dtype.kind not in "buif":
+        raise TypeError(f"{where}: {name} has dtype {array.dtype}, expected numbers")
+    return array
+
+
+def make_source(
+    where: str,
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    *,
+    batch_size: int = 32,
+    shuffle: bool = False,
+    seed: int = 0,
+    steps: int | None = None,
+    class_weight: Mapping[int, float] | None = None,
+    first_epoch: int = 0,
+) -> Source:
+    """Make a source of arrays, a data set, a loader, a generator or any other iterable of batches."""
+    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
+        raise ValueError(f"{where}: the number of steps is {steps!r}, expected a whole number of at least 1")
+    check_class_weight(where, class_weight)
+    if is_arrays(x):
+        inputs = as_inputs(where, x)
+        arrays: list[NDArray[Any]] = list(inputs)
+        if y is not None:
+            arrays.append(numpy_of(where, "y", y))
+            if arrays[-1].ndim == 0 or len(arrays[-1]) != len(inputs[0]):
+                raise ValueError(
+                    f"{where}: y has shape {arrays[-1].shape}, expected {len(inputs[0])} rows as x has"
+                )
+        if sample_weight is not None:
+            if y is None:
+                raise ValueError(f"{where}: got sample_weight without y")
+            weights = as_weights(where, sample_weight, len(inputs[0]))
+            assert weights is not None
+            arrays.append(weights.astype(np.float32))
+        loader = new_loader(ArrayDataset(*arrays), batch_size, shuffle, seed, first_epoch)
+        return Source(where, Rows(loader, len(inputs), y is not None), steps, class_weight)
+    if y is not None or sample_weight is not None:
+        raise ValueError(
+            f"{where}: x is a {type(x).__name__}, which brings its own targets: leave out y and sample_weight"
+        )
+    if (
+        hasattr(x, "__getitem__")
+        and hasattr(x, "__len__")
+        and not isinstance(x, (DataLoader, dict, str, bytes))
+    ):
+        return Source(where, new_loader(x, batch_size, shuffle, seed, first_epoch), steps, class_weight)
+    if not isinstance(x, Iterable) or isinstance(x, (dict, str, bytes)):
+        raise TypeError(
+            f"{where}: x is a {type(x).__name__}, expected arrays, a data set, a loader or a generator"
+        )
+    return Source(where, x, steps, class_weight)
+
+
+def new_loader(dataset: Any, batch_size: int, shuffle: bool, seed: int, first_epoch: int) -> DataLoader:
+    loader = DataLoader(dataset, batch_size, shuffle, seed=seed)
+    # The order belongs to the number of the epoch, so that a continued training sees what a longer one would.
+    loader.load_state_dict({**loader.state_dict(), "epoch": first_epoch})
+    return loader
+
+
+class Rows:
+    """The loader's batches of arrays as Batch, whatever the number of inputs."""
+
+    def __init__(self, loader: DataLoader, inputs: int, has_target: bool) -> None:
+        self.loader, self.inputs, self.has_target = loader, inputs, has_target
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for rows in self.loader:
+            parts = rows if isinstance(rows, tuple) else (rows,)
+            rest = parts[self.inputs :]
+            yield Batch(parts[: self.inputs], rest[0] if rest else None, rest[1] if len(rest) > 1 else None)
+
+
+def to_batch(where: str, raw: Any) -> Batch:
+    """Take a batch apart: x, (x, y) or (x, y, weights), where x may be several inputs; fix the dtypes."""
+    if not isinstance(raw, Batch):
+        parts = tuple(raw) if isinstance(raw, (tuple, list)) else (raw,)
+        if not 1 <= len(parts) <= 3:
+            raise ValueError(
+                f"{where}: a batch has {len(parts)} parts, expected (x, y) or (x, y, sample_weight)"
+            )
+        x, y, weight = (*parts, None, None)[:3]
+        raw = Batch(tuple(x) if isinstance(x, (tuple, list)) else (x,), y, weight)
+    inputs = tuple(to_tensor(where, "x", item, INPUT_TO_FLOAT, ()) for item in raw.inputs)
+    target = (
+        None if raw.target is None else to_tensor(where, "y", raw.target, TARGET_TO_FLOAT, TARGET_TO_INTEGER)
+    )
+    weight = None if raw.weight is None else to_tensor(where, "sample_weight", raw.weight, ("float64",), ())
+    if not inputs or inputs[0].ndim == 0 or inputs[0].shape[0] == 0:
+        raise ValueError(f"{where}: a batch has no samples")
+    return Batch(inputs, target, weight)
+
+
+def to_tensor(
+    where: str, name: str, value: Any, to_float: tuple[str, ...], to_integer: tuple[str, ...]
+) -> Any:
+    array = numpy_of(where, name, value)
+    if array.dtype.name in to_float:
+        return from_numpy(array.astype(np.float32))
+    if array.dtype.name in to_integer:
+        return from_numpy(array.astype(np.int64))
+    return (
+        value
+        if hasattr(value, "detach") and type(value).__module__.startswith("drivetrain")
+        else from_numpy(array)
+    )
+
+
+def check_class_weight(where: str, class_weight: Any) -> None:
+    if class_weight is None:
+        return
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(
+            f"{where}: class_weight is a {type(class_weight).__name__}, expected a dict of class to weight"
+        )
+    for label, weight in class_weight.items():
+        if not isinstance(label, (int, np.integer)) or label < 0 or not np.isfinite(weight):
+            raise ValueError(
+                f"{where}: class_weight has {label!r}: {weight!r}, expected a class and a finite weight"
+            )
+
+
+def weigh_classes(where: str, batch: Batch, class_weight: Mapping[int, float] | None) -> Batch:
+    """Multiply the weight of each sample by the weight of its class; classes that are not named weigh 1."""
+    if class_weight is None:
+        return batch
+    if batch.target is None:
+        raise ValueError(f"{where}: got class_weight without y")
+    labels = np.asarray(batch.target.detach())
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        labels = labels.argmax(axis=1)
+    labels = labels.reshape(len(labels), -1)
+    if labels.shape[1] != 1:
+        raise ValueError(
+            f"{where}: class_weight needs one class per sample, y has shape {tuple(batch.target.shape)}"
+        )
+    weights = np.array([class_weight.get(int(label), 1.0) for label in labels[:, 0]], np.float32)
+    if batch.weight is not None:
+        weights *= np.asarray(batch.weight.detach())
+    return batch._replace(weight=from_numpy(weights))
+
+
+def split_off_validation(
+    where: str, x: Any, y: Any, sample_weight: Any, share: float
+) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
+    """Cut the last ``share`` of the samples off arrays, before any shuffling, as Keras does."""
+    if not 0 < share < 1:
+        raise ValueError(f"{where}: validation_split is {share}, expected a share between 0 and 1")
+    if not is_arrays(x) or y is None:
+        raise ValueError(f"{where}: validation_split needs arrays x and y; pass validation_data instead")
+    inputs, target = as_inputs(where, x), numpy_of(where, "y", y)
+    end = int(np.floor(len(inputs[0]) * (1 - share)))
+    if end == 0:
+        raise ValueError(
+            f"{where}: validation_split {share} of {len(inputs[0])} samples leaves none to train on"
+        )
+    weights = None if sample_weight is None else numpy_of(where, "sample_weight", sample_weight)
+
+    def cut(part: slice) -> tuple[Any, Any, Any]:
+        return [array[part] for array in inputs], target[part], None if weights is None else weights[part]
+
+    return cut(slice(0, end)), cut(slice(end, None))

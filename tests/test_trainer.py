@@ -1,0 +1,576 @@
+"""The training loop: fit, evaluate and predict in Keras's arguments, on every kind of data."""
+
+import contextlib
+import io
+
+import numpy as np
+import pytest
+
+import drivetrain as dt
+from drivetrain import nn, optim
+from drivetrain.data import ArrayDataset, DataLoader
+from drivetrain.metrics import Accuracy, TopKAccuracy
+from drivetrain.train import Callback, EarlyStopping, Trainer
+
+rng = np.random.default_rng(3)
+X = rng.normal(size=(90, 4)).astype(np.float32)
+Y = (X[:, 0] + X[:, 1] > 0).astype(np.int64) + (X[:, 2] > 0.5)
+R = (X @ np.array([1.0, -2.0, 0.5, 0.0], np.float32) + 0.3).astype(np.float32)
+
+
+def classifier(seed=0, **options):
+    dt.manual_seed(seed)
+    model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3))
+    options = {"loss": "cross_entropy", "optimizer": lambda p: optim.SGD(p, lr=0.2), "seed": seed} | options
+    return Trainer(model, **options)
+
+
+def regression(**options):
+    dt.manual_seed(0)
+    return Trainer(
+        nn.Linear(4, 1), **{"loss": "mse", "optimizer": lambda p: optim.SGD(p, lr=0.1), "seed": 0} | options
+    )
+
+
+def weights(trainer):
+    return {name: value.detach().numpy().copy() for name, value in trainer.model.state_dict().items()}
+
+
+def same(first, second):
+    return all(np.array_equal(first[name], second[name]) for name in first)
+
+
+class TestFit:
+    def test_learns_and_remembers(self):
+        trainer = classifier(metrics=["accuracy"])
+        history = trainer.fit(X, Y, epochs=40, verbose=0, validation_split=0.2)
+        assert list(history.history) == ["loss", "accuracy", "val_loss", "val_accuracy"]
+        assert history.epoch == list(range(40))
+        assert history.history["accuracy"][-1] > 0.9
+        assert history is trainer.history
+
+    def test_equals_a_loop_by_hand(self):
+        trainer = regression()
+        history = trainer.fit(X, R, batch_size=32, epochs=3, shuffle=False, verbose=0)
+        dt.manual_seed(0)
+        model = nn.Linear(4, 1)
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+        losses = []
+        for _ in range(3):
+            total = 0.0
+            for start in range(0, 90, 32):
+                x, y = dt.tensor(X[start : start + 32]), dt.tensor(R[start : start + 32, None])
+                loss = nn.functional.mse_loss(model(x), y)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                total += loss.item() * x.shape[0]
+            losses.append(total / 90)
+        assert history.history["loss"] == pytest.approx(losses, rel=1e-6)
+        assert same(weights(trainer), {n: v.detach().numpy() for n, v in model.state_dict().items()})
+
+    @pytest.mark.parametrize("threads", [1, 2, 3])
+    def test_same_seed_same_bits(self, threads):
+        before = dt.get_num_threads()
+        first = classifier()
+        first.fit(X, Y, epochs=3, verbose=0)
+        dt.set_num_threads(threads)
+        try:
+            second = classifier()
+            second.fit(X, Y, epochs=3, verbose=0)
+        finally:
+            dt.set_num_threads(before)
+        assert same(weights(first), weights(second))
+        other = classifier(seed=1)
+        other.fit(X, Y, epochs=3, verbose=0)
+        assert not same(weights(first), weights(other))
+
+    def test_shuffling_depends_on_seed_and_epoch(self):
+        orders = []
+
+        class Watch(Callback):
+            def on_epoch_begin(self, epoch, logs=None):
+                orders.append([])
+
+        def spy(output, target):
+            orders[-1].extend(target.numpy()[:, 0].tolist())
+            return nn.functional.mse_loss(output, target)
+
+        def run(**options):
+            orders.clear()
+            regression(loss=spy).fit(X, R, epochs=2, verbose=0, callbacks=[Watch()], **options)
+            return [list(order) for order in orders]
+
+        first = run()
+        assert sorted(first[0]) == sorted(first[1]) == sorted(R.tolist())
+        assert first[0] != first[1]
+        assert run() == first
+        assert run(shuffle=False) == [R.tolist()] * 2
+
+    def test_going_on_equals_not_stopping(self):
+        whole = classifier()
+        whole.fit(X, Y, epochs=6, verbose=0)
+        for second_call in ({"epochs": 6, "initial_epoch": 3}, {"epochs": 3}):
+            parts = classifier()
+            parts.fit(X, Y, epochs=3, verbose=0)
+            history = parts.fit(X, Y, verbose=0, **second_call)
+            assert len(history.epoch) == 3
+            assert same(weights(whole), weights(parts))
+        assert history.epoch == [0, 1, 2]
+
+    def test_no_epochs(self):
+        trainer = classifier()
+        before = weights(trainer)
+        history = trainer.fit(X, Y, epochs=0, verbose=0)
+        assert history.history == {}
+        assert same(weights(trainer), before)
+
+    def test_mode_is_restored(self):
+        modes = []
+
+        class Watch(Callback):
+            def on_train_batch_begin(self, batch, logs=None):
+                modes.append(self.model.training)
+
+            def on_test_batch_begin(self, batch, logs=None):
+                modes.append(self.model.training)
+
+        trainer = classifier()
+        trainer.model.eval()
+        trainer.model[1].train()
+        trainer.fit(X, Y, 90, verbose=0, callbacks=[Watch()], validation_data=(X, Y), validation_steps=1)
+        assert modes == [True, False]
+        assert [module.training for module in trainer.model] == [False, True, False]
+
+    def test_inputs_are_not_changed(self):
+        x, y, w = X.copy(), Y.copy(), np.ones(90)
+        for array in (x, y, w):
+            array.flags.writeable = False
+        classifier().fit(x, y, sample_weight=w, verbose=0, validation_split=0.3)
+        np.testing.assert_array_equal(x, X)
+
+
+class TestData:
+    """Every kind of data gives the same training as arrays."""
+
+    def expected(self):
+        trainer = classifier()
+        trainer.fit(X, Y, 30, epochs=2, shuffle=False, verbose=0)
+        return weights(trainer)
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            lambda: (dt.tensor(X), dt.tensor(Y)),
+            lambda: (X.astype(np.float64), Y.astype(np.int32)),
+            lambda: (np.asfortranarray(X), Y.astype(np.uint8)),
+            lambda: (X[::-1][::-1], Y),
+            lambda: (X.tolist(), Y.tolist()),
+            lambda: ([X], Y),
+            lambda: (ArrayDataset(X, Y), None),
+            lambda: (DataLoader(ArrayDataset(X, Y), 30), None),
+            lambda: (DataLoader(list(zip(X, Y, strict=True)), 30), None),
+            lambda: ([(X[i : i + 30], Y[i : i + 30]) for i in (0, 30, 60)].__iter__, None),
+        ],
+    )
+    def test_kinds(self, data):
+        x, y = data()
+        steps = None
+        if callable(x):
+            once = x
+
+            def endless():
+                while True:
+                    yield from [(X[i : i + 30], Y[i : i + 30]) for i in (0, 30, 60)]
+
+            assert once is not None
+            x, steps = endless(), 3
+        trainer = classifier()
+        trainer.fit(x, y, 30, epochs=2, shuffle=False, verbose=0, steps_per_epoch=steps)
+        assert same(weights(trainer), self.expected())
+
+    def test_bytes_become_floats_without_scaling(self):
+        x = np.arange(12, dtype=np.uint8).reshape(3, 4)
+        trainer = classifier()
+        np.testing.assert_array_equal(trainer.predict(x), trainer.predict(x.astype(np.float32)))
+
+    def test_several_inputs(self):
+        class Sum(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layer = nn.Linear(4, 1)
+
+            def forward(self, a, b):
+                return self.layer(a + b)
+
+        trainer = Trainer(Sum(), loss="mse", optimizer="sgd")
+        trainer.fit([X, X], R, verbose=0)
+        assert trainer.predict([X, X]).shape == (90, 1)
+        loader = [((X[:5], X[:5]), R[:5])]
+        trainer.fit(loader_of(loader), verbose=0)
+
+    def test_steps_per_epoch_go_on_where_the_last_epoch_ended(self):
+        seen = []
+
+        def spy(output, target):
+            seen.extend(target.numpy()[:, 0].tolist())
+            return nn.functional.mse_loss(output, target)
+
+        trainer = regression(loss=spy)
+        history = trainer.fit(X, R, 30, epochs=4, steps_per_epoch=2, shuffle=False, verbose=0)
+        assert seen == np.resize(R, 240).tolist()
+        assert len(history.epoch) == 4
+
+    def test_a_generator_that_ends_early(self):
+        trainer = regression()
+        generator = ((X[:8], R[:8]) for _ in range(3))
+        with pytest.warns(UserWarning, match="ended after 1 of 2 batches"):
+            trainer.fit(generator, epochs=2, steps_per_epoch=2, verbose=0)
+        with pytest.raises(ValueError, match=r"gave no batches.*steps_per_epoch"):
+            trainer.fit(((X[:8], R[:8]) for _ in range(3)), epochs=2, verbose=0)
+
+    def test_validation_split_is_the_end_before_shuffling(self):
+        trainer = regression()
+        history = trainer.fit(X, R, epochs=1, validation_split=0.1, verbose=0)
+        assert history.history["val_loss"][0] == pytest.approx(trainer.evaluate(X[81:], R[81:], verbose=0))
+
+    @pytest.mark.parametrize(
+        "data", [(X, R), (X, R, np.ones(90)), ArrayDataset(X, R), DataLoader(ArrayDataset(X, R), 7)]
+    )
+    def test_validation_data(self, data):
+        trainer = regression()
+        history = trainer.fit(X, R, verbose=0, validation_data=data)
+        assert history.history["val_loss"][0] == pytest.approx(trainer.evaluate(X, R, verbose=0), rel=1e-5)
+
+
+def loader_of(batches):
+    """Something that can be iterated again and is no list."""
+
+    class Batches:
+        def __iter__(self):
+            return iter(batches)
+
+    return Batches()
+
+
+class TestWeights:
+    def test_sample_weights_weigh(self):
+        without = regression()
+        without.fit(X[:50], R[:50], batch_size=50, epochs=5, verbose=0, shuffle=False)
+        ones = regression()
+        ones.fit(X[:50], R[:50], batch_size=50, epochs=5, verbose=0, shuffle=False, sample_weight=np.ones(50))
+        for name, value in weights(without).items():
+            np.testing.assert_allclose(weights(ones)[name], value, rtol=1e-5)
+        zero = regression()
+        before = weights(zero)
+        zero.fit(X, R, epochs=2, verbose=0, sample_weight=np.zeros(90))
+        assert same(weights(zero), before)
+
+    def test_a_sample_of_no_weight_has_no_influence(self):
+        def run(y):
+            trainer = regression()
+            trainer.fit(X, y, epochs=2, verbose=0, sample_weight=np.arange(90) != 5)
+            return weights(trainer)
+
+        changed = R.copy()
+        changed[5] = 1000
+        assert same(run(R), run(changed))
+
+    def test_weights_divide_by_the_number_of_samples(self):
+        trainer = regression()
+        errors = (trainer.predict(X)[:, 0] - R) ** 2
+        weight = rng.random(90)
+        assert trainer.evaluate(X, R, sample_weight=weight, verbose=0) == pytest.approx(
+            (errors * weight).mean(), rel=1e-5
+        )
+        total = regression(loss=nn.MSELoss(reduction="sum"))
+        expected = (errors * weight)[:30].sum()
+        assert total.evaluate(X[:30], R[:30], sample_weight=weight[:30], verbose=0) == pytest.approx(
+            expected, rel=1e-5
+        )
+
+    def test_class_weight_equals_sample_weight(self):
+        by_class, by_sample = classifier(), classifier()
+        by_class.fit(X, Y, epochs=2, verbose=0, class_weight={0: 2.0, 2: 0.5})
+        by_sample.fit(X, Y, epochs=2, verbose=0, sample_weight=np.array([2.0, 1.0, 0.5])[Y])
+        assert same(weights(by_class), weights(by_sample))
+
+    def test_metrics_see_the_weights(self):
+        trainer = classifier(metrics=["accuracy"])
+        guess = trainer.predict(X).argmax(axis=1)
+        w = rng.random(90)
+        assert trainer.evaluate(X, Y, verbose=0, sample_weight=w)[1] == pytest.approx(
+            np.average(guess == Y, weights=w)
+        )
+
+
+class TestEvaluateAndPredict:
+    def test_values(self):
+        trainer = classifier(metrics=["accuracy", TopKAccuracy(2)])
+        scores = trainer.predict(X, batch_size=32)
+        assert isinstance(scores, np.ndarray)
+        np.testing.assert_allclose(scores, trainer.model(dt.tensor(X)).detach().numpy(), rtol=1e-5, atol=1e-6)
+        results = trainer.evaluate(X, Y, verbose=0, return_dict=True)
+        shifted = scores - scores.max(axis=1, keepdims=True)
+        logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        assert results["loss"] == pytest.approx(-logs[np.arange(90), Y].mean(), rel=1e-5)
+        assert results["accuracy"] == pytest.approx((scores.argmax(axis=1) == Y).mean())
+        assert trainer.evaluate(X, Y, verbose=0) == list(results.values())
+        assert classifier().evaluate(X, Y, verbose=0) == results["loss"]
+
+    def test_nothing_is_trained(self):
+        trainer = classifier()
+        trainer.model.append(nn.BatchNorm1d(3))
+        before = weights(trainer)
+        trainer.evaluate(X, Y, verbose=0)
+        trainer.predict(X)
+        assert same(weights(trainer), before)
+
+    def test_predictions_do_not_share_memory_with_later_ones(self):
+        trainer = classifier()
+        first = trainer.predict(X[:5])
+        kept = first.copy()
+        trainer.predict(-X[:5])
+        np.testing.assert_array_equal(first, kept)
+
+    def test_targets_of_a_data_set_are_passed_over(self):
+        trainer = classifier()
+        np.testing.assert_array_equal(trainer.predict(ArrayDataset(X, Y)), trainer.predict(X))
+        assert trainer.predict(DataLoader(ArrayDataset(X, Y), 10), steps=2).shape == (20, 3)
+
+    def test_several_outputs(self):
+        class Two(nn.Module):
+            def forward(self, x):
+                return x, x * 2
+
+        first, second = Trainer(
+            Two(), loss="mse", optimizer=optim.SGD([nn.Parameter([1.0])], lr=0.1)
+        ).predict(X)
+        np.testing.assert_array_equal(second, 2 * first)
+
+
+class TestNames:
+    def test_keras_code_runs(self):
+        dt.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3), nn.Softmax(axis=-1))
+        model.compile(
+            optimizer=optim.Adam(model.parameters(), lr=0.01),
+            loss="sparse_categorical_crossentropy",
+            metrics=["accuracy"],
+        )
+        history = model.fit(X, Y, batch_size=16, epochs=30, verbose=0, validation_split=0.1)
+        assert history.history["accuracy"][-1] > 0.8
+        loss, accuracy = model.evaluate(X, Y, verbose=0)
+        probabilities = model.predict(X)
+        assert loss == pytest.approx(-np.log(probabilities[np.arange(90), Y]).mean(), rel=1e-4)
+        assert accuracy == pytest.approx((probabilities.argmax(axis=1) == Y).mean())
+        one_hot = np.eye(3, dtype=np.float32)[Y]
+        model.compile(optimizer="sgd", loss="categorical_crossentropy", metrics=["accuracy"])
+        assert model.evaluate(X, one_hot, verbose=0) == pytest.approx([loss, accuracy], rel=1e-4)
+
+    def test_not_compiled(self):
+        with pytest.raises(RuntimeError, match="compile"):
+            nn.Linear(4, 2).fit(X, Y)
+        assert nn.Linear(4, 2).predict(X).shape == (90, 2)
+
+    @pytest.mark.parametrize(
+        "loss", ["mse", "mean_squared_error", "mae", "mean_absolute_error", "huber", "smooth_l1"]
+    )
+    def test_losses_of_numbers(self, loss):
+        history = regression(loss=loss).fit(X, R, epochs=10, verbose=0)
+        assert history.history["loss"][-1] < history.history["loss"][0]
+
+    def test_binary_targets_of_any_dtype(self):
+        target = (R > 0).astype(np.int64)
+        results = [
+            regression(loss="binary_cross_entropy_with_logits", metrics=["accuracy"])
+            .fit(X, target.astype(dtype), epochs=20, verbose=0)
+            .history["accuracy"][-1]
+            for dtype in ("int64", "bool", "float32", "float64")
+        ]
+        assert min(results) > 0.9
+        assert len(set(results)) == 1
+
+    @pytest.mark.parametrize(
+        "optimizer", ["sgd", "adam", "adamw", optim.Adam, lambda p: optim.SGD(p, lr=0.1)]
+    )
+    def test_optimizers(self, optimizer):
+        history = regression(optimizer=optimizer).fit(X, R, epochs=3, verbose=0)
+        assert history.history["loss"][-1] < history.history["loss"][0]
+
+    def test_an_optimizer_as_it_is(self):
+        model = nn.Linear(4, 1)
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+        assert Trainer(model, loss="mse", optimizer=optimizer).optimizer is optimizer
+
+    def test_metrics(self):
+        def largest(y_true, y_pred):
+            return np.asarray(y_pred.detach()).max(axis=1)
+
+        trainer = classifier(metrics=["acc", Accuracy("mine"), TopKAccuracy, largest])
+        results = trainer.evaluate(X, Y, verbose=0, return_dict=True)
+        assert list(results) == ["loss", "acc", "mine", "top_5_accuracy", "largest"]
+        assert results["largest"] == pytest.approx(trainer.predict(X).max(axis=1).mean(), rel=1e-5)
+
+    @pytest.mark.parametrize(
+        ("options", "error", "message"),
+        [
+            ({"loss": "mes"}, ValueError, "no loss 'mes', expected one of binary_cross"),
+            ({"loss": 5}, TypeError, "loss is a int"),
+            ({"loss": None}, TypeError, "loss is a NoneType"),
+            ({"loss": nn.MSELoss(reduction="none")}, ValueError, "reduction='none'"),
+            ({"optimizer": "adamm"}, ValueError, "no optimizer 'adamm'"),
+            ({"optimizer": 5}, TypeError, "optimizer is a int"),
+            ({"metrics": ["acuracy"]}, ValueError, "no metric 'acuracy'"),
+            ({"metrics": [5]}, TypeError, "a metric is a int"),
+            ({"metrics": ["accuracy", Accuracy()]}, ValueError, "two metrics are named 'accuracy'"),
+            ({"precision": "int8"}, ValueError, "precision is 'int8'"),
+            ({"seed": -1}, ValueError, "seed is -1"),
+            ({"seed": "x"}, TypeError, "seed is 'x'"),
+        ],
+    )
+    def test_bad_arguments(self, options, error, message):
+        with pytest.raises(error, match=message):
+            classifier(**{"seed": 0} | options) if "seed" not in options else Trainer(
+                nn.Linear(1, 1), loss="mse", optimizer="sgd", **options
+            )
+
+
+class TestCallbacks:
+    def test_order_of_hooks(self):
+        calls = []
+
+        class Watch(Callback):
+            pass
+
+        def record(hook):
+            return lambda self, *arguments: calls.append(hook)
+
+        for hook in [name for name in dir(Callback) if name.startswith("on_")]:
+            setattr(Watch, hook, record(hook))
+        trainer = regression()
+        trainer.fit(
+            X, R, 90, epochs=1, verbose=0, callbacks=[Watch()], validation_data=(X, R), validation_steps=1
+        )
+        trainer.predict(X, 90, callbacks=[Watch()])
+        assert [call.removeprefix("on_") for call in calls] == [
+            "train_begin", "epoch_begin", "train_batch_begin", "train_batch_end",
+            "test_begin", "test_batch_begin", "test_batch_end", "test_end", "epoch_end", "train_end",
+            "predict_begin", "predict_batch_begin", "predict_batch_end", "predict_end",
+        ]  # fmt: skip
+
+    def test_early_stopping(self):
+        history = regression().fit(
+            X,
+            R,
+            epochs=500,
+            verbose=0,
+            validation_split=0.2,
+            callbacks=[EarlyStopping(patience=2, min_delta=1e-3, restore_best_weights=True)],
+        )
+        assert len(history.epoch) < 500
+
+    def test_best_weights_come_back(self):
+        trainer = regression(optimizer=lambda p: optim.SGD(p, lr=2.0))  # diverges
+        stop = EarlyStopping("loss", patience=3, restore_best_weights=True)
+        history = trainer.fit(X, R, epochs=20, verbose=0, validation_data=(X, R), callbacks=[stop])
+        best = history.history["val_loss"][stop.best_epoch]
+        assert trainer.evaluate(X, R, verbose=0) == pytest.approx(best, rel=1e-5)
+
+    def test_stopping_in_the_middle_of_an_epoch(self):
+        steps = []
+
+        class Stop(Callback):
+            def on_train_batch_end(self, batch, logs=None):
+                steps.append(batch)
+                self.model.stop_training = batch == 1
+
+        history = regression(callbacks=[Stop()]).fit(X, R, 10, epochs=5, verbose=0)
+        assert steps == [0, 1]
+        assert history.epoch == [0]
+
+    @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+    def test_interruption(self, error):
+        ended = []
+
+        class Interrupt(Callback):
+            def on_train_batch_end(self, batch, logs=None):
+                if self.trainer.history.epoch == [0] and batch == 1:
+                    raise error
+
+            def on_train_end(self, logs=None):
+                ended.append(logs["loss"])
+
+        trainer = regression()
+        with pytest.raises(error):
+            trainer.fit(X, R, epochs=5, verbose=0, callbacks=[Interrupt()])
+        assert trainer.history.epoch == [0]
+        assert len(ended) == 1
+        assert trainer.model.training
+
+    def test_wrong_kind(self):
+        with pytest.raises(TypeError, match="callbacks: got a int"):
+            regression().fit(X, R, verbose=0, callbacks=[5])
+
+    def test_verbose_2_prints_a_line_per_epoch(self):
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            regression().fit(X, R, epochs=2, verbose=2, validation_split=0.1)
+        lines = out.getvalue().splitlines()
+        assert len(lines) == 2
+        assert lines[0].startswith("Epoch 1/2 - ")
+        assert " - loss: " in lines[0]
+        assert " - val_loss: " in lines[0]
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("arguments", "options", "error", "message"),
+        [
+            ((X, Y[:-1]), {}, ValueError, r"y has shape \(89,\), expected 90 rows"),
+            ((X,), {}, ValueError, "there are no targets"),
+            ((X[:0], Y[:0]), {}, ValueError, "x has no samples"),
+            ((np.float32(3), Y), {}, ValueError, r"x has shape \(\)"),
+            (([X, X[:5]], Y), {}, ValueError, r"the inputs have \[90, 5\] samples"),
+            ((5, None), {}, TypeError, "x is a int"),
+            (({"a": X}, None), {}, TypeError, "x is a dict"),
+            (("x", None), {}, TypeError, "x is a str"),
+            ((np.array(["a"] * 90), Y), {}, TypeError, "x has dtype"),
+            ((X, np.array([None] * 90)), {}, TypeError, "y has dtype object"),
+            ((ArrayDataset(X, Y), Y), {}, ValueError, "brings its own targets"),
+            ((X, Y), {"batch_size": 0}, ValueError, "batch_size is 0"),
+            ((X, Y), {"batch_size": 2.5}, TypeError, "batch_size is 2.5"),
+            ((X, Y), {"epochs": -1}, ValueError, "epochs is -1"),
+            ((X, Y), {"epochs": 1.5}, TypeError, "epochs is 1.5"),
+            ((X, Y), {"initial_epoch": -1}, ValueError, "initial_epoch is -1"),
+            ((X, Y), {"verbose": 7}, ValueError, "verbose is 7"),
+            ((X, Y), {"validation_split": 1.0}, ValueError, "validation_split is 1.0"),
+            ((X, Y), {"validation_split": -0.5}, ValueError, "validation_split is -0.5"),
+            ((ArrayDataset(X, Y),), {"validation_split": 0.5}, ValueError, "needs arrays"),
+            ((X, Y), {"validation_data": (X, Y[:-1])}, ValueError, "validation_data: y has shape"),
+            ((X, Y), {"validation_data": (X, Y, None, 5)}, ValueError, "validation_data has 4 parts"),
+            ((X, Y), {"validation_steps": 3}, ValueError, "validation_steps without validation_data"),
+            ((X, Y), {"steps_per_epoch": 0}, ValueError, "number of steps is 0"),
+            ((X, Y), {"sample_weight": np.ones(89)}, ValueError, r"sample_weight has shape \(89,\)"),
+            ((X, Y), {"sample_weight": np.full(90, np.nan)}, ValueError, "sample_weight holds NaN"),
+            ((X, Y), {"class_weight": [1, 2]}, TypeError, "class_weight is a list"),
+            ((X, Y), {"class_weight": {0: np.nan}}, ValueError, "class_weight has 0: nan"),
+            ((X, Y), {"class_weight": {"a": 1.0}}, ValueError, "class_weight has 'a'"),
+            ((X, Y + 1), {}, ValueError, "3"),
+            ((X, Y - 1), {}, ValueError, "-1"),
+            ((X[:, :3], Y), {}, ValueError, r"Linear|linear"),
+        ],
+    )
+    def test_fit(self, arguments, options, error, message):
+        with pytest.raises(error, match=message):
+            classifier().fit(*arguments, **{"verbose": 0} | options)
+
+    def test_batches_of_wrong_form(self):
+        with pytest.raises(ValueError, match="a batch has 4 parts"):
+            classifier().fit(loader_of([(X, Y, Y, Y)]), verbose=0)
+        with pytest.raises(ValueError, match="a batch has no samples"):
+            classifier().fit(loader_of([(X[:0], Y[:0])]), verbose=0)
+
+    def test_missing_y_in_evaluate(self):
+        with pytest.raises(ValueError, match="no targets"):
+            classifier().evaluate(X, verbose=0)
