@@ -28,7 +28,7 @@ LEVEL = "v3"  # one ISA level, so that a fault in a kernel costs one compilation
 
 @dataclass(frozen=True)
 class Fault:
-    """`old`, which occurs once in `file`, becomes `new`; `tests` are the arguments of pytest that must notice."""
+    """`old`, which occurs once in `file`, becomes `new`; pytest with the arguments `tests` must notice."""
 
     name: str
     file: str
@@ -75,8 +75,10 @@ class Copy:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
         self.run(
-            ["cmake", "-S", ".", "-B", self.build_folder, "-G", "Ninja", f"-DDRIVETRAIN_LEVELS={LEVEL}"]
-            + ["-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_INSTALL_PREFIX={self.site}"]
+            [
+                *("cmake", "-S", ".", "-B", self.build_folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release"),
+                *(f"-DDRIVETRAIN_LEVELS={LEVEL}", f"-DCMAKE_INSTALL_PREFIX={self.site}"),
+            ]
         )
 
     def run(self, command: list[object]) -> None:

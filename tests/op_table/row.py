@@ -83,7 +83,7 @@ class Op:
     covers: tuple[str, ...] = ()
     # Results of ops that only move elements do not depend on the dtype: compare bit for bit.
     exact: bool = False
-    # False: the order of the sums depends on the strides of the inputs, results agree within the tolerance only.
+    # False: the order of sums depends on the strides of the inputs; results agree within the tolerance.
     same_bits_for_strides: bool = True
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
