@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,8 @@ def rows(condition: Any = lambda op: True) -> Any:
 
 def expected_of(op: Op, sample: Sample, dtype: str) -> list[Any]:
     arrays = arrays_for(sample, dtype)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         return outputs(op.reference(*arrays.args, **arrays.kwargs))
 
 
@@ -65,7 +67,7 @@ def test_forward(op: Op, level: str) -> None:
             check_forward(op, "empty_samples", dtype)
 
 
-@rows(lambda op: op.large_samples and op.large_reference)
+@rows(lambda op: op.large_samples and op.large_reference and "float32" in op.dtypes)
 def test_forward_large(op: Op) -> None:
     for level in LEVELS:
         with isa(level):
@@ -343,7 +345,7 @@ OPERATORS = {
     "gt": "greater",
     "ge": "greater_equal",
     "neg": "negative",
-    "abs": "absolute",
+    "abs": "abs",
     "invert": "bitwise_invert",
 }
 

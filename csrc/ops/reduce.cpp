@@ -174,9 +174,11 @@ Tensor prod(const Tensor& given, const Axes& axis, bool keepdims, const std::opt
     return out;
 }
 
-Tensor var(const Tensor& given, const Axes& axis, double correction, bool keepdims) {
+namespace {
+
+Tensor variance(const char* op, const Tensor& given, const Axes& axis, double correction, bool keepdims) {
     const Tensor x = as_floating(given);
-    const Plan plan("var", x, axis, keepdims);
+    const Plan plan(op, x, axis, keepdims);
     const double divisor = static_cast<double>(plan.length) - correction;
     Tensor out = run(ReduceOp::variance, x, plan.axes, plan.shape, x.dtype(), divisor);
     if (recording({&x}))
@@ -190,8 +192,14 @@ Tensor var(const Tensor& given, const Axes& axis, double correction, bool keepdi
     return out;
 }
 
+} // namespace
+
+Tensor var(const Tensor& x, const Axes& axis, double correction, bool keepdims) {
+    return variance("var", x, axis, correction, keepdims);
+}
+
 Tensor std_(const Tensor& x, const Axes& axis, double correction, bool keepdims) {
-    return sqrt(var(x, axis, correction, keepdims));
+    return sqrt(variance("std", x, axis, correction, keepdims));
 }
 
 namespace {
