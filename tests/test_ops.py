@@ -332,7 +332,7 @@ OPERATORS = {
     "matmul": "matmul",
     "floordiv": "floor_divide",
     "mod": "remainder",
-    "pow": "power",
+    "pow": "pow",
     "and": "bitwise_and",
     "or": "bitwise_or",
     "xor": "bitwise_xor",
@@ -377,8 +377,8 @@ NO_OPS = {
     "reset_peak_memory empty_cache manual_seed",
     "autograd": "is_grad_enabled Tensor.backward Tensor.detach Tensor.requires_grad_ Tensor.retain_grad "
     "Tensor.register_hook Tensor.grad_fn grad",
-    "exchange": "tensor asarray from_numpy from_dlpack Tensor.numpy Tensor.__array__ Tensor.__dlpack__ "
-    "Tensor.__dlpack_device__ Tensor.item Tensor.tolist",
+    "exchange": "tensor asarray from_numpy from_dlpack frombuffer Tensor.numpy Tensor.tobytes "
+    "Tensor.__array__ Tensor.__dlpack__ Tensor.__dlpack_device__ Tensor.item Tensor.tolist",
     "facts about a tensor": "Tensor.is_contiguous Tensor.data_ptr Tensor.__len__ Tensor.__bool__ "
     "Tensor.__int__ Tensor.__float__ Tensor.__index__ Tensor.__iter__ Tensor.__repr__ Tensor.__format__ "
     "Tensor.__reduce__ Tensor.__reduce_ex__ Tensor.__deepcopy__ Tensor.__copy__ Tensor.__hash__ "

@@ -180,7 +180,7 @@ ROWS = [
         name="clip",
         reference=reference_clip,
         samples=clip_samples,
-        empty_samples=lambda _: [Sample((np.zeros((0, 3)), -1, 1))],
+        empty_samples=lambda _: [Sample((np.zeros((0, 3)), 0, 1))],
         large_samples=lambda rng: [Sample((rng.standard_normal(n), -1.0, 0.5)) for n in (511, 513, 1 << 17)],
         dtypes=NUMBERS,
         differentiable=(0, 1, 2),
@@ -196,9 +196,13 @@ ROWS = [
         reference=lambda a, b, rtol=1e-5, atol=1e-8, equal_nan=False: np.isclose(a, b, rtol, atol, equal_nan),
         samples=lambda rng: [
             Sample(
-                (np.array([1.0, 1.0, np.nan, np.inf]), np.array([1.0, 1.1, np.nan, np.inf])), {"rtol": 0.01}
+                (np.array([1.0, 1.0, np.nan, np.inf]), np.array([1.0, 1.1, np.nan, np.inf])),
+                {"rtol": 0.01},
+                dtypes=ALL_FLOATS,
             ),
-            Sample((np.array([1.0, np.nan]), np.array([1.5, np.nan])), {"equal_nan": True}),
+            Sample(
+                (np.array([1.0, np.nan]), np.array([1.5, np.nan])), {"equal_nan": True}, dtypes=ALL_FLOATS
+            ),
             Sample((rng.standard_normal((2, 3)), rng.standard_normal(3)), {"atol": 1.0}),
         ],
         empty_samples=binary_empty,
