@@ -103,7 +103,11 @@ Tensor where(const Operand& condition, const Operand& x1, const Operand& x2) {
 }
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Scalar& value) {
-    return where(operand(mask), {{}, value}, operand(x));
+    if (mask.dtype() != DType::boolean)
+        type_error({"masked_fill: mask must have dtype bool, got ", mask.dtype()});
+    if (value.kind == DType::float64 && !is_floating(x.dtype()))
+        type_error({"masked_fill: a fraction does not fit into ", x.dtype(), "; convert with astype()"});
+    return where(operand(mask), operand(scalar_tensor("masked_fill", value, x.dtype())), operand(x));
 }
 
 Tensor isclose(const Operand& x1, const Operand& x2, double rtol, double atol, bool equal_nan) {

@@ -98,7 +98,12 @@ ROWS = [
             Error(
                 lambda: dt.tensor([1.0]).masked_fill(dt.tensor([1]), 0.0),
                 TypeError,
-                "masked_fill: .* bool, got int64",
+                "masked_fill: mask must have dtype bool, got int64",
+            ),
+            Error(
+                lambda: dt.tensor([1]).masked_fill(dt.tensor([True]), 0.5),
+                TypeError,
+                "masked_fill: a fraction does not fit into int64",
             ),
         ],
     ),
