@@ -127,7 +127,7 @@ def logsumexp(x: Array, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def vector_norm(x: Array, axis: Any = None, keepdims: bool = False, ord: float = 2.0) -> Any:
-    x = np.abs(x)
+    x = np.abs(np.asarray(x, np.float64))
     if ord == np.inf:
         return x.max(axis=axis, keepdims=keepdims)
     return (x**ord).sum(axis=axis, keepdims=keepdims) ** (1 / ord)
@@ -167,7 +167,6 @@ ROWS = [
     reduction(
         "vector_norm",
         vector_norm,
-        dtypes=ALL_FLOATS,
         samples=norm_samples,
         empty_samples=no_rows,
         errors=[
