@@ -129,6 +129,7 @@ void release_buffer(PyObject*, Py_buffer* view) { delete static_cast<Layout*>(vi
 
 void bind_buffer(py::module_& m) {
     method<&tobytes>("tobytes", "A copy of the elements, in the order of the axes, as bytes.");
+    method<&tobytes>("__bytes__", "");
     op<&frombuffer>(m, "frombuffer",
                     "A tensor that shares the memory of bytes, a memoryview or any other buffer.\n\nWithout "
                     "a shape it has one axis. On memory that is read-only it is so too.",

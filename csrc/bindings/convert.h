@@ -32,7 +32,7 @@ template <> struct Convert<Tensor> {
     }
 };
 template <> struct Convert<Operand> {
-    static constexpr const char* type = "Tensor | complex | ArrayLike";
+    static constexpr const char* type = "Tensor | float | ArrayLike";
     static Operand load(PyObject* o, const Where& where) { return read_operand(o, where); }
 };
 template <> struct Convert<Scalar> {

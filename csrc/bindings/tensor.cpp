@@ -23,7 +23,7 @@ py::object item(const Tensor& t) {
     if (is_half(t.dtype())) return item(plain::convert(t, DType::float32));
     switch (t.dtype()) {
     case DType::boolean:
-        return py::bool_(*t.data<bool>());
+        return py::bool_(*t.data<uint8_t>() != 0); // foreign memory may hold more than 0 and 1
     case DType::uint8:
         return py::int_(*t.data<uint8_t>());
     case DType::int32:
@@ -41,6 +41,7 @@ double to_float(const Tensor& t) { return item(t).cast<double>(); }
 py::object to_int(const Tensor& t) { return py::reinterpret_steal<py::object>(PyNumber_Long(item(t).ptr())); }
 py::object to_index(const Tensor& t) {
     if (is_floating(t.dtype())) type_error({"a tensor of ", t.dtype(), " cannot serve as an index"});
+    if (t.size() != 1) type_error({"a tensor of shape ", t.shape(), " cannot serve as an index"});
     return to_int(t);
 }
 bool to_bool(const Tensor& t) {

@@ -1,5 +1,6 @@
 #include "ops/activation.h"
 
+#include "ops/copy.h"
 #include "ops/unary_tools.h"
 
 namespace dt::ops {
@@ -89,7 +90,7 @@ Tensor prelu(const Tensor& x, const Tensor& weight) {
 
 Tensor relu_(const Tensor& x) {
     autograd::check_in_place("relu_", x);
-    const Tensor y = relu(x);
+    const Tensor y = relu(recording({&x}) ? clone(x) : x);
     plain::copy(x, y);
     autograd::record_in_place("relu_", x, y);
     return x;

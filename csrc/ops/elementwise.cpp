@@ -1,5 +1,6 @@
 #include "ops/elementwise.h"
 
+#include "ops/copy.h"
 #include "ops/pair.h"
 #include "ops/unary.h"
 
@@ -339,7 +340,10 @@ Tensor in_place(const InPlace& op, const Tensor& target, const Operand& x) {
         value_error({op.name, ": the result has shape ", p.shape,
                      ", but the tensor changed in place has shape ", target.shape()});
     if (autograd::recording({&target, &x.tensor})) {
-        Tensor value = op.function({target, {}}, x);
+        const bool saves = op.kernel != BinaryOp::add && op.kernel != BinaryOp::subtract;
+        const Tensor before = saves ? clone(target) : target; // what backward needs must outlive the write
+        const bool shared = saves && x.is_tensor() && &x.tensor.storage() == &target.storage();
+        Tensor value = op.function({before, {}}, shared ? Operand{clone(x.tensor), {}} : x);
         plain::copy(target, value);
         autograd::record_in_place(op.name, target, value);
         return target;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "ops/copy.h"
 #include "ops/elementwise.h"
 #include "ops/pair.h"
 #include "ops/unary_tools.h"
@@ -184,7 +185,7 @@ namespace {
 
 template <class F> Tensor in_place(const char* op, const Tensor& x, F f) {
     autograd::check_in_place(op, x);
-    Tensor y = f(x);
+    Tensor y = f(recording({&x}) ? clone(x) : x); // what backward needs must outlive the write
     if (y.dtype() != x.dtype())
         type_error({op, ": the result has dtype ", y.dtype(), ", but the tensor changed in place has dtype ",
                     x.dtype()});

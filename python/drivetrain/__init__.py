@@ -9,6 +9,7 @@ The functions come from the compiled ``drivetrain._core``, whose ``__all__`` lis
 
 import importlib as _importlib
 import importlib.util as _importlib_util
+from typing import Any as _Any
 
 # `bool` and `float`-like names of dtypes come with the star: this module must not use those built-ins.
 from . import _core, _tensor
@@ -27,7 +28,7 @@ _LAZY = ("data", "datasets", "io", "metrics", "models", "nn", "optim", "train")
 _PYTHON = ("autograd", "checkpoint", "enable_grad", "inference_mode", "no_grad", "set_grad_enabled")
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> _Any:
     if name in _LAZY:
         try:
             return _importlib.import_module(f"{__name__}.{name}")

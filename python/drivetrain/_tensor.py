@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, SupportsIndex
 
 from . import _core, _repr
 from ._core import Tensor, dtype
@@ -68,7 +68,7 @@ def _rebuild(
     return made
 
 
-def __reduce_ex__(self: Tensor, protocol: int) -> tuple[Any, ...]:
+def __reduce_ex__(self: Tensor, protocol: SupportsIndex) -> tuple[Any, ...]:
     """What is pickled: elements, dtype, requires_grad, the attributes of a subclass; not the gradient."""
     _leaf_only(self, "pickled")
     arguments = (type(self), self.tobytes(), self.dtype, self.shape, self.requires_grad)

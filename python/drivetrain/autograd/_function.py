@@ -115,7 +115,7 @@ class Function:
             if ctx._fill_zeros:
                 for i, form in enumerate(outputs_form):
                     if given[i] is None and form is not None:
-                        given[i] = _core.zeros(*form)
+                        given[i] = _core.zeros(form[0], dtype=form[1])
             return cls.backward(ctx, *given)
 
         # Shapes only: the outputs themselves would keep their history, and so this function, alive.
@@ -123,6 +123,7 @@ class Function:
         made = _core._record_function(
             cls.__name__, backward, inputs, [outputs[i] for i in tracked], changed, ctx._fill_zeros
         )
+        ctx._dirty = ctx._constant = ()  # they have the new history, which holds ctx: a circle
         for k, i in enumerate(tracked):
             if k not in changed:
                 outputs[i] = made[k]

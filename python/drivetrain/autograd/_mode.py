@@ -87,8 +87,7 @@ class no_grad(_Mode):
         made = super().__new__(cls)
         if function is None:
             return made
-        made.__init__()  # `@no_grad` without parentheses
-        return made(function)
+        return cls()(function)  # `@no_grad` without parentheses
 
     def __init__(self) -> None:
         super().__init__(False)

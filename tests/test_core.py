@@ -1,0 +1,337 @@
+"""What everything stands on: memory, threads, ISA levels, the interpreter lock, the cost of the import."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import drivetrain as dt
+
+
+def run(code, **environment):
+    """The output of a fresh interpreter that runs `code`."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(code)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def installed(module):
+    return run(f"import importlib.util as u; print(u.find_spec({module!r}) is not None)") == "True"
+
+
+class TestAllocator:
+    def test_in_use_and_peak(self):
+        dt.reset_peak_memory()
+        before = dt.memory_stats()
+        t = dt.tensor(np.zeros(1_000_000))
+        during = dt.memory_stats()
+        assert 8_000_000 <= during["in_use"] - before["in_use"] <= 10_000_000
+        del t
+        after = dt.memory_stats()
+        assert after["in_use"] == before["in_use"]
+        assert after["peak"] >= during["in_use"]
+        dt.reset_peak_memory()
+        assert dt.memory_stats()["peak"] == before["in_use"]
+
+    def test_freed_memory_is_used_again(self):
+        address = dt.rand(100_000).data_ptr()
+        asked = dt.memory_stats()["from_system"]
+        assert dt.rand(100_000).data_ptr() == address
+        assert dt.memory_stats()["from_system"] == asked
+
+    def test_empty_cache(self):
+        t = dt.tensor(np.zeros(5_000_000))
+        del t
+        assert dt.memory_stats()["cached"] >= 40_000_000
+        held = dt.memory_stats()["system"]
+        dt.empty_cache()
+        assert dt.memory_stats()["system"] <= held - 40_000_000
+        assert dt.memory_stats()["cached"] < 40_000_000
+
+    def test_alignment(self):
+        assert all(dt.rand(n).data_ptr() % 64 == 0 for n in (0, 1, 17, 1000, 100_000))
+
+    @pytest.mark.parametrize("shape", [(2**62, 4), (2**40, 2**40), (0, 2**62, 2**62), (2**31,) * 3])
+    def test_sizes_that_overflow_are_refused(self, shape):
+        with pytest.raises(ValueError, match="more elements than memory can hold"):
+            dt.rand(shape)
+
+    @pytest.mark.parametrize("shape", [(2**45,), (2**20, 2**22)])
+    def test_sizes_beyond_the_machine_are_refused(self, shape):
+        with pytest.raises(MemoryError, match="out of memory"):
+            dt.rand(shape)
+        assert dt.rand(10).shape == (10,)
+
+    def test_threads_share_it(self):
+        wrong = []
+
+        def work(value):
+            for size in range(1, 300):
+                t = dt.tensor(np.full(size * 7, value))
+                if not (t.numpy() == value).all():
+                    wrong.append(value)
+
+        before = dt.memory_stats()["in_use"]
+        threads = [threading.Thread(target=work, args=(float(i),)) for i in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not wrong
+        assert dt.memory_stats()["in_use"] == before
+
+    def test_the_steady_state_asks_for_nothing(self):
+        x = dt.rand((256, 512))
+        w = dt.rand((512, 512)).requires_grad_()
+
+        def step():
+            dt.linear(x, w).backward(dt.rand((256, 512)))
+            w.grad = None
+
+        for _ in range(5):
+            step()
+        import resource
+
+        asked = dt.memory_stats()["from_system"]
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(50):
+            step()
+        assert dt.memory_stats()["from_system"] == asked
+        # The interpreter itself touches a page now and then; one buffer of the step has 256.
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults < 50
+
+    def test_the_system_s_allocator_can_take_its_place(self):
+        code = """
+            import drivetrain as dt
+            t = dt.rand((100, 100))
+            print(dt.memory_stats()["in_use"], dt.memory_stats()["cached"])
+        """
+        assert run(code, DRIVETRAIN_ALLOCATOR="system") == "40000 0"
+
+
+class TestThreads:
+    def test_results_do_not_depend_on_their_number(self):
+        before = dt.get_num_threads()
+        x, w = dt.randn((300, 257)), dt.randn((129, 257))
+        results = []
+        try:
+            for n in (1, 2, 3, 7):
+                dt.set_num_threads(n)
+                assert dt.get_num_threads() == n
+                results.append((dt.linear(x, w).tobytes(), dt.softmax(x).tobytes()))
+        finally:
+            dt.set_num_threads(before)
+        assert results.count(results[0]) == len(results)
+
+    @pytest.mark.parametrize("n", [0, -1])
+    def test_wrong_numbers(self, n):
+        with pytest.raises(ValueError, match="set_num_threads: n must be at least 1"):
+            dt.set_num_threads(n)
+
+    @pytest.mark.parametrize("n", [1.5, "2", None])
+    def test_wrong_kinds(self, n):
+        with pytest.raises(TypeError, match="set_num_threads: n must be an int"):
+            dt.set_num_threads(n)
+
+    def test_the_environment_limits_the_default(self):
+        assert run("import drivetrain as dt; print(dt.get_num_threads())", OMP_NUM_THREADS="1") == "1"
+        code = "import drivetrain as dt; dt.set_num_threads(3); print(dt.get_num_threads())"
+        assert run(code, OMP_NUM_THREADS="1") == "3"
+
+    def test_nonsense_in_the_environment_is_no_limit(self):
+        code = "import drivetrain as dt; print(dt.get_num_threads() >= 1)"
+        for value in ("", "0", "-3", "many", "99999999999999999999"):
+            assert run(code, OMP_NUM_THREADS=value) == "True"
+
+    @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system has no affinity")
+    def test_the_affinity_limits_the_default(self):
+        code = """
+            import os
+            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+            import drivetrain as dt
+            print(dt.get_num_threads(), dt._core._thread_limits()["affinity"])
+        """
+        assert run(code) == "1 1"
+
+    def test_the_default_obeys_every_limit(self):
+        limits = {k: v for k, v in dt._core._thread_limits().items() if v}
+        default = int(run("import drivetrain as dt; print(dt.get_num_threads())"))
+        assert 1 <= default <= min(limits.values())
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
+    def test_a_forked_child_works(self):
+        code = """
+            import os, warnings
+            warnings.simplefilter("ignore")
+            import drivetrain as dt
+            x = dt.randn((300, 300))
+            x.requires_grad_()
+            before = dt.linear(x, x.detach()).detach().tobytes()
+            child = os.fork()
+            if child == 0:
+                y = dt.linear(x, x.detach())
+                y.backward(dt.rand((300, 300)))
+                os._exit(0 if y.detach().tobytes() == before and x.grad is not None else 1)
+            print(os.waitpid(child, 0)[1], dt.linear(x, x.detach()).detach().tobytes() == before)
+        """
+        assert run(code, OMP_NUM_THREADS="2") == "0 True"
+
+    @pytest.mark.parametrize("module", ["torch", "sklearn", "lightgbm"])
+    @pytest.mark.parametrize("order", ["before", "after"])
+    def test_other_libraries_change_nothing(self, module, order):
+        if not installed(module):
+            pytest.skip(f"{module} is not installed")
+        code = """
+            {first}
+            import hashlib, drivetrain as dt
+            {then}
+            dt.manual_seed(7)
+            x = dt.randn((300, 257)).requires_grad_()
+            y = dt.softmax(dt.linear(x, dt.randn((129, 257))))
+            y.backward(dt.rand((300, 129)))
+            print(dt.get_num_threads(), hashlib.sha256(y.detach().tobytes() + x.grad.tobytes()).hexdigest())
+        """
+        load = f"import warnings; warnings.simplefilter('ignore'); import {module}"
+        first, then = (load, "") if order == "before" else ("", load)
+        assert run(code.format(first=first, then=then)) == run(code.format(first="", then=""))
+
+
+class TestIsa:
+    def test_a_level_can_be_forced(self):
+        before, levels = dt.get_isa(), dt.isa_levels()
+        assert before in levels
+        x = dt.randn((64, 64))
+        try:
+            results = []
+            for level in levels:
+                dt.set_isa(level)
+                assert dt.get_isa() == level
+                results.append(dt.softmax(x).numpy())
+        finally:
+            dt.set_isa(before)
+        for result in results:
+            np.testing.assert_allclose(result, results[0], rtol=1e-5)
+
+    def test_the_environment_forces_it(self):
+        lowest = dt.isa_levels()[0]
+        assert run("import drivetrain as dt; print(dt.get_isa())", DRIVETRAIN_ISA=lowest) == lowest
+
+    def test_unknown_levels(self):
+        with pytest.raises(ValueError, match="v99"):
+            dt.set_isa("v99")
+        with pytest.raises(TypeError, match="set_isa: level must be a str"):
+            dt.set_isa(3)
+
+
+class TestFloatMode:
+    @pytest.mark.skipif(sys.platform != "linux", reason="reads the C library")
+    def test_rounding_of_the_caller_does_not_matter_and_is_restored(self):
+        code = """
+            import ctypes, drivetrain as dt
+            libm = ctypes.CDLL("libm.so.6")
+            x = dt.randn((1000,))
+            plain = dt.softmax(x).tobytes(), dt.multiply(x, x).tobytes()
+            for mode in (0x400, 0x800, 0xC00):  # down, up, towards zero
+                assert libm.fesetround(mode) == 0
+                assert (dt.softmax(x).tobytes(), dt.multiply(x, x).tobytes()) == plain
+                assert libm.fegetround() == mode
+            libm.fesetround(0)
+            print("same")
+        """
+        assert run(code) == "same"
+
+    def test_denormals_are_kept(self):
+        tiny = dt.tensor([1e-40])
+        assert (tiny * 1.0).item() != 0
+
+
+class TestInterpreterLock:
+    def test_long_work_lets_others_run(self):
+        x = dt.rand((1500, 1500))
+        ticks = []
+        done = threading.Event()
+
+        def tick():
+            while not done.is_set():
+                ticks.append(time.perf_counter())
+                time.sleep(0.001)
+
+        thread = threading.Thread(target=tick)
+        thread.start()
+        try:
+            start = time.perf_counter()
+            for _ in range(5):
+                dt.linear(x, x)
+            end = time.perf_counter()
+        finally:
+            done.set()
+            thread.join()
+        longest = max(np.diff([start, *(t for t in ticks if start < t < end), end]))
+        assert longest < 0.6 * (end - start)
+
+
+class TestImport:
+    def test_nothing_optional_is_imported(self):
+        code = """
+            import sys, drivetrain
+            print(sorted({name.partition(".")[0] for name in sys.modules} & {
+                "torch", "sklearn", "matplotlib", "PIL", "pandas", "scipy", "tqdm", "safetensors", "h5py"}))
+        """
+        assert run(code) == "[]"
+
+    def test_subpackages_come_when_used(self):
+        code = """
+            import sys, drivetrain as dt
+            heavy = {"data", "datasets", "io", "metrics", "models", "nn", "optim", "train"}
+            assert not {name for name in heavy if "drivetrain." + name in sys.modules}
+            for name in heavy & set(dir(dt)):
+                assert getattr(dt, name).__name__ == "drivetrain." + name
+            print(len(heavy & set(dir(dt))))
+        """
+        assert int(run(code)) > 0
+
+    def test_the_namespace(self):
+        assert "numpy" not in dir(dt)
+        assert not [name for name in dir(dt) if name.startswith("_") and name != "__version__"]
+        assert all(hasattr(dt, name) for name in dir(dt))
+        with pytest.raises(AttributeError, match="module 'drivetrain' has no attribute 'nothing'"):
+            _ = dt.nothing
+
+    def test_it_is_cheap(self):
+        code = """
+            import numpy, time
+            start = time.perf_counter()
+            import drivetrain
+            print(time.perf_counter() - start)
+        """
+        assert min(float(run(code)) for _ in range(5)) < 0.1
+
+    def test_signatures_show_in_the_help(self):
+        import inspect
+
+        assert str(inspect.signature(dt.tensor)) == "(data, dtype=None, requires_grad=False)"
+        assert str(inspect.signature(dt.Tensor.astype)) == "(self, /, dtype, copy=True)"
+        assert dt.tensor.__doc__.startswith("Makes a tensor")
+
+
+def test_unknown_arguments_name_the_right_ones():
+    with pytest.raises(TypeError, match="softmax: unknown argument 'dim'; here it is called 'axis'"):
+        dt.softmax(dt.rand(3), dim=0)
+    with pytest.raises(TypeError, match="tensor: unknown argument 'copy'; the arguments are: data, dtype"):
+        dt.tensor([1], copy=True)
+    with pytest.raises(TypeError, match="tensor: missing argument 'data'"):
+        dt.tensor()
+    with pytest.raises(TypeError, match="get_isa: takes at most 0 positional arguments, got 1"):
+        dt.get_isa(1)
