@@ -24,11 +24,11 @@ def collect(module: Module, prefix: str = "") -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     for path, part in module.named_modules(prefix.removesuffix("."), remove_duplicate=False):
         before = f"{path}." if path else ""
-        for name, value in part._own_parameters():
-            found[before + name] = value.detach()
-        for name, value in part._own_buffers():
+        for name, parameter in part._own_parameters():
+            found[before + name] = parameter.detach()
+        for name, buffer in part._own_buffers():
             if part._buffers[name]:
-                found[before + name] = value.detach()
+                found[before + name] = buffer.detach()
     return found
 
 
