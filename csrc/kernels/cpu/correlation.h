@@ -194,42 +194,80 @@ template <class T> void correlate_patches(const Correlation<T>& c) {
     });
 }
 
+// The taps of a window along one axis that lie inside the image, for a window that begins at `start`.
+struct Taps {
+    int64_t first, last;
+    Taps(const Axis& axis, int64_t start)
+        : first(start < 0 ? min(axis.taps, ceil_div(-start, axis.dilation)) : 0),
+          last(start < axis.in ? min(axis.taps, ceil_div(axis.in - start, axis.dilation)) : 0) {}
+};
+
+// `count` neighbouring outputs, which share the weights that they load; `whole` vectors of channels or `left`
+// ones. `from` is where the window of the first one begins.
+template <int count, bool whole, class T>
+DT_INLINE void depthwise_outputs(const Correlation<T>& c, const T* from, Taps rows, Taps cols, int64_t ch,
+                                 int64_t left, T* to) {
+    const auto read = [left](const T* p) DT_INLINE_LAMBDA { return whole ? load(p) : load_tail(p, left); };
+    const int64_t step = c.w.stride * c.in_pixel, row = c.h.dilation * c.w.in * c.in_pixel;
+    const int64_t col = c.w.dilation * c.in_pixel, channels = c.channels, wide = c.w.taps;
+    Vec<T> sum[count];
+    const Vec<T> bias = c.bias ? read(c.bias + ch) : zero<T>();
+    for (int g = 0; g < count; ++g) sum[g] = bias;
+    for (int64_t r = rows.first; r < rows.last; ++r)
+        for (int64_t s = cols.first; s < cols.last; ++s) {
+            const Vec<T> weight = read(c.weight + (r * wide + s) * channels + ch);
+            const T* x = from + r * row + s * col;
+#pragma GCC unroll 8
+            for (int g = 0; g < count; ++g) sum[g] = fma(read(x + g * step), weight, sum[g]);
+        }
+    if (c.activation != Activation::none)
+        for (int g = 0; g < count; ++g) sum[g] = activate(sum[g], c.activation);
+#pragma GCC unroll 8
+    for (int g = 0; g < count; ++g) {
+        if (whole)
+            store(to + g * c.out_pixel, sum[g]);
+        else
+            store_tail(to + g * c.out_pixel, sum[g], left);
+    }
+}
+
+// One row of outputs, a vector of channels of it.
+template <bool whole, class T>
+DT_INLINE void depthwise_row(const Correlation<T>& c, int64_t image, int64_t u, int64_t ch, int64_t left) {
+    const int64_t y = u * c.h.stride + c.h.origin, reach = (c.w.taps - 1) * c.w.dilation;
+    const T* from = c.in + image * c.in_image() + (y * c.w.in + c.w.origin) * c.in_pixel + ch;
+    T* to = c.out + image * c.out_image + u * c.out_row + ch;
+    const Taps rows(c.h, y);
+    const int64_t step = c.w.stride * c.in_pixel;
+    // Windows of outputs [inner, outer) lie inside the image from left to right.
+    const int64_t inner = clamp(ceil_div(max(int64_t{0}, -c.w.origin), c.w.stride), int64_t{0}, c.w.out);
+    const int64_t room = c.w.in - 1 - reach - c.w.origin;
+    const int64_t outer = room < 0 ? inner : clamp(room / c.w.stride + 1, inner, c.w.out);
+    const auto single = [&](int64_t v) DT_INLINE_LAMBDA {
+        depthwise_outputs<1, whole>(c, from + v * step, rows, Taps(c.w, v * c.w.stride + c.w.origin), ch,
+                                    left, to + v * c.out_pixel);
+    };
+    int64_t v = 0;
+    for (; v < inner; ++v) single(v);
+    const Taps inside(c.w, v * c.w.stride + c.w.origin);
+    for (; v + 8 <= outer; v += 8)
+        depthwise_outputs<8, whole>(c, from + v * step, rows, inside, ch, left, to + v * c.out_pixel);
+    for (; v + 2 <= outer; v += 2)
+        depthwise_outputs<2, whole>(c, from + v * step, rows, inside, ch, left, to + v * c.out_pixel);
+    for (; v < c.w.out; ++v) single(v);
+}
+
 // Each channel by itself: weight is [tap][channel], `filters` equals `channels`.
 template <class T> void correlate_depthwise(const Correlation<T>& c) {
-    constexpr int group = 4; // outputs at a time share the weights that they load
-    const bool copied = c.h.leaves() || c.w.leaves();
-    for_bands(c, copied, copied ? c.channels : c.in_pixel, c.w.out * c.depth(),
-              [&](int64_t image, int64_t u0, int64_t rows, const Band<T>& band) {
-                  const int64_t step = c.w.stride * band.pixel;
-                  for (int64_t ch = 0; ch < c.channels; ch += kLanes<T>) {
-                      const int64_t left = c.channels - ch;
-                      const Vec<T> bias = c.bias ? load_upto(c.bias + ch, left) : zero<T>();
-                      for (int64_t u = 0; u < rows; ++u) {
-                          const T* base = band.data + u * c.h.stride * band.row + ch;
-                          T* to = c.out + image * c.out_image + (u0 + u) * c.out_row + ch;
-                          for (int64_t v = 0; v < c.w.out; v += group) {
-                              const int64_t count = min(int64_t{group}, c.w.out - v);
-                              Vec<T> sum[group];
-                              for (int g = 0; g < group; ++g) sum[g] = bias;
-                              for (int64_t r = 0; r < c.h.taps; ++r)
-                                  for (int64_t s = 0; s < c.w.taps; ++s) {
-                                      const Vec<T> wv =
-                                          load_upto(c.weight + (r * c.w.taps + s) * c.channels + ch, left);
-                                      const T* x =
-                                          base + r * c.h.dilation * band.row + s * c.w.dilation * band.pixel;
-                                      for (int g = 0; g < group; ++g)
-                                          if (g < count)
-                                              sum[g] = fma(load_upto(x + (v + g) * step, left), wv, sum[g]);
-                                  }
-                              for (int g = 0; g < count; ++g) {
-                                  if (c.activation != Activation::none)
-                                      sum[g] = activate(sum[g], c.activation);
-                                  store_upto(to + (v + g) * c.out_pixel, sum[g], left);
-                              }
-                          }
-                      }
-                  }
-              });
+    parallel(c.batch * c.h.out, grain_for(c.w.out * c.depth() / 4), [&](int64_t begin, int64_t end) {
+        for (int64_t item = begin; item < end; ++item) {
+            const int64_t image = item / c.h.out, u = item % c.h.out;
+            int64_t ch = 0;
+            for (; ch + kLanes<T> <= c.channels; ch += kLanes<T>)
+                depthwise_row<true>(c, image, u, ch, kLanes<T>);
+            if (ch < c.channels) depthwise_row<false>(c, image, u, ch, c.channels - ch);
+        }
+    });
 }
 
 template <class T> void correlate(const Correlation<T>& c) {
