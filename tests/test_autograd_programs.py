@@ -7,9 +7,10 @@ and returns what backward is called on. The recorded numbers are recomputed wher
 import json
 from pathlib import Path
 
-import drivetrain as dt
 import numpy as np
 import pytest
+
+import drivetrain as dt
 
 try:
     import torch

@@ -188,6 +188,33 @@ class TestThreads:
         """
         assert run(code, OMP_NUM_THREADS="2") == "0 True"
 
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
+    def test_a_child_forked_while_other_threads_work(self):
+        code = """
+            import os, threading, warnings
+            warnings.simplefilter("ignore")
+            import drivetrain as dt
+            stop = False
+            def work():
+                w = dt.randn((64, 64)).requires_grad_()
+                while not stop:
+                    dt.linear(dt.randn((64, 64)), w).backward(dt.rand((64, 64)))
+            threads = [threading.Thread(target=work) for _ in range(3)]
+            for t in threads: t.start()
+            results = []
+            for _ in range(20):
+                child = os.fork()
+                if child == 0:
+                    w = dt.randn((64, 64)).requires_grad_()
+                    dt.linear(dt.randn((64, 64)), w).backward(dt.rand((64, 64)))
+                    os._exit(0)
+                results.append(os.waitpid(child, 0)[1])
+            stop = True
+            for t in threads: t.join()
+            print(set(results))
+        """
+        assert run(code) == "{0}"
+
     @pytest.mark.parametrize("module", ["torch", "sklearn", "lightgbm"])
     @pytest.mark.parametrize("order", ["before", "after"])
     def test_other_libraries_change_nothing(self, module, order):

@@ -21,7 +21,7 @@ HEADER = """\
 # Written by tools/stubs.py; do not edit.
 import builtins
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, SupportsIndex, TypeAlias
+from typing import Any, Self, SupportsIndex, TypeAlias
 
 import numpy as np
 
@@ -137,7 +137,7 @@ def tensor_class(signatures: dict[str, str]) -> list[str]:
     """The stub of Tensor."""
     lines = [
         "class Tensor:",
-        "    def __new__(cls, data: Any) -> Tensor: ...",
+        "    def __new__(cls, data: Any) -> Self: ...",
         "    def __buffer__(self, flags: builtins.int, /) -> memoryview: ...",
         "    def __hash__(self) -> builtins.int: ...",
     ]
@@ -181,7 +181,8 @@ def generate() -> str:
             lines += function(name, signature, "")
     lines += ["def manual_seed(seed: builtins.int) -> None: ...", "", "default_generator: Generator"]
     lines += [f"{name}: dtype" for name, value in vars(_core).items() if isinstance(value, _core.dtype)]
-    lines += ["__version__: str", "__all__: list[str]", "_signatures: dict[str, str]", ""]
+    lines += ["__version__: str", "_signatures: dict[str, str]", "__all__ = ["]
+    lines += [f'    "{name}",' for name in _core.__all__] + ["]", ""]
     return "\n".join(lines)
 
 

@@ -8,8 +8,7 @@ The functions come from the compiled ``drivetrain._core``, whose ``__all__`` lis
 """
 
 import importlib as _importlib
-import importlib.util as _importlib_util
-from typing import Any as _Any
+import typing as _typing
 
 # `bool` and `float`-like names of dtypes come with the star: this module must not use those built-ins.
 from . import _core, _tensor
@@ -28,16 +27,22 @@ _LAZY = ("data", "datasets", "io", "metrics", "models", "nn", "optim", "train")
 _PYTHON = ("autograd", "checkpoint", "enable_grad", "inference_mode", "no_grad", "set_grad_enabled")
 
 
-def __getattr__(name: str) -> _Any:
-    if name in _LAZY:
-        try:
+if _typing.TYPE_CHECKING:
+    from . import data as data
+    from . import datasets as datasets
+    from . import io as io
+    from . import metrics as metrics
+    from . import models as models
+    from . import nn as nn
+    from . import optim as optim
+    from . import train as train
+else:
+
+    def __getattr__(name: str) -> object:
+        if name in _LAZY:
             return _importlib.import_module(f"{__name__}.{name}")
-        except ModuleNotFoundError as error:
-            if error.name != f"{__name__}.{name}":  # something that the subpackage needs
-                raise
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    present = {name for name in _LAZY if _importlib_util.find_spec(f"{__name__}.{name}")}
-    return sorted({*_core.__all__, *_PYTHON, *present, "__version__"})
+    return sorted({*_core.__all__, *_LAZY, *_PYTHON, "__version__"})

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+# Here and not at the first call that meets an array: that may be on a thread, and a process forked while a
+# thread imports finds the lock of the import taken for ever.
+import numpy as np
 
 from . import _core
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from ._core import Tensor
+from ._core import Tensor
 
 _SILENT = (_core.float32, _core.int64, _core.bool)  # dtypes that the numbers give away
 
@@ -22,8 +22,6 @@ def to_array(tensor: Tensor) -> np.ndarray[Any, Any]:
 
 def tensor_repr(tensor: Tensor) -> str:
     """``tensor([1., 2.], dtype=float64, requires_grad=True)``; large tensors are summarised."""
-    import numpy as np
-
     name = "tensor" if type(tensor) is _core.Tensor else type(tensor).__name__
     notes = []
     if tensor.size == 0 and tensor.shape != (0,):

@@ -67,7 +67,7 @@ def has_nan(scores: Array) -> NDArray[np.bool_]:
     """Say for each row of (n, ...) whether it holds a NaN."""
     if scores.dtype.kind != "f":
         return np.zeros(len(scores), np.bool_)
-    found: NDArray[np.bool_] = np.isnan(scores.reshape(len(scores), -1)).any(axis=1)
+    found: NDArray[np.bool_] = np.asarray(np.isnan(scores.reshape(len(scores), -1)).any(axis=1))
     return found
 
 

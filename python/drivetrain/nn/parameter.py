@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from .._core import Tensor, tensor
 
@@ -32,7 +32,7 @@ class Parameter(Tensor):
                 f"Parameter: data is {shared.dtype.name}, expected a floating-point dtype, "
                 "because only those have gradients"
             )
-        self = cast(Parameter, super().__new__(cls, shared))
+        self = super().__new__(cls, shared)
         self.requires_grad = requires_grad
         return self
 
