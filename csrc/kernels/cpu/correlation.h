@@ -231,42 +231,45 @@ DT_INLINE void depthwise_outputs(const Correlation<T>& c, const T* from, Taps ro
     }
 }
 
-// One row of outputs, a vector of channels of it.
-template <bool whole, class T>
-DT_INLINE void depthwise_row(const Correlation<T>& c, int64_t image, int64_t u, int64_t ch, int64_t left) {
+// All channels of `count` outputs: memory is read and written in its order.
+template <int count, class T>
+DT_INLINE void depthwise_pixels(const Correlation<T>& c, const T* from, Taps rows, Taps cols, T* to) {
+    int64_t ch = 0;
+    for (; ch + kLanes<T> <= c.channels; ch += kLanes<T>)
+        depthwise_outputs<count, true>(c, from + ch, rows, cols, ch, kLanes<T>, to + ch);
+    if (ch < c.channels)
+        depthwise_outputs<count, false>(c, from + ch, rows, cols, ch, c.channels - ch, to + ch);
+}
+
+template <class T> void depthwise_row(const Correlation<T>& c, int64_t image, int64_t u) {
     const int64_t y = u * c.h.stride + c.h.origin, reach = (c.w.taps - 1) * c.w.dilation;
-    const T* from = c.in + image * c.in_image() + (y * c.w.in + c.w.origin) * c.in_pixel + ch;
-    T* to = c.out + image * c.out_image + u * c.out_row + ch;
+    const T* from = c.in + image * c.in_image() + (y * c.w.in + c.w.origin) * c.in_pixel;
+    T* to = c.out + image * c.out_image + u * c.out_row;
     const Taps rows(c.h, y);
     const int64_t step = c.w.stride * c.in_pixel;
     // Windows of outputs [inner, outer) lie inside the image from left to right.
     const int64_t inner = clamp(ceil_div(max(int64_t{0}, -c.w.origin), c.w.stride), int64_t{0}, c.w.out);
     const int64_t room = c.w.in - 1 - reach - c.w.origin;
     const int64_t outer = room < 0 ? inner : clamp(room / c.w.stride + 1, inner, c.w.out);
-    const auto single = [&](int64_t v) DT_INLINE_LAMBDA {
-        depthwise_outputs<1, whole>(c, from + v * step, rows, Taps(c.w, v * c.w.stride + c.w.origin), ch,
-                                    left, to + v * c.out_pixel);
-    };
-    int64_t v = 0;
-    for (; v < inner; ++v) single(v);
-    const Taps inside(c.w, v * c.w.stride + c.w.origin);
-    for (; v + 8 <= outer; v += 8)
-        depthwise_outputs<8, whole>(c, from + v * step, rows, inside, ch, left, to + v * c.out_pixel);
-    for (; v + 2 <= outer; v += 2)
-        depthwise_outputs<2, whole>(c, from + v * step, rows, inside, ch, left, to + v * c.out_pixel);
-    for (; v < c.w.out; ++v) single(v);
+    for (int64_t v = 0; v < c.w.out;) {
+        const Taps cols(c.w, v * c.w.stride + c.w.origin);
+        if (v >= inner && v + 8 <= outer) {
+            depthwise_pixels<8>(c, from + v * step, rows, cols, to + v * c.out_pixel);
+            v += 8;
+        } else if (v >= inner && v + 2 <= outer) {
+            depthwise_pixels<2>(c, from + v * step, rows, cols, to + v * c.out_pixel);
+            v += 2;
+        } else {
+            depthwise_pixels<1>(c, from + v * step, rows, cols, to + v * c.out_pixel);
+            v += 1;
+        }
+    }
 }
 
 // Each channel by itself: weight is [tap][channel], `filters` equals `channels`.
 template <class T> void correlate_depthwise(const Correlation<T>& c) {
     parallel(c.batch * c.h.out, grain_for(c.w.out * c.depth() / 4), [&](int64_t begin, int64_t end) {
-        for (int64_t item = begin; item < end; ++item) {
-            const int64_t image = item / c.h.out, u = item % c.h.out;
-            int64_t ch = 0;
-            for (; ch + kLanes<T> <= c.channels; ch += kLanes<T>)
-                depthwise_row<true>(c, image, u, ch, kLanes<T>);
-            if (ch < c.channels) depthwise_row<false>(c, image, u, ch, c.channels - ch);
-        }
+        for (int64_t item = begin; item < end; ++item) depthwise_row(c, item / c.h.out, item % c.h.out);
     });
 }
 
