@@ -20,6 +20,16 @@ from drivetrain.io import load_model
 FILES = ["config.json", "curves.png", "history.csv", "misclassified.png", "model.safetensors", "results.json"]
 
 
+@pytest.fixture(autouse=True)
+def same_threads():
+    """A command sets the threads of its process, which here goes on with other tests."""
+    import drivetrain as dt
+
+    before = dt.get_num_threads()
+    yield
+    dt.set_num_threads(before)
+
+
 def run(*arguments):
     return subprocess.run(
         [sys.executable, "-m", "drivetrain", *arguments],

@@ -58,7 +58,12 @@ def add_command(commands: Any) -> None:
     )
     parser.add_argument("--optimizer", choices=optimizers, default="adamw", help="default: adamw")
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
-    parser.add_argument("--threads", type=positive_int, metavar="N", help="default: as drivetrain info says")
+    parser.add_argument(
+        "--threads",
+        type=positive_int,
+        metavar="N",
+        help="default: 1 for digits, else as drivetrain info says",
+    )
     parser.add_argument("--data", metavar="FOLDER", help="folder with the files of fashion_mnist")
     parser.add_argument(
         "--out", metavar="FOLDER", help="run folder; default: runs/DATASET, or runs/DATASET-2 and so on"
@@ -104,9 +109,9 @@ def run(options: argparse.Namespace) -> int:
     from ..train import CSVLogger, ModelCheckpoint, Trainer
     from . import recipes
 
-    if options.threads is not None:
-        dt.set_num_threads(options.threads)
     recipe = recipes.RECIPES[options.dataset]
+    if options.threads or recipe.threads:
+        dt.set_num_threads(options.threads or recipe.threads)
     train_part = recipes.load_part(options.dataset, "train", options.data)
     test_part = recipes.load_part(options.dataset, "test", options.data)
     dt.manual_seed(options.seed)
