@@ -63,6 +63,7 @@ def plot_history(history: Any, path: str | os.PathLike[str] | None = None) -> An
             if key in curves:
                 axes.plot(epochs[: len(curves[key])], curves[key], style, label=label, marker=".")
         axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_title(name)
         axes.grid(alpha=0.3)
         axes.legend()
