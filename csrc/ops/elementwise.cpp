@@ -392,8 +392,7 @@ Tensor assign(const char* op, const Tensor& target, const Operand& value) {
     Dims strides = x.strides();
     while (strides.rank() > shape.rank()) strides.erase(0);
     const Tensor seen = x.alias(shape, strides, x.offset());
-    if (seen.rank() > target.rank() ||
-        !(broadcast_shapes(op, target.shape(), seen.shape()) == target.shape()))
+    if (!broadcasts_to(seen.shape(), target.shape()))
         value_error({op, ": a value of shape ", x.shape(), " does not broadcast to shape ", target.shape()});
     const Tensor source = tangled(target, seen) ? plain::clone(seen) : seen;
     if (target.size())

@@ -143,7 +143,8 @@ Tensor argsort(const Tensor& x, int64_t axis, bool descending) {
 
 Tensor sort(const Tensor& x, int64_t axis, bool descending) {
     if (x.rank() == 0) value_error({"sort: x must have at least one dimension"});
-    return gather(x, argsort(x, axis, descending), axis);
+    const int a = normalize_axis("sort", axis, x.rank());
+    return gather(x, argsort(x, a, descending), a);
 }
 
 std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int64_t axis, bool largest) {

@@ -209,7 +209,7 @@ Tensor spread_value(const Operand& value, const Dims& shape, DType dtype) {
         strides.erase(0);
     }
     const Tensor t = plain::convert(value.tensor.alias(given, strides, value.tensor.offset()), dtype);
-    if (given.rank() > shape.rank() || !(broadcast_shapes("index", given, shape) == shape))
+    if (!broadcasts_to(given, shape))
         value_error({"index: a value of shape ", value.tensor.shape(), " does not broadcast to the shape ",
                      shape, " of what it replaces"});
     return t.alias(shape, broadcast_strides(t, shape), t.offset());

@@ -118,6 +118,13 @@ Loop Pair::loop(const Tensor& out) const {
     return loop;
 }
 
+bool broadcasts_to(const Dims& from, const Dims& to) {
+    const int shift = to.rank() - from.rank();
+    for (int i = 0; i < from.rank(); ++i)
+        if (shift < 0 || (from[i] != 1 && from[i] != to[i + shift])) return false;
+    return true;
+}
+
 Tensor grad_for(const Tensor& grad, const Dims& shape, DType dtype) {
     return plain::convert(sum_to(grad, shape), dtype);
 }

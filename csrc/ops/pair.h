@@ -31,6 +31,7 @@ Pair make_pair(const char* op, const Operand& x1, const Operand& x2, Kinds kinds
 // A number as one value of a dtype; ValueError where an integer is out of its range.
 void write_scalar(const char* op, const Scalar& s, DType dtype, void* out);
 Tensor scalar_tensor(const char* op, const Scalar& s, DType dtype); // of rank 0
+bool broadcasts_to(const Dims& from, const Dims& to);
 // A gradient of an op's result as the gradient of one of its inputs: summed over what was broadcast,
 // converted.
 Tensor grad_for(const Tensor& grad, const Dims& shape, DType dtype);

@@ -1,6 +1,6 @@
 #include "ops/shape.h"
 
-#include "ops/common.h"
+#include "ops/pair.h"
 
 namespace dt::ops {
 namespace {
@@ -225,7 +225,7 @@ Tensor broadcast_to(const Tensor& x, const Dims& wanted) {
     for (int i = 0; i < shape.rank(); ++i)
         if (shape[i] == -1 && i >= shift && shift >= 0) shape[i] = x.shape(i - shift);
     checked_size("broadcast_to", shape, DType::uint8); // the elements are not copied, but they are counted
-    if (shift < 0 || !(broadcast_shapes("broadcast_to", x.shape(), shape) == shape))
+    if (!broadcasts_to(x.shape(), shape))
         value_error({"broadcast_to: a tensor of shape ", x.shape(), " does not broadcast to shape ", shape});
     return autograd::view("broadcast_to", x, shape, broadcast_strides(x, shape), x.offset(),
                           [from = x.shape()](Backward& back) { back.give(0, sum_to(back.grad(), from)); });

@@ -117,6 +117,24 @@ Tensor invert(const Tensor& x) {
     return run_unary(UnaryOp::invert, x);
 }
 
+namespace {
+
+// A limit beyond the range of an integer dtype limits nothing, or is out of reach.
+Operand integer_limit(const char* argument, const Operand& limit, DType dtype) {
+    if (limit.is_tensor() || is_floating(dtype) || limit.scalar.kind == DType::float64) return limit;
+    const int64_t low = dtype == DType::uint8 ? 0 : dtype == DType::int32 ? INT32_MIN : INT64_MIN;
+    const int64_t high = dtype == DType::uint8 ? 255 : dtype == DType::int32 ? INT32_MAX : INT64_MAX;
+    const bool is_min = argument[1] == 'i';
+    if (is_min ? limit.scalar.integer > high : limit.scalar.integer < low)
+        value_error({"clip: ", argument, " is ", limit.scalar.integer, ", out of range for ", dtype});
+    Scalar s = limit.scalar;
+    s.integer = std::clamp(s.integer, low, high);
+    s.real = static_cast<double>(s.integer);
+    return {{}, s};
+}
+
+} // namespace
+
 Tensor clip(const Tensor& x, const std::optional<Operand>& min, const std::optional<Operand>& max) {
     if (!min && !max) value_error({"clip: give min, max or both"});
     check_numbers("clip", x);
@@ -127,8 +145,8 @@ Tensor clip(const Tensor& x, const std::optional<Operand>& min, const std::optio
         if (std::isnan(low) || std::isnan(high)) value_error({"clip: a limit is NaN"});
         return unary({"clip", UnaryOp::clip, BinaryOp::clip_grad, From::input}, x, {{low, high}});
     }
-    Tensor y = min ? maximum({x, {}}, *min) : x;
-    return max ? minimum({y, {}}, *max) : y;
+    Tensor y = min ? maximum({x, {}}, integer_limit("min", *min, x.dtype())) : x;
+    return max ? minimum({y, {}}, integer_limit("max", *max, x.dtype())) : y;
 }
 
 // --- Floats ---

@@ -1,0 +1,171 @@
+"""Indexing and assignment with brackets, against NumPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import drivetrain as dt
+
+RNG = np.random.default_rng(5)
+X = RNG.normal(0, 1, (3, 4, 5))
+I1 = np.array([2, 0, -1, 1])
+I2 = np.array([[0, 1], [3, -1]])
+MASK1 = np.array([True, False, True])
+MASK2 = RNG.random((3, 4)) < 0.4
+MASK3 = RNG.random((3, 4, 5)) < 0.4
+ALL = slice(None)
+
+BASIC: list[Any] = [
+    0, -1, (1, 2), (1, 2, 3), slice(1), slice(None, None, -1), slice(2, 0, -1), (ALL, slice(1, None, 2)),
+    (..., 0), (0, ...),
+    (..., slice(None, None, -2)), None, (None, 0), (ALL, None, 1), (..., None), ..., (slice(5, 1),),
+    (slice(-100, 100),), slice(None, None, 100), slice(None, None, -100), np.int64(1), (),
+    slice(-(2**62), 2**62, 2**61),
+]  # fmt: skip
+ARRAYS: list[Any] = [
+    I1, [0, 2], (ALL, I2), (ALL, ALL, [0, 4]), (I1, I1), (I1, ALL, I1), (0, ALL, I1), (ALL, 0, I1), (I1, 0),
+    (I2[:, :1] % 3, I2[:1]), MASK3, MASK2, MASK1, (MASK1, I1[:2]), (MASK1, ALL, 0), (..., [1, 2]),
+    (slice(1, None), I1, slice(None, None, 2)), (I1[None] % 2, None, ...), (I1, None, I1),
+    (None, I1, None), [],
+    (np.array(1),), (ALL, MASK2[0]), (MASK1, None), [True, False, True],
+    (..., np.array([True, False] * 2 + [True])),
+    I1.astype(np.int32), I1.astype(np.int8), np.zeros((0, 2), int), np.zeros((3, 4), bool),
+]  # fmt: skip
+
+
+def as_tensors(key: Any) -> Any:
+    if isinstance(key, tuple):
+        return tuple(as_tensors(k) for k in key)
+    return dt.tensor(key) if isinstance(key, np.ndarray) and key.dtype != np.int8 else key
+
+
+def layouts() -> list[Any]:
+    """The same values contiguous, with axes in another order, and reversed."""
+    turned = dt.tensor(np.ascontiguousarray(X.transpose(2, 0, 1))).permute_dims(1, 2, 0)
+    return [dt.tensor(X), turned, dt.tensor(np.ascontiguousarray(X[:, ::-1])).flip(1)]
+
+
+@pytest.mark.parametrize("key", BASIC + ARRAYS, ids=lambda k: repr(k)[:40].replace("\n", ""))
+def test_get_and_set(key: Any) -> None:
+    expected = X[key]
+    for k in (key, as_tensors(key)):
+        for x in layouts():
+            assert np.array_equal(x[k].numpy(), expected)
+            for value in (7.0, RNG.normal(0, 1, expected.shape), RNG.normal(0, 1, expected.shape[-1:])):
+                changed, target = X.copy(), x.clone()
+                # NumPy leaves open which of two values for one place wins; here the last one does.
+                if np.ndim(value) and repeats(key):
+                    continue
+                changed[key] = value
+                target[k] = dt.tensor(value)
+                assert np.array_equal(target.numpy(), changed)
+
+
+def repeats(key: Any) -> bool:
+    count = np.zeros(X.shape, int)
+    np.add.at(count, key, 1)
+    return bool(count.max(initial=0) > 1)
+
+
+@pytest.mark.parametrize("key", BASIC + ARRAYS, ids=lambda k: repr(k)[:40].replace("\n", ""))
+def test_gradients(key: Any) -> None:
+    w = RNG.normal(0, 1, X[key].shape)
+    x = dt.tensor(X, requires_grad=True)
+    (x[key] * dt.tensor(w)).sum().backward()
+    expected = np.zeros_like(X)
+    np.add.at(expected, key, w)
+    np.testing.assert_allclose(x.grad.numpy(), expected, atol=1e-12)
+
+    if repeats(key):
+        return
+    w = RNG.normal(0, 1, X.shape)
+    x, value = dt.tensor(X, requires_grad=True), dt.tensor(np.asarray(1.5), requires_grad=True)
+    changed = x * 1
+    changed[key] = value * 2
+    (changed * dt.tensor(w)).sum().backward()
+    rest = w.copy()
+    rest[key] = 0
+    np.testing.assert_allclose(x.grad.numpy(), rest, atol=1e-12)
+    np.testing.assert_allclose(value.grad.numpy(), 2 * w[key].sum(), atol=1e-12)
+
+
+def test_views_share_memory() -> None:
+    x = dt.zeros((3, 4))
+    x[1][2] = 5
+    row = x[0]
+    row += 1
+    x[:, ::-1][2, 0] = 7
+    assert np.array_equal(x.numpy(), [[1, 1, 1, 1], [0, 0, 5, 0], [0, 0, 0, 7]])
+
+
+def test_overlapping_assignment() -> None:
+    x = dt.arange(6.0)
+    x[1:] = x[:-1]
+    assert np.array_equal(x.numpy(), [0, 0, 1, 2, 3, 4])
+    x[:] = x[::-1]
+    assert np.array_equal(x.numpy(), [4, 3, 2, 1, 0, 0])
+    x[1:] += x[:-1]
+    assert np.array_equal(x.numpy(), [4, 7, 5, 3, 1, 0])
+
+
+def test_augmented_assignment_with_gradient() -> None:
+    x = dt.tensor(X, requires_grad=True)
+    y = x * 1
+    y[0] += 2
+    y[:, 1] *= 3
+    y[MASK1] = y[MASK1] * 2
+    y.sum().backward()
+    expected = np.ones_like(X)
+    expected[:, 1] *= 3
+    expected[MASK1] *= 2
+    np.testing.assert_allclose(x.grad.numpy(), expected)
+
+
+def test_iteration() -> None:
+    x = dt.tensor(X)
+    assert np.array_equal(np.stack([row.numpy() for row in x]), X)
+    assert 2 in dt.tensor([1, 2])
+    assert 3 not in dt.tensor([1, 2])
+    with pytest.raises(TypeError, match="iteration over a tensor without dimensions"):
+        iter(dt.tensor(1.0))
+
+
+@pytest.mark.parametrize(
+    ("key", "error", "message"),
+    [
+        (3, IndexError, r"index: index 3 is out of range for axis 0 of size 3 \(shape \(3, 4, 5\)\)"),
+        (-4, IndexError, "index: index -4 is out of range for axis 0"),
+        ((0, 0, 0, 0), IndexError, "index: 4 indices for a tensor of 3 dimensions"),
+        ((..., ...), IndexError, "only one ellipsis"),
+        (MASK2.T, IndexError, r"index: a mask of shape \(4, 3\) does not fit axis 0 of size 3"),
+        ([0, 7], IndexError, "index: index 7 is out of range for axis 0 of size 3"),
+        ([0.5], IndexError, "index: arrays must hold integers or bool, got float64"),
+        (1.5, IndexError, "index: expected integers, slices, None, .* got float"),
+        ("a", IndexError, "index: expected integers, slices, None, .* got str"),
+        (([0, 1], [0, 1, 2]), ValueError, r"index \(arrays\): shapes \(2,\) and \(3,\) do not broadcast"),
+        (slice(None, None, 0), ValueError, "step"),
+        ((None,) * 6, IndexError, "more than 8 dimensions"),
+    ],
+)
+def test_errors(key: Any, error: type[Exception], message: str) -> None:
+    x = dt.tensor(X)
+    with pytest.raises(error, match=message):
+        x[key]
+    with pytest.raises(error, match=message):
+        x[key] = 1.0
+    assert np.array_equal(x.numpy(), X)
+
+
+def test_wrong_values() -> None:
+    x = dt.tensor(X)
+    with pytest.raises(ValueError, match="does not broadcast"):
+        x[0] = dt.zeros(3)
+    with pytest.raises(ValueError, match="does not broadcast"):
+        x[[0, 1]] = dt.zeros(3)
+    with pytest.raises(ValueError, match="the integer 300 is out of range for uint8"):
+        dt.tensor([1], dtype="uint8")[0] = 300
+    with pytest.raises(RuntimeError, match="a leaf that requires a gradient cannot be changed in place"):
+        dt.tensor([1.0], requires_grad=True)[0] = 1
