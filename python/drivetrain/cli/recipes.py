@@ -38,7 +38,7 @@ RECIPES = {
         datasets.fashion_mnist,
         (28, 28, 1),
         255,
-        channels=(24, 48, 96),
+        channels=(16, 48, 96),
         epochs=10,
         batch_size=64,
         class_names=datasets.FASHION_CLASSES,

@@ -110,8 +110,9 @@ def run(options: argparse.Namespace) -> int:
     from . import recipes
 
     recipe = recipes.RECIPES[options.dataset]
-    if options.threads or recipe.threads:
-        dt.set_num_threads(options.threads or recipe.threads)
+    threads: int | None = options.threads or recipe.threads
+    if threads is not None:
+        dt.set_num_threads(threads)
     train_part = recipes.load_part(options.dataset, "train", options.data)
     test_part = recipes.load_part(options.dataset, "test", options.data)
     dt.manual_seed(options.seed)
