@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._core import from_numpy
+
 
 def to_tensor(array: NDArray[Any]) -> Any:
     """Return a Tensor that shares the array's memory."""
-    # Imported late: the core is not needed to divide or describe data.
-    from .. import from_numpy
-
     return from_numpy(array)
 
 

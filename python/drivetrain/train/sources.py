@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import from_numpy
+from .._core import Tensor, from_numpy
 from ..data import ArrayDataset, DataLoader
 from ..metrics.checks import as_weights
 
@@ -217,16 +217,14 @@ def to_batch(where: str, raw: Any) -> Batch:
 def to_tensor(
     where: str, name: str, value: Any, to_float: tuple[str, ...], to_integer: tuple[str, ...]
 ) -> Any:
+    if isinstance(value, Tensor) and value.dtype.name not in (*to_float, *to_integer):
+        return value  # the case of every step
     array = numpy_of(where, name, value)
     if array.dtype.name in to_float:
         return from_numpy(array.astype(np.float32))
     if array.dtype.name in to_integer:
         return from_numpy(array.astype(np.int64))
-    return (
-        value
-        if hasattr(value, "detach") and type(value).__module__.startswith("drivetrain")
-        else from_numpy(array)
-    )
+    return from_numpy(array)
 
 
 def check_class_weight(where: str, class_weight: Any) -> None:
