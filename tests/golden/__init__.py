@@ -1,4 +1,4 @@
-"""Training runs that PyTorch and drivetrain must agree on: an MLP with Adam, a LeNet with SGD and momentum.
+"""Training runs that PyTorch and drivetrain must agree on: an MLP with Adam, two LeNets with SGD.
 
 Weights and batches come from a seeded NumPy generator, so that only PyTorch's results are stored (runs.json,
 made by tools/record_golden.py): every loss, and of each parameter at the end some entries and the norm.
@@ -13,7 +13,10 @@ import numpy as np
 
 STEPS, BATCH, CLASSES = 100, 32, 10
 RECORDED = Path(__file__).parent / "runs.json"
-RUNS = ("mlp", "lenet")
+# LeNet as it was (tanh, average pools) in float32; with ReLU and max pools, whose gradients jump where two
+# inputs are equal but for rounding, in float64.
+RUNS = ("mlp", "lenet", "lenet_max")
+DTYPES = {"mlp": "float32", "lenet": "float32", "lenet_max": "float64"}
 
 Array = np.ndarray[Any, Any]
 
@@ -41,6 +44,8 @@ SHAPES: dict[str, dict[str, tuple[int, ...]]] = {
     },
 }
 
+SHAPES["lenet_max"] = SHAPES["lenet"]
+
 
 def weights(run: str) -> dict[str, Array]:
     rng = np.random.default_rng(100 + RUNS.index(run))
@@ -60,7 +65,7 @@ def batches(run: str) -> list[tuple[Array, Array]]:
     for _ in range(STEPS):
         labels = rng.integers(0, CLASSES, BATCH)
         noise = rng.standard_normal((BATCH, *shape))
-        made.append(((0.5 * centres[labels] + noise).astype(np.float32), labels))
+        made.append(((centres[labels] + noise).astype(np.float32), labels))
     return made
 
 
@@ -71,7 +76,10 @@ def picked(parameter: Array) -> list[float]:
 
 
 def run_torch(run: str) -> tuple[list[float], dict[str, Array]]:
-    """Losses and final weights (in drivetrain's layout) of PyTorch."""
+    """Losses and final weights (in drivetrain's layout) of PyTorch.
+
+    In float64: its float32 runs depend on its number of threads.
+    """
     import torch
     from torch import nn
 
@@ -82,22 +90,11 @@ def run_torch(run: str) -> tuple[list[float], dict[str, Array]]:
     if run == "mlp":
         layers = [nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, CLASSES)]
     else:
+        act, pool = (nn.Tanh, nn.AvgPool2d) if run == "lenet" else (nn.ReLU, nn.MaxPool2d)
         layers = [
-            *(
-                nn.Conv2d(1, 6, 5),
-                nn.ReLU(),
-                nn.MaxPool2d(2),
-                nn.Conv2d(6, 16, 5),
-                nn.ReLU(),
-                nn.MaxPool2d(2),
-            ),
-            *(
-                nn.Sequential(ChannelsLast(), nn.Flatten()),
-                nn.Linear(256, 120),
-                nn.ReLU(),
-                nn.Linear(120, 84),
-            ),
-            *(nn.ReLU(), nn.Linear(84, CLASSES)),
+            *(nn.Conv2d(1, 6, 5), act(), pool(2), nn.Conv2d(6, 16, 5), act(), pool(2)),
+            *(nn.Sequential(ChannelsLast(), nn.Flatten()), nn.Linear(256, 120), act(), nn.Linear(120, 84)),
+            *(act(), nn.Linear(84, CLASSES)),
         ]
     model = nn.Sequential(*layers)
 
@@ -105,13 +102,14 @@ def run_torch(run: str) -> tuple[list[float], dict[str, Array]]:
         return np.ascontiguousarray(np.moveaxis(x, -1, 1)) if x.ndim == 4 else x
 
     model.load_state_dict({name: torch.from_numpy(first(w)) for name, w in weights(run).items()})
+    model = model.double()
     if run == "mlp":
         optimizer: Any = torch.optim.Adam(model.parameters(), lr=3e-3)
     else:
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-4)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
     losses = []
     for x, y in batches(run):
-        loss = nn.functional.cross_entropy(model(torch.from_numpy(first(x))), torch.from_numpy(y))
+        loss = nn.functional.cross_entropy(model(torch.from_numpy(first(x)).double()), torch.from_numpy(y))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
