@@ -369,3 +369,36 @@ def test_operators(op: Op) -> None:
                 target = dt.tensor(args[0])
                 same_bits(getattr(target, f"__i{operator}__")(args[1]), expected, f"{what}, in place")
                 same_bits(target, expected, f"{what}, in place")
+
+
+# Public names of the core that are no ops, by reason; they have tests of their own.
+NO_OPS = {
+    "settings of the process": "set_num_threads get_num_threads set_isa get_isa isa_levels memory_stats "
+    "reset_peak_memory empty_cache manual_seed",
+    "autograd": "is_grad_enabled Tensor.backward Tensor.detach Tensor.requires_grad_ Tensor.retain_grad "
+    "Tensor.register_hook Tensor.grad_fn grad",
+    "exchange": "tensor asarray from_numpy from_dlpack frombuffer Tensor.numpy Tensor.tobytes "
+    "Tensor.__bytes__ Tensor.__array__ Tensor.__dlpack__ Tensor.__dlpack_device__ Tensor.item Tensor.tolist",
+    "facts about a tensor": "Tensor.is_contiguous Tensor.data_ptr Tensor.__len__ Tensor.__bool__ "
+    "Tensor.__int__ Tensor.__float__ Tensor.__index__ Tensor.__iter__ Tensor.__repr__ Tensor.__format__ "
+    "Tensor.__reduce__ Tensor.__reduce_ex__ Tensor.__deepcopy__ Tensor.__copy__ Tensor.__hash__ "
+    "Tensor.__complex__ Tensor.__array_namespace__",
+}
+
+
+def test_every_op_has_a_row() -> None:
+    covered = {op.name for op in ROWS} | {name for op in ROWS for name in op.covers}
+    covered |= {name for names in NO_OPS.values() for name in names.split()}
+    missing = []
+    for name, signature in dt._core._signatures.items():
+        if not signature.startswith("(") or name.startswith("_") or name in covered:
+            continue
+        method = name.removeprefix("Tensor.")
+        if method.startswith("_") and not method.startswith("__"):
+            continue
+        operator = method.strip("_")
+        stands_for = OPERATORS.get(operator) or OPERATORS.get(operator[1:]) or name
+        # A method belongs to the row of its function (test_method compares them), `add_` to that of `add`.
+        if not {method, method.removesuffix("_"), stands_for} & covered:
+            missing.append(name)
+    assert not missing, f"without a row in the op table: {' '.join(sorted(missing))}"

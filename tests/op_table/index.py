@@ -114,6 +114,7 @@ ROWS = [
     ),
     Op(
         name="gather",
+        covers=("take_along_axis",),  # NumPy's name
         reference=lambda x, i, axis: np.take_along_axis(x[:, : i.shape[1]] if axis != 1 else x, i, axis),
         samples=gathers,
         empty_samples=empty_rows(np.zeros((0, 2), int), 1),
