@@ -16,10 +16,14 @@ py::object default_dtype() { return py::reinterpret_borrow<py::object>(dtype_obj
 void bind_create(py::module_& m) {
     const auto dtype = [] { return keyword("dtype"_a = default_dtype()); };
     const auto same_dtype = [] { return keyword("dtype"_a = py::none()); };
-    op<&ops::empty>(m, "empty", "A tensor whose elements are not set.", {"shape"_a, dtype(), DT_GRAD});
-    op<&ops::zeros>(m, "zeros", "A tensor of zeros.\n\n>>> drivetrain.zeros(3)\ntensor([0., 0., 0.])",
-                    {"shape"_a, dtype(), DT_GRAD});
-    op<&ops::ones>(m, "ones", "A tensor of ones.", {"shape"_a, dtype(), DT_GRAD});
+    op<&ops::empty>(m, "empty", "A tensor whose elements are not set; arguments as for zeros.",
+                    {many("shape"_a), dtype(), DT_GRAD});
+    op<&ops::zeros>(m, "zeros",
+                    "A tensor of zeros. shape: ints, or one sequence of ints; dtype: float32 by default.\n\n"
+                    ">>> drivetrain.zeros((3,))\ntensor([0., 0., 0.])",
+                    {many("shape"_a), dtype(), DT_GRAD});
+    op<&ops::ones>(m, "ones", "A tensor of ones; arguments as for zeros.",
+                   {many("shape"_a), dtype(), DT_GRAD});
     op<&ops::full>(m, "full", "A tensor of one value; the dtype is that of the value, float32 for floats.",
                    {"shape"_a, "fill_value"_a, same_dtype(), DT_GRAD});
     op<static_cast<Tensor (*)(const Tensor&, const std::optional<DType>&, bool)>(&ops::empty_like)>(

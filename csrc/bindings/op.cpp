@@ -33,12 +33,18 @@ const char* known_as(const std::string& name) {
     type_error({spec.name, ": unknown argument '", name, "'; the arguments are: ", list});
 }
 
-void gather(const Spec& spec, size_t at, PyObject* const* given, Py_ssize_t count, PyObject** slots,
-            py::object& gathered) {
+// A dtype by its name: inspect.signature reads literals only.
+std::string shown_default(const py::object& value) {
+    DType dtype;
+    if (!PyUnicode_Check(value.ptr()) && read_dtype(value.ptr(), dtype))
+        return std::string("'") + name(dtype) + "'";
+    return std::string(py::str(py::repr(value)));
+}
+
+PyObject* tuple_of(PyObject* const* given, Py_ssize_t count, py::object& gathered) {
     gathered = py::reinterpret_steal<py::object>(PyTuple_New(count));
     for (Py_ssize_t i = 0; i < count; ++i) PyTuple_SET_ITEM(gathered.ptr(), i, Py_NewRef(given[i]));
-    slots[at] = gathered.ptr();
-    (void)spec;
+    return gathered.ptr();
 }
 
 } // namespace
@@ -50,7 +56,7 @@ void parse(const Spec& spec, PyObject* self, PyObject* const* given, Py_ssize_t 
     if (self) slots[next++] = self;
     for (Py_ssize_t i = 0; i < count; ++i) {
         if (next < n && spec.args[next].variadic && (count - i > 1 || PyLong_Check(given[i]))) {
-            gather(spec, next, given + i, count - i, slots, gathered);
+            slots[next] = tuple_of(given + i, count - i, gathered);
             break;
         }
         if (next >= n || spec.args[next].keyword_only) {
@@ -96,22 +102,22 @@ void set_python_error() {
 
 void finish(Spec& spec, const std::vector<std::string>& types, const std::string& result) {
     std::string plain = spec.name + "(", typed = "(";
-    bool star = false;
+    bool star = false, typed_star = false; // what follows is keyword-only
     for (size_t i = 0; i < spec.args.size(); ++i) {
         Arg& arg = spec.args[i];
         arg.interned = PyUnicode_InternFromString(arg.name);
-        std::string separator = i ? ", " : "";
-        if (arg.keyword_only && !star) {
-            separator += "*, ";
-            star = true;
-        }
-        plain += separator + (spec.is_method && i == 0 ? "$self" : arg.name);
-        typed += separator + arg.name;
+        const char* separator = i ? ", " : "";
+        plain += separator + std::string(arg.keyword_only && !star ? "*, " : "") +
+                 (spec.is_method && i == 0 ? "$self" : arg.name);
+        typed += separator + std::string(arg.keyword_only && !typed_star ? "*, " : "") +
+                 (arg.variadic ? "*" : "") + arg.name;
+        star |= arg.keyword_only;
+        typed_star |= arg.keyword_only || arg.variadic;
         if (!(spec.is_method && i == 0)) typed += ": " + types[i];
         if (!arg.required()) {
-            std::string shown = std::string(py::str(py::repr(arg.value)));
+            const std::string shown = shown_default(arg.value);
             plain += "=" + shown;
-            typed += " = " + shown;
+            if (!arg.variadic) typed += " = " + shown;
         }
         if (spec.is_method && i == 0) plain += ", /";
     }

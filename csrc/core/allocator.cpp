@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/scratch.h"
 
 namespace dt {
 namespace {
@@ -185,6 +186,7 @@ void reset_peak_memory() {
 }
 
 void empty_cache() {
+    release_scratch();
     std::lock_guard lock(cache().mutex);
     cache().give_back();
 }

@@ -9,7 +9,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <string>
+#include <exception>
 #include <thread>
 
 #if defined(__SSE2__)
@@ -94,13 +94,25 @@ void parallel_for(int64_t n, int64_t grain, BlockFunction function, void* contex
         for (int64_t b = 0; b < blocks; ++b) function(context, b * grain, std::min(n, (b + 1) * grain));
         return;
     }
+    // An exception (no memory for a kernel's scratch) must not leave a thread of the team: that would end the
+    // process. The first one skips what is left and is thrown again behind the team.
+    std::exception_ptr failure;
+    std::atomic<bool> failed{false};
 #pragma omp parallel num_threads(team)
     {
         FloatMode mode;
         Inside guard;
 #pragma omp for schedule(dynamic, 1)
-        for (int64_t b = 0; b < blocks; ++b) function(context, b * grain, std::min(n, (b + 1) * grain));
+        for (int64_t b = 0; b < blocks; ++b) {
+            if (failed.load(std::memory_order_relaxed)) continue;
+            try {
+                function(context, b * grain, std::min(n, (b + 1) * grain));
+            } catch (...) {
+                if (!failed.exchange(true)) failure = std::current_exception();
+            }
+        }
     }
+    if (failure) std::rethrow_exception(failure);
 }
 
 #if defined(__SSE2__)

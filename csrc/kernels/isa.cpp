@@ -72,6 +72,20 @@ const Level* best() {
     return found;
 }
 
+// `asked_by` is what the messages begin with.
+void choose(const char* asked_by, const std::string& wanted) {
+    std::string known;
+    for (const Level& level : levels()) {
+        if (wanted == level.name) {
+            if (!level.supported) value_error({asked_by, ": this CPU does not support level '", wanted, "'"});
+            current.store(&level);
+            return;
+        }
+        known += (known.empty() ? "'" : ", '") + std::string(level.name) + "'";
+    }
+    value_error({asked_by, ": unknown level '", wanted, "', expected one of ", known});
+}
+
 } // namespace
 
 std::vector<std::string> built_levels() {
@@ -91,7 +105,7 @@ const Kernels& kernels() {
     const Level* level = current.load(std::memory_order_acquire);
     if (!level) {
         if (const char* forced = std::getenv("DRIVETRAIN_ISA"); forced && *forced)
-            set_level(forced);
+            choose("DRIVETRAIN_ISA", forced);
         else
             current.store(best());
         level = current.load();
@@ -104,18 +118,7 @@ std::string current_level() {
     return current.load()->name;
 }
 
-void set_level(const std::string& wanted) {
-    std::string known;
-    for (const Level& level : levels()) {
-        if (wanted == level.name) {
-            if (!level.supported) value_error({"set_isa: this CPU does not support level '", wanted, "'"});
-            current.store(&level);
-            return;
-        }
-        known += (known.empty() ? "'" : ", '") + std::string(level.name) + "'";
-    }
-    value_error({"set_isa: unknown level '", wanted, "', expected one of ", known});
-}
+void set_level(const std::string& wanted) { choose("set_isa", wanted); }
 
 bool cpu_has_amx() {
 #if defined(__x86_64__)

@@ -4,7 +4,6 @@
 
 #include "ops/compare.h"
 #include "ops/elementwise.h"
-#include "ops/pair.h"
 #include "ops/unary.h"
 #include "ops/unary_tools.h"
 

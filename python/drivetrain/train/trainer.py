@@ -27,9 +27,9 @@ class Trainer(Predictor):
     model : Module
     loss : str, loss of ``drivetrain.nn``, or function
         Called as ``loss(output, target)``, and with ``sample_weight=`` where there are weights. Names:
-        "cross_entropy" (of logits), "mse", "mae", "huber", "binary_cross_entropy_with_logits" and so "
-        "on; Keras's names, such as
-        "sparse_categorical_crossentropy", mean what they mean there: they take probabilities.
+        "cross_entropy" (of logits), "mse", "mae", "huber", "binary_cross_entropy_with_logits" and so on;
+        Keras's names, such as "sparse_categorical_crossentropy", mean what they mean there: they take
+        probabilities.
     optimizer : str, optimizer of ``drivetrain.optim``, its class, or a function of the parameters
         Names: "sgd", "adam", "adamw".
     metrics : list of str, Metric or function, default none
