@@ -235,6 +235,28 @@ class TestThreads:
         assert run(code.format(first=first, then=then)) == run(code.format(first="", then=""))
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit is Linux's")
+def test_kernels_out_of_memory_raise():
+    code = """
+        import resource
+        import drivetrain as dt
+        dt.set_num_threads(2)
+        x = dt.rand(1000, 1000)
+        y = x + x  # the threads exist, and the block of the result is kept
+        del y
+        with open("/proc/self/status") as status:
+            used = next(int(line.split()[1]) for line in status if line.startswith("VmSize")) * 1024
+        resource.setrlimit(resource.RLIMIT_AS, (used, resource.RLIM_INFINITY))
+        try:
+            x @ x
+        except MemoryError as error:
+            print("a kernel needs" in str(error))
+        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        print((x @ x).shape)
+        """
+    assert run(code) == "True\n(1000, 1000)"
+
+
 class TestIsa:
     def test_a_level_can_be_forced(self):
         before, levels = dt.get_isa(), dt.isa_levels()
@@ -254,6 +276,14 @@ class TestIsa:
     def test_the_environment_forces_it(self):
         lowest = dt.isa_levels()[0]
         assert run("import drivetrain as dt; print(dt.get_isa())", DRIVETRAIN_ISA=lowest) == lowest
+        code = """
+            import drivetrain as dt
+            try:
+                dt.ones(2)
+            except ValueError as error:
+                print(error)
+            """
+        assert run(code, DRIVETRAIN_ISA="v99").startswith("DRIVETRAIN_ISA: unknown level 'v99', expected")
 
     def test_unknown_levels(self):
         with pytest.raises(ValueError, match="v99"):
@@ -350,7 +380,11 @@ class TestImport:
 
         assert str(inspect.signature(dt.tensor)) == "(data, dtype=None, requires_grad=False)"
         assert str(inspect.signature(dt.Tensor.astype)) == "(self, /, dtype, copy=True)"
+        assert str(inspect.signature(dt.ones)) == "(shape, *, dtype='float32', requires_grad=False)"
         assert dt.tensor.__doc__.startswith("Makes a tensor")
+        for name, function in vars(dt).items():
+            if inspect.isbuiltin(function) and name in dt._core._signatures:
+                inspect.signature(function)
 
 
 def test_unknown_arguments_name_the_right_ones():
