@@ -190,7 +190,3 @@ def cotangent_sum(op: Op, args: Any, kwargs: Any, flowing: list[bool], seed: int
         if flows:
             total += float(np.sum(values(r) * rng.standard_normal(r.shape)))
     return total
-
-
-def floats_of(op: Op) -> list[str]:
-    return [d for d in op.dtypes if d in ALL_FLOATS]
