@@ -10,7 +10,7 @@ import numpy as np
 
 import drivetrain as dt
 
-from .row import ALL_FLOATS, TOLERANCES, Op, Sample
+from .row import TOLERANCES, Op, Sample
 
 
 def is_typed(x: Any) -> bool:
