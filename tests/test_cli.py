@@ -164,13 +164,23 @@ class TestTrain:
             "--out",
             str(out),
         ]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # A test run in the background is started with the signal ignored, and so would be its children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        ) as process:
             for line in process.stdout:
                 if line.startswith(f"Epoch {after}/" if after else "small_cnn"):
                     break
             time.sleep(0.5)
             process.send_signal(signal.SIGINT)
-            output, errors = process.communicate(timeout=60)
+            try:
+                output, errors = process.communicate(timeout=60)
+            finally:
+                process.kill()
         assert process.returncode == 130
         assert errors == ""
         assert "What was trained is saved in" in output

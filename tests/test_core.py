@@ -380,9 +380,9 @@ class TestImport:
     def test_it_is_cheap(self):
         code = """
             import numpy, time
-            start = time.perf_counter()
+            start = time.process_time()  # what others on the machine do does not count
             import drivetrain
-            print(time.perf_counter() - start)
+            print(time.process_time() - start)
         """
         assert min(float(run(code)) for _ in range(5)) < 0.1
 
