@@ -129,6 +129,7 @@ class TestMnist5k:
             gzip.compress(b"a,b\n"),
             gzip.compress(b"1,2\n" * 9)[:-9],
         ],
+        ids=["empty", "unpacked", "too small", "no numbers", "cut off"],  # packed bytes hold the time of day
     )
     @pytest.mark.filterwarnings("ignore:loadtxt. input contained no data")
     def test_damaged_file(self, monkeypatch, tmp_path, content):
