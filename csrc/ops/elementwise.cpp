@@ -241,9 +241,8 @@ Tensor atan2(const Operand& x1, const Operand& x2) {
     if (recording(p))
         record_pair("atan2", out, p, false,
                     [](Backward& back, const Sides& s, const Operand& a, const Operand& b, const Saved&) {
-                        const Tensor g =
-                            divide(operand(back.grad()),
-                                   operand(add(operand(multiply(a, a)), operand(multiply(b, b)))));
+                        // One of a and b may be a number, and two numbers have no product here.
+                        const Tensor g = divide(operand(back.grad()), operand(square(hypot(a, b))));
                         if (back.needs(0)) s.give_a(back, multiply(operand(g), b));
                         if (back.needs(1)) s.give_b(back, negative(multiply(operand(g), a)));
                     });

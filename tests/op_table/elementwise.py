@@ -15,7 +15,7 @@ Array = np.ndarray[Any, Any]
 
 
 def binary_samples(low: float, high: float, special: bool = True) -> Samples:
-    """Two arrays of one shape, of shapes that broadcast, of rank 0; NaN, infinities and zeros."""
+    """Two arrays of one shape, of shapes that broadcast, of rank 0; numbers; NaN, infinities and zeros."""
 
     def samples(rng: np.random.Generator) -> Iterator[Sample]:
         def draw(*shape: int) -> Array:
@@ -25,6 +25,8 @@ def binary_samples(low: float, high: float, special: bool = True) -> Samples:
         yield Sample((draw(4, 1, 3), draw(2, 1)))
         yield Sample((draw(), draw(7)))
         yield Sample((draw(2, 3, 2, 2), draw(2, 3, 1, 2)))
+        yield Sample((draw(5), 2))
+        yield Sample((2, draw(5)))
         if special:
             values = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -2.5])
             pair = np.meshgrid(values, values)
