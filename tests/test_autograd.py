@@ -796,3 +796,12 @@ def test_the_graph_can_be_looked_at():
     assert first.next_functions[0][0] == second
     assert hash(first.next_functions[0][0]) == hash(second)
     assert repr(y.grad_fn) == "<add>"
+
+
+def test_clip_in_place_with_a_limit_that_needs_a_gradient():
+    low = dt.tensor([0.0, 2.0], requires_grad=True)
+    x = dt.tensor([1.0, 1.0])
+    x.clip_(low)
+    x.sum().backward()
+    assert x.tolist() == [1, 2]
+    assert low.grad.tolist() == [0, 1]

@@ -1,6 +1,7 @@
 """Memory shared with NumPy, PyTorch and the buffer protocol: values, flags, lifetimes, hostile producers."""
 
 import array
+import contextlib
 import copy
 import ctypes
 import gc
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 import drivetrain as dt
+from drivetrain.nn import functional
 
 try:
     import torch
@@ -637,3 +639,50 @@ def test_dtypes_compare_and_hash():
     assert len({dt.float32, dt.tensor([1.0]).dtype}) == 1
     assert repr(dt.bool) == "drivetrain.bool"
     assert sys.getsizeof(dt.float32) > 0
+
+
+class Shrinks:
+    """An entry whose conversion empties the list that holds it."""
+
+    def __init__(self, entries):
+        self.entries = entries
+
+    def __index__(self):
+        self.entries.clear()
+        return 1
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        dt.zeros,
+        lambda sizes: dt.zeros(4).reshape(sizes),
+        lambda sizes: dt.split(dt.zeros(4), sizes),
+        lambda sizes: dt.pad(dt.zeros((2, 2, 2, 2)), [[1, 1], sizes, [1, 1], [1, 1]]),
+        lambda sizes: functional.adaptive_avg_pool2d(dt.zeros((1, 4, 4, 1)), sizes),
+    ],
+)
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_lists_that_change_while_they_are_read(call, count):
+    entries = []
+    entries.extend(Shrinks(entries) for _ in range(count))
+    with contextlib.suppress(ValueError, IndexError, TypeError):
+        call(entries)
+    assert entries == []
+
+
+def test_a_list_that_holds_itself():
+    entries = []
+    entries.append(entries)
+    with pytest.raises((ValueError, TypeError), match=r"tensor: "):
+        dt.tensor(entries)
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**63) - 1, 10**5000], ids=["over", "under", "unprintable"])
+def test_integers_past_64_bits_name_the_op(value):
+    with pytest.raises(ValueError, match=r"^sum: axis: the integer .* does not fit into 64 bits"):
+        dt.sum(dt.zeros(2), value)
+    with pytest.raises(ValueError, match=r"^add: x2: the integer .* does not fit into 64 bits"):
+        dt.add(dt.zeros(2), value)
+    with pytest.raises(ValueError, match=r"^index: the integer .* does not fit into 64 bits"):
+        dt.zeros(2)[value]

@@ -420,3 +420,25 @@ class TestWeights:
         io.load_weights(model, tmp_path / "w", strict=False)
         with pytest.raises(ValueError, match="has shape"):
             io.load_weights(nn.Sequential(nn.Linear(3, 2)), tmp_path / "w", strict=False)
+
+
+class TestTargets:
+    def test_a_link_stays_a_link(self, tmp_path):
+        (tmp_path / "new").symlink_to(tmp_path / "real")
+        (tmp_path / "real").write_text("old")
+        io.save_weights(nn.Linear(2, 2), tmp_path / "new")
+        assert (tmp_path / "new").is_symlink()
+        io.load_weights(nn.Linear(2, 2), tmp_path / "real")
+
+    def test_what_is_no_file_is_refused(self, tmp_path):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(OSError, match="is a device, pipe or socket"):
+            io.save_weights(nn.Linear(2, 2), tmp_path / "pipe")
+        assert (tmp_path / "pipe").is_fifo()
+
+    @pytest.mark.parametrize("model", [None, 3, nn.Linear, {}])
+    def test_what_is_no_model_is_refused(self, tmp_path, model):
+        io.save_weights(nn.Linear(2, 2), tmp_path / "w")
+        for function in (io.save_model, io.save_weights, io.load_weights):
+            with pytest.raises(TypeError, match=f"{function.__name__}: model is a"):
+                function(model, tmp_path / "w")

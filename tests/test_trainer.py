@@ -574,3 +574,22 @@ class TestBadInput:
     def test_missing_y_in_evaluate(self):
         with pytest.raises(ValueError, match="no targets"):
             classifier().evaluate(X, verbose=0)
+
+
+class TestWrongKinds:
+    @pytest.mark.parametrize("model", [3, None, nn.Linear])
+    def test_model(self, model):
+        with pytest.raises(TypeError, match="Trainer: model is a"):
+            Trainer(model, loss="mse", optimizer="sgd")
+
+    def test_metrics_and_callbacks(self):
+        with pytest.raises(TypeError, match="Trainer: metrics is a int"):
+            Trainer(nn.Linear(2, 1), loss="mse", optimizer="sgd", metrics=3)
+        with pytest.raises(TypeError, match="callbacks: got a int, expected a list"):
+            Trainer(nn.Linear(2, 1), loss="mse", optimizer="sgd", callbacks=3)
+
+    def test_validation_split(self):
+        trainer = Trainer(nn.Linear(2, 1), loss="mse", optimizer="sgd")
+        x, y = np.ones((4, 2), "f4"), np.ones((4, 1), "f4")
+        with pytest.raises(TypeError, match="fit: validation_split is 'a'"):
+            trainer.fit(x, y, validation_split="a", verbose=0)

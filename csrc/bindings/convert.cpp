@@ -18,35 +18,42 @@ bool is_numpy_bool(PyObject* o) {
     return std::strcmp(type, "numpy.bool") == 0 || std::strcmp(type, "numpy.bool_") == 0;
 }
 
+// False for what is no integer; ValueError from `where` past 64 bits.
+bool integer_for(PyObject* o, int64_t& value, const Where& where) {
+    if (PyBool_Check(o) || is_tensor(o) || is_array(o) || !PyIndex_Check(o)) return false;
+    py::object index = py::reinterpret_steal<py::object>(PyNumber_Index(o));
+    if (!index) throw py::error_already_set();
+    int overflow = 0;
+    value = PyLong_AsLongLongAndOverflow(index.ptr(), &overflow);
+    if (!overflow) return true;
+    py::object text = py::reinterpret_steal<py::object>(PyObject_Str(index.ptr()));
+    if (!text) PyErr_Clear(); // Python prints no integer of thousands of digits
+    value_error({where.op, ": ", where.arg, *where.arg ? ": " : "", "the integer ",
+                 text ? std::string(py::str(text)) : std::string("given"), " does not fit into 64 bits"});
+}
+
 } // namespace
 
 void wrong_type(const Where& where, const char* expected, PyObject* got) {
     type_error({where.op, ": ", where.arg, " must be ", expected, ", got ", Py_TYPE(got)->tp_name});
 }
 
-bool read_integer(PyObject* o, int64_t& value) {
-    if (PyBool_Check(o) || is_tensor(o) || is_array(o) || !PyIndex_Check(o)) return false;
-    py::object index = py::reinterpret_steal<py::object>(PyNumber_Index(o));
-    if (!index) throw py::error_already_set();
-    int overflow = 0;
-    value = PyLong_AsLongLongAndOverflow(index.ptr(), &overflow);
-    if (overflow) value_error({"the integer ", std::string(py::str(index)), " does not fit into 64 bits"});
-    return true;
-}
+bool read_integer(PyObject* o, int64_t& value) { return integer_for(o, value, {"index", ""}); }
 
 bool read_dims(PyObject* o, Dims& dims, const Where& where) {
     int64_t value;
-    if (read_integer(o, value)) {
+    if (integer_for(o, value, where)) {
         dims.push(value);
         return true;
     }
     if (!PyTuple_Check(o) && !PyList_Check(o)) return false;
-    const Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
+    const py::tuple items(py::reinterpret_borrow<py::object>(o)); // an __index__ may change the list
+    const Py_ssize_t n = PyTuple_GET_SIZE(items.ptr());
     if (n > kMaxRank)
         value_error({where.op, ": ", where.arg, " has ", static_cast<int64_t>(n),
                      " entries; tensors have at most ", kMaxRank, " dimensions"});
     for (Py_ssize_t i = 0; i < n; ++i) {
-        if (!read_integer(PySequence_Fast_GET_ITEM(o, i), value)) return false;
+        if (!integer_for(PyTuple_GET_ITEM(items.ptr(), i), value, where)) return false;
         dims.push(value);
     }
     return true;
@@ -61,7 +68,7 @@ Scalar read_scalar(PyObject* o, const Where& where) {
         return s;
     }
     if (!is_number(o)) wrong_type(where, "a number", o);
-    if (read_integer(o, s.integer)) {
+    if (integer_for(o, s.integer, where)) {
         s.real = static_cast<double>(s.integer);
         return s;
     }
@@ -115,7 +122,7 @@ double Convert<double>::load(PyObject* o, const Where& where) {
 
 int64_t Convert<int64_t>::load(PyObject* o, const Where& where) {
     int64_t value;
-    if (!read_integer(o, value)) wrong_type(where, "an int", o);
+    if (!integer_for(o, value, where)) wrong_type(where, "an int", o);
     return value;
 }
 

@@ -56,8 +56,11 @@ py::object array_protocol(const Tensor& t, const py::object& dtype, const std::o
 
 // Numbers and (nested) sequences of them have no dtype of their own; floats among them become float32.
 bool has_own_dtype(py::object data) {
-    while ((py::isinstance<py::list>(data) || py::isinstance<py::tuple>(data)) && py::len(data) > 0)
+    // Deeper than NumPy goes is left to NumPy to refuse: a list may hold itself.
+    for (int depth = 0; depth < 65; ++depth) {
+        if (!(py::isinstance<py::list>(data) || py::isinstance<py::tuple>(data)) || py::len(data) == 0) break;
         data = py::object(data.attr("__getitem__")(0));
+    }
     return is_tensor(data.ptr()) || py::hasattr(data, "dtype") || py::hasattr(data, "__array__") ||
            (PyObject_CheckBuffer(data.ptr()) && !PyBytes_Check(data.ptr()));
 }

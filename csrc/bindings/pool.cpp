@@ -10,11 +10,12 @@ template <> struct Convert<ops::OutputSize> {
     static ops::OutputSize load(PyObject* o, const Where& where) {
         ops::OutputSize size;
         if (PyTuple_Check(o) || PyList_Check(o)) {
-            const Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
+            const py::tuple items(py::reinterpret_borrow<py::object>(o)); // an __index__ may change the list
+            const Py_ssize_t n = PyTuple_GET_SIZE(items.ptr());
             if (n > kMaxRank)
                 value_error({where.op, ": ", where.arg, " has too many entries: ", static_cast<int64_t>(n)});
             for (Py_ssize_t i = 0; i < n; ++i)
-                size.sizes.push(entry(PySequence_Fast_GET_ITEM(o, i), o, where));
+                size.sizes.push(entry(PyTuple_GET_ITEM(items.ptr(), i), o, where));
         } else {
             size.sizes.push(entry(o, o, where));
         }

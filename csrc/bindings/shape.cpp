@@ -13,8 +13,9 @@ std::vector<Tensor> split(const Tensor& x, const py::object& sections, int64_t a
     if (!PyTuple_Check(sections.ptr()) && !PyList_Check(sections.ptr()))
         wrong_type({"split", "indices_or_sections"}, "an int or a sequence of ints", sections.ptr());
     std::vector<int64_t> positions;
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(sections.ptr()); ++i) {
-        PyObject* item = PySequence_Fast_GET_ITEM(sections.ptr(), i);
+    const py::tuple items(sections); // an __index__ may change the list
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items.ptr()); ++i) {
+        PyObject* item = PyTuple_GET_ITEM(items.ptr(), i);
         if (!read_integer(item, n))
             wrong_type({"split", "indices_or_sections"}, "an int or a sequence of ints", item);
         positions.push_back(n);
@@ -41,13 +42,14 @@ Tensor pad(const Tensor& x, const py::object& pad_width, const std::string& mode
         return ops::pad(x, before, after, mode, constant_values);
     }
     if (!sequence) wrong_type(where, "an int, (before, after) or a sequence of such pairs", o);
-    const Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
+    const py::tuple items(pad_width); // an __index__ may change the list
+    const Py_ssize_t n = PyTuple_GET_SIZE(items.ptr());
     if (n != x.rank() && n != 1)
         value_error({"pad: pad_width has ", static_cast<int64_t>(n), " pairs, expected one for each of the ",
                      x.rank(), " axes of x (shape ", x.shape(), ")"});
     for (int i = 0; i < x.rank(); ++i) {
         Dims pair;
-        PyObject* item = PySequence_Fast_GET_ITEM(o, n == 1 ? 0 : i);
+        PyObject* item = PyTuple_GET_ITEM(items.ptr(), n == 1 ? 0 : i);
         if (!read_dims(item, pair, where) || pair.rank() < 1 || pair.rank() > 2)
             wrong_type(where, "an int, (before, after) or a sequence of such pairs", item);
         set(i, pair);

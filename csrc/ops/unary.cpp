@@ -232,7 +232,12 @@ DT_IN_PLACE(round)
 DT_IN_PLACE(trunc)
 
 Tensor clip_(const Tensor& x, const std::optional<Operand>& min, const std::optional<Operand>& max) {
-    return in_place("clip_", x, [&](const Tensor& t) { return clip(t, min, max); });
+    // The gradient of a limit needs what x was before it is overwritten.
+    const auto records = [](const std::optional<Operand>& limit) {
+        return limit && limit->is_tensor() && recording({&limit->tensor});
+    };
+    const bool keeps = records(min) || records(max);
+    return in_place("clip_", x, [&](const Tensor& t) { return clip(keeps ? clone(t) : t, min, max); });
 }
 
 } // namespace dt::ops

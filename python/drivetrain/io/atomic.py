@@ -13,11 +13,16 @@ from pathlib import Path
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a name in the same folder to write to; afterwards sync it and rename it to ``path``.
 
+    A link stays a link: the file that it names is replaced. A device or pipe is refused, since a renaming
+    would put a plain file in its place.
+
     After an exception the old file stands and the new one is gone.
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path))
     if target.is_dir():
         raise IsADirectoryError(f"{target} is a folder, expected the name of a file")
+    if target.exists() and not target.is_file():
+        raise OSError(f"{target} is a device, pipe or socket, expected the name of a file")
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
     try:
         yield temporary

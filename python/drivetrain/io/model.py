@@ -42,6 +42,7 @@ def save_model(model: Any, path: Path, **entries: Any) -> None:
     """
     from .describe import describe
 
+    check_model("save_model", model)
     write_tensors(path, model.state_dict(), kind="model", model=describe(model), **entries)
 
 
@@ -83,6 +84,7 @@ def save_weights(model: Any, path: Path, **entries: Any) -> None:
     >>> io.save_weights(nn.Linear(4, 3), path)
     >>> io.load_weights(nn.Linear(4, 3), path)
     """
+    check_model("save_weights", model)
     write_tensors(path, model.state_dict(), kind="weights", **entries)
 
 
@@ -106,12 +108,20 @@ def load_weights(model: Any, path: Path, *, strict: bool = True) -> None:
     """
     from .. import from_numpy
 
+    check_model("load_weights", model)
     kind = read_document(path).get("kind")
     if kind not in ("model", "weights"):
         raise ValueError(f"{path} holds a {kind!r}, expected a 'model' or 'weights'")
     check_fit(path, model, strict)
     arrays, _ = read_tensors(path)
     model.load_state_dict({name: from_numpy(array) for name, array in arrays.items()}, strict=strict)
+
+
+def check_model(function: str, model: Any) -> None:
+    from ..nn import Module
+
+    if not isinstance(model, Module):
+        raise TypeError(f"{function}: model is a {type(model).__name__}, expected a Module")
 
 
 def check_fit(path: Path, model: Any, strict: bool) -> None:

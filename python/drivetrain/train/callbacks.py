@@ -87,6 +87,15 @@ class Callback:
         """Called after a batch of a prediction."""
 
 
+def as_callbacks(callbacks: Any) -> list[Any]:
+    """A list for what a user passes as callbacks: one, several, or None."""
+    if callbacks is None or isinstance(callbacks, Callback):
+        return [] if callbacks is None else [callbacks]
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks: got a {type(callbacks).__name__}, expected a list of Callback")
+    return list(callbacks)
+
+
 class CallbackList:
     """Calls each hook on every callback, in order; hooks that nobody overrides cost nothing."""
 

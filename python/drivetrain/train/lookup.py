@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -104,6 +104,8 @@ def find_metrics(metrics: Any, loss: Any) -> list[Metric]:
     """Return metrics for names, metrics and functions; two of one name are an error."""
     if isinstance(metrics, (str, Metric)) or callable(metrics):
         metrics = [metrics]
+    if not isinstance(metrics, Iterable | None):
+        raise TypeError(f"Trainer: metrics is a {type(metrics).__name__}, expected a list of metrics")
     found = [find_metric(metric, loss) for metric in metrics or []]
     names = ["loss", *(metric.name for metric in found)]
     for name in names:

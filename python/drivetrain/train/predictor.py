@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from .. import no_grad
-from .callbacks import Callback, CallbackList
+from ..nn import Module
+from .callbacks import Callback, CallbackList, as_callbacks
 from .progress import ProgressBar
 from .sources import make_source
 
@@ -31,8 +32,10 @@ class Predictor:
     """
 
     def __init__(self, model: Any, callbacks: Iterable[Callback] = ()) -> None:
+        if not isinstance(model, Module):
+            raise TypeError(f"{type(self).__name__}: model is a {type(model).__name__}, expected a Module")
         self.model = model
-        self.callbacks = list(callbacks)
+        self.callbacks = as_callbacks(callbacks)
 
     def predict(
         self,
@@ -64,10 +67,8 @@ class Predictor:
     def _hooks(
         self, verbose: int | str, callbacks: Iterable[Callback] | None, last: list[Callback], **params: Any
     ) -> CallbackList:
-        if isinstance(callbacks, Callback):
-            callbacks = [callbacks]
         bar = [] if verbose == 0 else [ProgressBar(verbose)]
-        every = [*bar, *self.callbacks, *(callbacks or []), *last]
+        every = [*bar, *self.callbacks, *as_callbacks(callbacks), *last]
         return CallbackList(every, model=self.model, trainer=self, params={"verbose": verbose, **params})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sized
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -265,6 +266,8 @@ def split_off_validation(
     where: str, x: Any, y: Any, sample_weight: Any, share: float
 ) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
     """Cut the last ``share`` of the samples off arrays, before any shuffling, as Keras does."""
+    if isinstance(share, bool) or not isinstance(share, Real):
+        raise TypeError(f"{where}: validation_split is {share!r}, expected a share between 0 and 1")
     if not 0 < share < 1:
         raise ValueError(f"{where}: validation_split is {share}, expected a share between 0 and 1")
     if not is_arrays(x) or y is None:
