@@ -12,6 +12,7 @@ class Trainable:
     """`compile`, `fit`, `evaluate` and `predict` of every module."""
 
     _trainer: Trainer | None = None
+    stop_training: bool = False  # callbacks set it to end `fit` behind the batch or epoch under way
     # Names that other frameworks store with such a layer and that loading may pass over.
     _ignored_state: tuple[str, ...] = ()
 
