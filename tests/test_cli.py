@@ -187,9 +187,9 @@ class TestTrain:
         assert load_model(out / "model.safetensors") is not None
         results = json.loads((out / "results.json").read_text())
         assert results["interrupted"] is True
-        assert len((out / "history.csv").read_text().splitlines()) == (
-            results["epochs_done"] + 1 if results["epochs_done"] else 0
-        )
+        rows = len((out / "history.csv").read_text().splitlines()[1:])
+        # The signal may come while the model of an epoch is saved: its row is written, but it does not count.
+        assert rows in (results["epochs_done"], results["epochs_done"] + 1)
         assert results["epochs_done"] >= after
         assert main(["evaluate", str(out)]) == 0
 
