@@ -135,12 +135,12 @@ template <FloatVec V> DT_INLINE V log_correction(V f, V half_square) {
 template <FloatVec V> DT_INLINE V split_exponent(V x, V& k) {
     using F = FloatFormat<Lane<V>>;
     using I = Mask<Lane<V>>;
+    using U = std::make_unsigned_t<Lane<I>>; // NaN passes through here: unsigned numbers may wrap round
     const V magic = broadcast(F::magic);
-    const I bits = (I)x + (F::one - F::sqrt_half);
-    using U = std::make_unsigned_t<Lane<I>>;
-    const I exponent = (I)((Vec<U>)bits >> F::mantissa_bits) - F::bias;
-    k = (V)((I)magic + exponent) - magic;
-    return (V)((bits & ((Lane<I>(1) << F::mantissa_bits) - 1)) + F::sqrt_half);
+    const Vec<U> bits = (Vec<U>)x + U(F::one - F::sqrt_half);
+    const I exponent = (I)(bits >> F::mantissa_bits) - F::bias;
+    k = (V)((Vec<U>)magic + (Vec<U>)exponent) - magic;
+    return (V)((bits & ((U(1) << F::mantissa_bits) - 1)) + U(F::sqrt_half));
 }
 
 template <FloatVec V> DT_INLINE V log(V x) {
