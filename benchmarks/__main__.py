@@ -1,104 +1,214 @@
-"""`python -m benchmarks run --suite core --peers torch` times every case beside the other libraries."""
+"""Times drivetrain beside NumPy and the other frameworks.
+
+python -m benchmarks run --suite core --peers torch          # the quick one
+python -m benchmarks run --suite all --peers torch,tf,jax --json benchmarks/results.json
+python -m benchmarks report benchmarks/results.json          # RESULTS.md and the README's table
+python -m benchmarks compare old.json new.json
+python -m benchmarks probe
+"""
 
 import argparse
-import importlib
 import json
-import platform
+import shlex
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import promises
-from benchmarks.cases import SUITES
-from benchmarks.driver import Result, run_case
+from benchmarks import probe, promises, report
+from benchmarks.cases import Case
+from benchmarks.driver import ROOT, CaseFailed, Driver, Mode
+from benchmarks.results import amount, as_json, best, compare, ours, ratio, verdict
+from benchmarks.suites import ALL, SUITES
+
+PACKAGES = {"torch": "torch", "tf": "tensorflow", "jax": "jax"}
+FIND = "import importlib, json; m = importlib.import_module({!r}); print(json.dumps(m.MODES))"
 
 
-def cpu_name() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor()
-
-
-def peak_flops(threads: int) -> float:
-    """What the machine does at most: register-only multiply-adds on every thread, the best of five."""
-    import drivetrain as dt
-
-    dt.set_num_threads(threads)
-    return max(dt._core._fma_peak(threads) for _ in range(5))
-
-
-def table(results: list[Result], peak: float) -> str:
-    ours = next(r for r in results if r.label == "drivetrain").median()
-    lines = []
-    for r in results:
-        speed = r.case.flops / r.median()
-        rate = f"{speed / 1e9:.0f} GFLOP/s ({speed / peak:.0%})" if speed else ""
-        spread = f"±{r.spread() / 2:.0%}{' noisy' if r.noisy() else ''}"
-        milliseconds, ratio = f"{r.median() * 1e3:.4g}", f"{r.median() / ours:.2f}"
-        lines.append(
-            "| " + " | ".join([r.case.name, r.label, r.version, milliseconds, spread, ratio, rate]) + " |"
+def modes_of(library: str, python: str) -> list[Mode]:
+    """The modes of a library, asked from the interpreter that has it."""
+    found = subprocess.run(
+        [python, "-c", FIND.format(f"benchmarks.libraries.{library}")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    if found.returncode:
+        package = PACKAGES.get(library, library)
+        raise SystemExit(
+            f"{library} cannot be imported by {python}: pip install {package}, or name an interpreter "
+            f"that has it with --python {library}=PATH\n{found.stderr.strip().splitlines()[-1]}"
         )
-    return "\n".join(lines)
+    modes = json.loads(found.stdout.strip().splitlines()[-1])
+    return [Mode(library, name, environment, python) for name, environment in modes.items()]
+
+
+def chosen_cases(suites: str, substring: str) -> list[tuple[str, Case]]:
+    names = [name for part in suites.split(",") for name in (ALL if part == "all" else [part])]
+    for name in names:
+        if name not in SUITES:
+            raise SystemExit(f"there is no suite {name!r}: choose from {', '.join(SUITES)}, all")
+    return [(name, case) for name in names for case in SUITES[name] if substring.lower() in case.name.lower()]
+
+
+class Teller:
+    """Tells on standard error what is going on: in a terminal on one line that changes."""
+
+    def __init__(self) -> None:
+        self.live = sys.stderr.isatty()
+
+    def __call__(self, text: str) -> None:
+        if self.live:
+            print(f"\r\033[K{text[:150]}", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        self("")
+
+
+def summary(case: dict[str, Any], machine: dict[str, Any]) -> str:
+    own, peer = ours(case), best(case, "peers")
+    if own is None:
+        return f"FAILED: {case['failed']}"
+    parts = [amount(own["value"], case) + (" noisy" if own["noisy"] else "")]
+    rate = report.rate(case, machine)
+    parts += [rate] if rate else []
+    parts += [f"best peer {peer['label']} {amount(peer['value'], case)}"] if peer else []
+    for bar in case["bars"]:
+        value = ratio(case, bar, machine)
+        if value is not None:
+            parts.append(f"{bar['against']} {value:.2f} of {bar['least']:.3g}: {verdict(value, bar)}")
+    return "; ".join(parts)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    libraries = []
+    cases = chosen_cases(arguments.suite, arguments.case)
+    pythons = dict(pair.split("=", 1) for pair in arguments.python)
+    modes: list[Mode] = []
     for library in ["drivetrain", "numpy", *filter(None, arguments.peers.split(","))]:
-        modes = importlib.import_module(f"benchmarks.libraries.{library}").MODES
-        libraries += [(library, mode, environment) for mode, environment in modes.items()]
-    peak = peak_flops(arguments.threads)
-    print(f"{cpu_name()}, {arguments.threads} threads, float32 FMA peak {peak / 1e9:.0f} GFLOP/s\n")
+        if any(not case.only or library in case.only for _, case in cases):
+            modes += modes_of(library, pythons.get(library, sys.executable))
+    path = Path(arguments.json) if arguments.json else None
+    record: dict[str, Any] = {"machine": {}, "commands": [], "cases": []}
+    if path and arguments.resume and path.exists():
+        record = json.loads(path.read_text())
+    done = {(case["suite"], case["name"]) for case in record["cases"] if not case["failed"]}
+    machine = probe.machine(arguments.threads)
+    machine["peak_flops"] = max(machine["peak_flops"], record["machine"].get("peak_flops", 0.0))
+    record["machine"] = machine
+    command = "python -m benchmarks " + shlex.join(arguments.words)
+    record["commands"] += [command] if command not in record["commands"] else []
     print(
-        "| case | library and mode | version | ms | spread | time over drivetrain's | rate (share of peak) |"
+        f"{machine['cpu']}, {arguments.threads} threads, {len(cases)} cases, modes: "
+        f"{', '.join(mode.label for mode in modes)}"
     )
-    print("| --- | --- | --- | --- | --- | --- | --- |")
-    record: list[dict[str, Any]] = []
-    for case in SUITES[arguments.suite]:
-        if arguments.only and arguments.only not in case.name:
-            continue
-        results = run_case(case, libraries, arguments.threads, arguments.rounds)
-        print(table(results, peak), flush=True)
-        record += [r.as_dict() for r in results]
-    if arguments.json:
-        machine = {"cpu": cpu_name(), "threads": arguments.threads, "peak_flops": peak}
-        Path(arguments.json).write_text(json.dumps({"machine": machine, "results": record}, indent=1))
+    print(*machine["probe"], sep="\n", flush=True)
+    tell = Teller()
+    driver = Driver(modes, arguments.threads, arguments.rounds, arguments.budget, tell)
+    start, failed = time.monotonic(), 0
+    try:
+        for number, (suite, case) in enumerate(cases, 1):
+            if (suite, case.name) in done:
+                continue
+            try:
+                found = as_json(case, suite, driver.run(case))
+            except (CaseFailed, RuntimeError) as error:
+                driver.close()
+                found = as_json(case, suite, [], failed=str(error))
+                failed += 1
+            tell.clear()
+            record["cases"] = [
+                c for c in record["cases"] if (c["suite"], c["name"]) != (suite, case.name)
+            ] + [found]
+            minutes = (time.monotonic() - start) / 60
+            place = f"[{number}/{len(cases)}, {minutes:.1f} min]"
+            print(f"{place} {suite}: {case.name}: {summary(found, machine)}", flush=True)
+            if path:
+                path.write_text(json.dumps(record, indent=1) + "\n")
+    finally:
+        driver.close()
+    lines = report.suite_table(record["cases"], machine) if not arguments.quiet_table else []
+    print("\n" + "\n".join(lines))
+    if failed:
+        raise SystemExit(f"{failed} cases failed")
 
 
-def compare(arguments: argparse.Namespace) -> None:
-    """Prints the time of each case in B over that in A, for drivetrain's rows."""
-
-    def ours(path: str) -> dict[str, float]:
-        rows = json.loads(Path(path).read_text())["results"]
-        return {r["case"]: r["seconds"] for r in rows if r["library"] == "drivetrain"}
-
-    old, new = ours(arguments.a), ours(arguments.b)
-    for name in sorted(old.keys() & new.keys()):
-        a, b = old[name] * 1e3, new[name] * 1e3
-        print(f"{name:45s} {a:10.4f} ms -> {b:10.4f} ms   {b / a:.2f}")
+def compare_files(arguments: argparse.Namespace) -> None:
+    lines, slower = compare(*(json.loads(Path(p).read_text()) for p in (arguments.a, arguments.b)))
+    print(*lines, sep="\n")
+    if slower:
+        raise SystemExit(f"slower beyond the noise: {', '.join(slower)}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    commands = parser.add_subparsers(required=True)
+def write_report(arguments: argparse.Namespace) -> None:
+    records = [json.loads(Path(path).read_text()) for path in arguments.files]
+    record = records[0]
+    for more in records[1:]:  # a later file has the last word on a case
+        names = {(case["suite"], case["name"]) for case in more["cases"]}
+        record["cases"] = [c for c in record["cases"] if (c["suite"], c["name"]) not in names] + more["cases"]
+        record["commands"] += [c for c in more["commands"] if c not in record["commands"]]
+    folder = Path(arguments.folder)
+    (folder / "benchmarks/RESULTS.md").write_text(report.results_page(record))
+    (folder / "benchmarks/results.json").write_text(json.dumps(record, indent=1) + "\n")
+    readme = folder / "README.md"
+    readme.write_text(report.with_block(readme.read_text(), report.readme_block(record)))
+    print("benchmarks/RESULTS.md, benchmarks/results.json and the README's table are new")
+
+
+def list_cases(arguments: argparse.Namespace) -> None:
+    for name, cases in SUITES.items():
+        print(f"{name} ({len(cases)} cases)")
+        for case in cases:
+            print(f"    {case.name}")
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
     runner = commands.add_parser("run", help="time the cases of a suite")
-    runner.add_argument("--suite", default="core", choices=sorted(SUITES))
-    runner.add_argument(
-        "--peers", default="", help="other libraries that are installed, separated by commas: torch"
-    )
-    runner.add_argument("--only", default="", help="only cases whose name contains this")
+    runner.add_argument("--suite", default="core", help=f"{', '.join(SUITES)}, all; several by commas")
+    runner.add_argument("--peers", default="", help="installed frameworks to run beside: torch,tf,jax")
+    runner.add_argument("--case", default="", help="only cases whose name contains this")
     runner.add_argument("--threads", type=int, default=2)
-    runner.add_argument("--rounds", type=int, default=7, help="turns of each library; the median counts")
-    runner.add_argument("--json", default="", help="file for the results")
+    runner.add_argument("--rounds", type=int, default=5, help="turns of each mode; the median counts")
+    runner.add_argument("--budget", type=float, default=30, help="seconds after which a case begins no round")
+    runner.add_argument("--json", default="", help="file for the results, written after every case")
+    runner.add_argument("--resume", action="store_true", help="leave out what the file has already")
+    runner.add_argument("--quiet-table", action="store_true", help="no table at the end")
+    runner.add_argument(
+        "--python",
+        action="append",
+        default=[],
+        metavar="LIBRARY=PATH",
+        help="the interpreter that has a library, where it is not this one; may be repeated",
+    )
     runner.set_defaults(function=run)
-    comparer = commands.add_parser("compare", help="compare two result files")
+    comparer = commands.add_parser("compare", help="our times in two files; status 1 where B is slower")
     comparer.add_argument("a")
     comparer.add_argument("b")
-    comparer.set_defaults(function=compare)
+    comparer.set_defaults(function=compare_files)
+    reporter = commands.add_parser("report", help="write RESULTS.md and the README's table")
+    reporter.add_argument("files", nargs="+", metavar="JSON")
+    reporter.add_argument("--folder", default=str(ROOT), help="where README.md and benchmarks/ lie")
+    reporter.set_defaults(function=write_report)
+    prober = commands.add_parser("probe", help="what the machine gives at most")
+    prober.add_argument("--threads", type=int, default=2)
+    prober.set_defaults(function=lambda a: print(*probe.everything(a.threads), sep="\n"))
+    lister = commands.add_parser("list", help="the suites and their cases")
+    lister.set_defaults(function=list_cases)
     promiser = commands.add_parser("promises", help="import cost, memory, page faults, bits")
     promiser.add_argument("--wheel", default="", help="a wheel to weigh")
     promiser.add_argument("--steps", type=int, default=10_000)
     promiser.set_defaults(function=lambda a: promises.run(a.wheel, a.steps))
-    arguments = parser.parse_args()
+    return top
+
+
+def main(words: list[str] | None = None) -> None:
+    words = sys.argv[1:] if words is None else words
+    arguments = parser().parse_args(words)
+    arguments.words = words
     arguments.function(arguments)
 
 

@@ -1,25 +1,50 @@
-"""The benchmark cases, as data. A kind names a builder of the modules in `benchmarks/libraries`."""
+"""What a case is: data, no code. `suites.py` lists them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What we want: time of `against` over ours (or our share of the peak) at least `least`, better `goal`.
+
+    `against` is "peers" (the best mode of all of them), names of libraries joined by "+", "peak" (of the
+    float32 multiply-adds of the machine) or the name of a variant of the case.
+    """
+
+    against: str
+    least: float
+    goal: float | None = None
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way of running a case: the first variant of a case is the one that its bars are about."""
+
+    name: str = ""
+    options: dict[str, Any] = field(default_factory=dict)  # beside those of the case
+    threads: int | None = None
+    beside: str = ""  # "process": another process spins on one core; "thread": a Python thread in our own
 
 
 @dataclass(frozen=True)
 class Case:
     name: str
-    kind: str
+    kind: str  # the builder in `benchmarks/libraries`
     options: dict[str, Any] = field(default_factory=dict)
-    repeat: int = 200  # calls in one timing turn
+    bars: tuple[Bar, ...] = ()
+    variants: tuple[Variant, ...] = (Variant(),)
     flops: float = 0.0  # of one call, where a rate is worth telling
+    traffic: float = 0.0  # bytes that one call has to move at least
+    seconds: float = 0.15  # length of a turn, in which the call is repeated; at least one call
+    steps: int = 0  # calls of a turn, where fixed
+    first_steps: int = 3  # calls whose results are compared before anything is timed
+    tolerance: float = 2e-3
+    measure: str = "seconds"  # or "bytes": the peak of resident memory
+    without: dict[str, str] = field(default_factory=dict)  # label of a library and mode -> why not here
+    only: tuple[str, ...] = ()  # libraries, where not all
+    tiny: dict[str, Any] = field(default_factory=dict)  # options for tests
+    readme: str = ""  # its name in the README's table
 
-
-def gemm(m: int, n: int, k: int, repeat: int = 20) -> Case:
-    return Case(f"sgemm {m}x{n}x{k}", "gemm", {"m": m, "n": n, "k": k}, repeat, 2.0 * m * n * k)
-
-
-MLP_SMALL = Case("MLP 20-64-64-1, batch 32, SGD", "mlp", {"sizes": [20, 64, 64, 1], "batch": 32}, 2000)
-LENET = Case("LeNet 28x28, batch 64, SGD momentum", "lenet", {"batch": 64}, 50)
-
-SUITES: dict[str, list[Case]] = {
-    "core": [MLP_SMALL, LENET, gemm(1024, 1024, 1024), gemm(4096, 64, 576), gemm(128, 4096, 1000)],
-}
+    def scaled_down(self) -> "Case":
+        return replace(self, options={**self.options, **self.tiny}, seconds=0.0, steps=1)

@@ -1,48 +1,115 @@
-"""Inputs and initial weights that every library gets alike. Weights are in PyTorch's layout."""
+"""Inputs and initial weights, the same for every library: one function per kind of case.
 
-from itertools import pairwise
+Images are NHWC, weights of convolutions (outputs, height, width, inputs); see `networks.weights`.
+"""
+
 from typing import Any
 
 import numpy as np
 
-Arrays = dict[str, np.ndarray]
+from benchmarks import networks
+
+Options = dict[str, Any]
+Data = dict[str, Any]
 
 
-def gemm(options: dict[str, Any]) -> Arrays:
-    rng = np.random.default_rng(0)
-    m, n, k = options["m"], options["n"], options["k"]
+def normal(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
+
+
+def gemm(o: Options) -> Data:
+    """`a` and `b` as they lie in memory: (k, m) and (n, k) where transposed."""
+    a = normal(*((o["k"], o["m"]) if o.get("transpose_a") else (o["m"], o["k"])))
+    b = normal(*((o["n"], o["k"]) if o.get("transpose_b") else (o["k"], o["n"])), seed=1)
+    return {"a": a, "b": b}
+
+
+def elementwise(o: Options) -> Data:
+    x, y = normal(*o["shape"]), normal(*o["shape"], seed=1)
+    if o["op"] in ("sqrt", "log"):
+        np.abs(x, out=x)
+        x += np.float32(0.1)
+    return {"x": x, "y": y}
+
+
+def random(o: Options) -> Data:
+    return {}
+
+
+def dropout(o: Options) -> Data:
+    return {"x": np.ones(o["size"], np.float32)}
+
+
+def layer(o: Options) -> Data:
+    """A layer with its input, the gradient of its output, and for norms a scale and a shift."""
+    shape = o["shape"]
+    data = {"x": normal(*shape)}
+    if o["layer"] in ("max_pool", "avg_pool"):
+        height = (shape[1] + 2 * o["padding"] - o["size"]) // o["stride"] + 1
+        width = (shape[2] + 2 * o["padding"] - o["size"]) // o["stride"] + 1
+        data["grad"] = normal(shape[0], height, width, shape[3], seed=1)
+        return data
+    data["grad"] = normal(*shape, seed=1)
+    data["weight"], data["bias"] = normal(shape[-1], seed=2), normal(shape[-1], seed=3)
+    if o["layer"] == "batch_norm_add_relu":
+        data["other"] = normal(*shape, seed=4)
+    return data
+
+
+def softmax_loss(o: Options) -> Data:
+    labels = np.random.default_rng(1).integers(0, o["classes"], o["batch"])
+    return {"x": normal(o["batch"], o["classes"]), "labels": labels}
+
+
+def embedding(o: Options) -> Data:
+    rows = np.random.default_rng(1).integers(0, o["words"], (o["batch"], o["length"]))
     return {
-        "a": rng.standard_normal((m, k), dtype=np.float32),
-        "b": rng.standard_normal((k, n), dtype=np.float32),
+        "rows": rows,
+        "weight": normal(o["words"], o["features"]),
+        "grad": normal(o["batch"], o["length"], o["features"], seed=2),
     }
 
 
-def mlp(options: dict[str, Any]) -> Arrays:
-    rng = np.random.default_rng(0)
-    sizes, batch = options["sizes"], options["batch"]
-    arrays = {
-        "x": rng.standard_normal((batch, sizes[0]), dtype=np.float32),
-        "y": rng.standard_normal((batch, sizes[-1]), dtype=np.float32),
-    }
-    for i, (fan_in, fan_out) in enumerate(pairwise(sizes)):
-        arrays[f"w{i}"] = (rng.standard_normal((fan_out, fan_in)) / np.sqrt(fan_in)).astype(np.float32)
-        arrays[f"b{i}"] = np.zeros(fan_out, np.float32)
-    return arrays
-
-
-def lenet(options: dict[str, Any]) -> Arrays:
-    rng = np.random.default_rng(0)
-    batch = options["batch"]
-
-    def weight(*shape: int) -> np.ndarray:
-        return (rng.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))).astype(np.float32)
-
+def optimizer(o: Options) -> Data:
     return {
-        "x": rng.standard_normal((batch, 28, 28, 1), dtype=np.float32),
-        "y": rng.integers(0, 10, batch),
-        "conv0": weight(6, 1, 5, 5),
-        "conv1": weight(16, 6, 5, 5),
-        "fc0": weight(120, 400),
-        "fc1": weight(84, 120),
-        "fc2": weight(10, 84),
+        "parameters": [normal(*shape, seed=2 * i) for i, shape in enumerate(o["shapes"])],
+        "gradients": [normal(*shape, seed=2 * i + 1) for i, shape in enumerate(o["shapes"])],
     }
+
+
+def conv(o: Options) -> Data:
+    n, height, width = o["batch"], o["height"], o["width"]
+    size, stride, padding, groups = o["size"], o["stride"], o["padding"], o.get("groups", 1)
+    after = [(s + 2 * padding - size) // stride + 1 for s in (height, width)]
+    weight = normal(o["outputs"], size, size, o["inputs"] // groups, seed=1)
+    weight *= np.float32(1 / np.sqrt(weight[0].size))
+    return {
+        "x": normal(n, height, width, o["inputs"]),
+        "weight": weight,
+        "grad": normal(n, *after, o["outputs"], seed=2),
+    }
+
+
+def network(o: Options) -> Data:
+    rng = np.random.default_rng(0)
+    layers = networks.layers_of(o)
+    x = rng.standard_normal((o["batch"], *o["input"]), dtype=np.float32)
+    outputs = layers[-1][1]["outputs"]
+    if o["loss"] == "mse":
+        y = rng.standard_normal((o["batch"], outputs), dtype=np.float32)
+    else:
+        y = rng.integers(0, outputs, o["batch"])
+    return {"x": x, "y": y, "layers": layers, "weights": list(networks.weights(layers, rng))}
+
+
+def module_call(o: Options) -> Data:
+    rng = np.random.default_rng(0)
+    layers = networks.layers_of({"network": "mlp", "arguments": {"sizes": o["sizes"]}})
+    return {
+        "x": rng.standard_normal((o["batch"], o["sizes"][0]), dtype=np.float32),
+        "layers": layers,
+        "weights": list(networks.weights(layers, rng)),
+    }
+
+
+fit = network

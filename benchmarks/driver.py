@@ -2,81 +2,113 @@
 
 import json
 import os
-import statistics
+import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cases import Case
+from benchmarks.cases import Case, Variant
+from benchmarks.results import BUSY, Row
 
 ROOT = Path(__file__).resolve().parent.parent
-TOLERANCE = 2e-3  # relative, between libraries, of the mean results of the first steps
-BUSY = 0.15  # cores used by others above which a turn is not counted
+KEPT = 1 << 30  # a process that keeps more memory than this between two cases starts anew
+LONGEST = 20.0  # seconds that a turn may take, whatever the case says
+HEAVY = 0.3  # seconds per step from which modes that cannot be the best take one turn only
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A library in one of its modes, and the interpreter that has it."""
+
+    library: str
+    name: str
+    environment: dict[str, str] = field(default_factory=dict, hash=False)
+    python: str = sys.executable
+
+    @property
+    def label(self) -> str:
+        return self.name if self.library in self.name else f"{self.library} {self.name}"
 
 
 class Process:
-    """A worker: `library` in `mode`, with the mode's environment."""
+    """The worker of a mode. It is stopped while it waits, so that no pool of its threads can spin."""
 
-    def __init__(self, library: str, mode: str, environment: dict[str, str], threads: int) -> None:
-        self.library, self.mode = library, mode
-        env = {
-            **os.environ,
-            **environment,
-            "OMP_NUM_THREADS": str(threads),
-            "OPENBLAS_NUM_THREADS": str(threads),
-        }
+    def __init__(self, mode: Mode, threads: int) -> None:
+        self.mode = mode
+        env = {**os.environ, **mode.environment}
+        env |= {f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "OPENBLAS", "MKL")}
         # Variables that pin OpenBLAS to an older kernel would make a strawman of NumPy.
         for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
             env.pop(name, None)
+        self.said = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", library, mode],
-            cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            [mode.python, "-m", "benchmarks.worker", mode.library, mode.name, str(threads)],
+            cwd=ROOT,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.said,
+            text=True,
+        )
 
     def ask(self, **request: Any) -> dict[str, Any]:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
+        self.process.send_signal(signal.SIGCONT)
+        try:
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the benchmark process of {self.library} ({self.mode}) ended")
+            self.said.seek(0)
+            words = self.said.read().decode(errors="replace").strip()[-500:]
+            raise RuntimeError(f"the process of {self.mode.label} ended: {words}")
+        self.process.send_signal(signal.SIGSTOP)
         answer: dict[str, Any] = json.loads(line)
         return answer
 
     def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
+        self.process.kill()
+        self.process.communicate()
+        self.said.close()
 
 
-@dataclass
-class Result:
-    case: Case
-    label: str
-    version: str
-    turns: list[dict[str, Any]] = field(default_factory=list)
+class Neighbour:
+    """A process that keeps one core busy while it may."""
 
-    def quiet(self) -> list[dict[str, Any]]:
-        """The turns during which nobody else used the machine, or all where there were none."""
-        return [t for t in self.turns if t["others"] <= BUSY] or self.turns
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
 
-    def median(self) -> float:
-        return statistics.median(t["seconds"] for t in self.quiet())
+    @contextmanager
+    def working(self) -> Iterator[Callable[[], float]]:
+        """Gives a function that tells the CPU seconds which it has used."""
+        if self.process is None:
+            self.process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+            os.sched_setaffinity(self.process.pid, {max(os.sched_getaffinity(0))})
+        process = self.process
 
-    def spread(self) -> float:
-        seconds = [t["seconds"] for t in self.quiet()]
-        return (max(seconds) - min(seconds)) / statistics.median(seconds)
+        def used() -> float:
+            fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def as_dict(self) -> dict[str, Any]:
-        common = {"case": self.case.name, "library": self.label, "version": self.version}
-        return {**common, "seconds": self.median(), "turns": self.turns}
+        process.send_signal(signal.SIGCONT)
+        try:
+            yield used
+        finally:
+            process.send_signal(signal.SIGSTOP)
 
-    def noisy(self) -> bool:
-        return all(t["others"] > BUSY for t in self.turns)
+    def close(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
 
 
 def cpu_seconds() -> float:
@@ -85,40 +117,155 @@ def cpu_seconds() -> float:
     return (sum(fields[:3]) + sum(fields[5:8])) / os.sysconf("SC_CLK_TCK")
 
 
-def timed_turn(process: Process, repeat: int) -> dict[str, Any]:
-    busy, start = cpu_seconds(), time.perf_counter()
-    turn = process.ask(do="turn", repeat=repeat)
-    wall = time.perf_counter() - start
-    # The warm-up of a turn is a tenth of it.
-    turn["others"] = max(0.0, (cpu_seconds() - busy - 1.1 * turn["cpu"]) / wall)
-    return turn
+class CaseFailed(Exception):
+    """The libraries disagree, or ours does not run."""
 
 
-def agree(a: list[list[float]], b: list[list[float]]) -> bool:
-    pairs = [(x, y) for p, q in zip(a, b, strict=True) for x, y in zip(p, q, strict=True)]
-    return all(abs(x - y) <= TOLERANCE * max(abs(x), abs(y), 1e-2) for x, y in pairs)
+def agree(a: list[list[float]], b: list[list[float]], tolerance: float) -> bool:
+    """Whether two summaries of the same arrays differ by less than the tolerance, beside the arrays' size."""
+    return len(a) == len(b) and all(
+        abs(x - y) <= tolerance * max(p[0], q[0], 1e-6)
+        for p, q in zip(a, b, strict=True)
+        for x, y in zip(p, q, strict=True)
+    )
 
 
-def run_case(
-    case: Case, libraries: list[tuple[str, str, dict[str, str]]], threads: int, rounds: int
-) -> list[Result]:
-    processes, results, reference = [], [], None
-    for library, mode, environment in libraries:
-        process = Process(library, mode, environment, threads)
-        answer = process.ask(do="setup", kind=case.kind, options=case.options, threads=threads)
-        if answer.get("missing"):
+class Driver:
+    """Keeps the processes from case to case: starting them takes seconds."""
+
+    def __init__(
+        self, modes: list[Mode], threads: int, rounds: int, budget: float, tell: Callable[[str], None]
+    ) -> None:
+        self.modes, self.threads, self.rounds, self.budget, self.tell = modes, threads, rounds, budget, tell
+        self.processes: dict[Mode, Process] = {}
+        self.neighbour = Neighbour()
+
+    def close(self) -> None:
+        for process in self.processes.values():
             process.close()
-            continue
-        reference = reference or answer["results"]
-        if not agree(reference, answer["results"]):
-            raise SystemExit(
-                f"{case.name}: {library} ({mode}) computes {answer['results']}, expected {reference}"
+        self.processes.clear()
+        self.neighbour.close()
+
+    def run(self, case: Case) -> list[Row]:
+        rows: list[Row] = []
+        checked: dict[str, Any] = {}
+        for mode in self.modes:
+            if case.only and mode.library not in case.only:
+                continue
+            if mode.label in case.without:
+                rows.append(Row(mode.library, mode.label, note=case.without[mode.label]))
+                continue
+            self.tell(f"{case.name}: {mode.label} computes and is checked")
+            rows += self._set_up(case, mode, checked)
+            if case.measure == "bytes":
+                self._measure_memory(case, mode, rows[-1])
+        if case.measure == "seconds":
+            self._take_turns(case, [row for row in rows if not row.note])
+        self._let_go()
+        return rows
+
+    def _process(self, mode: Mode) -> Process:
+        if mode not in self.processes:
+            self.processes[mode] = Process(mode, self.threads)
+        return self.processes[mode]
+
+    def _set_up(self, case: Case, mode: Mode, checked: dict[str, Any]) -> list[Row]:
+        rows = []
+        for variant in case.variants:
+            if case.measure == "bytes" and mode in self.processes:  # a peak is of the whole process
+                self.processes.pop(mode).close()
+            options = {**case.options, **variant.options}
+            answer = self._process(mode).ask(
+                do="setup", key=variant.name, kind=case.kind, options=options, first_steps=case.first_steps
             )
-        processes.append(process)
-        results.append(Result(case, mode if library in mode else f"{library} {mode}", answer["version"]))
-    for _ in range(rounds):
-        for process, result in zip(processes, results, strict=True):
-            result.turns.append(timed_turn(process, case.repeat))
-    for process in processes:
-        process.close()
-    return results
+            row = Row(mode.library, mode.label, answer.get("version", ""), variant.name)
+            rows.append(row)
+            if "error" in answer or "missing" in answer:
+                row.note = answer.get("missing") or f"does not run: {answer['error']}"
+                if mode.library == "drivetrain":
+                    raise CaseFailed(row.note)
+                continue
+            row.step = answer["seconds"]
+            self._check(case, mode, answer["results"], checked)
+        return rows
+
+    def _check(self, case: Case, mode: Mode, results: Any, checked: dict[str, Any]) -> None:
+        first = checked.setdefault("results", results)
+        for step, (a, b) in enumerate(zip(first, results, strict=True)):
+            if not agree(a, b, case.tolerance):
+                raise CaseFailed(
+                    f"step {step + 1}: {mode.label} computes {b}, but {checked['label']} computes {a} "
+                    "(root mean square, mean and projection of each array)"
+                )
+        checked.setdefault("label", mode.label)
+
+    def _measure_memory(self, case: Case, mode: Mode, row: Row) -> None:
+        if not row.note:
+            process = self._process(mode)
+            process.ask(
+                do="turn", key="", seconds=0, steps=case.steps, most=LONGEST, threads=None, thread=False
+            )
+            row.turns.append({"value": process.ask(do="peak")["bytes"], "others": 0.0})
+        if mode in self.processes:
+            self.processes.pop(mode).close()
+
+    def _take_turns(self, case: Case, rows: list[Row]) -> None:
+        """Rounds in which each takes a turn; more of them where others used the machine."""
+        start = time.monotonic()
+        for number in range(2 * self.rounds):
+            over = time.monotonic() - start > self.budget
+            taking = [row for row in rows if number == 0 or (not over and self._wants(row, rows, number))]
+            if not taking:
+                break
+            for row in taking:
+                self.tell(f"{case.name}: round {number + 1}, {row.label} {row.variant}")
+                variant = next(v for v in case.variants if v.name == row.variant)
+                mode = next(m for m in self.modes if m.label == row.label)
+                row.turns.append(self._turn(case, variant, self._process(mode)))
+
+    def _wants(self, row: Row, rows: list[Row], number: int) -> bool:
+        if row.library != "drivetrain" and row.value > HEAVY:
+            best = min(r.value for r in rows if r.library not in ("drivetrain", "numpy") or r is row)
+            if row.library == "numpy" or row.value > 1.3 * best:
+                return False
+        return number < self.rounds or len(row.quiet()) < min(3, self.rounds)
+
+    def _turn(self, case: Case, variant: Variant, process: Process) -> dict[str, Any]:
+        request = {
+            "do": "turn",
+            "key": variant.name,
+            "seconds": case.seconds,
+            "steps": case.steps,
+            "most": LONGEST,
+            "threads": variant.threads,
+            "thread": variant.beside == "thread",
+        }
+        if variant.beside == "process":
+            with self.neighbour.working() as used:
+                return watched(lambda: process.ask(**request), used)
+        return watched(lambda: process.ask(**request), lambda: 0.0)
+
+    def _let_go(self) -> None:
+        """Frees what the case has built; processes that keep much of it end."""
+        for mode, process in list(self.processes.items()):
+            if process.ask(do="drop")["resident"] > KEPT:
+                self.processes.pop(mode).close()
+
+
+def watched(ask: Callable[[], dict[str, Any]], expected: Callable[[], float]) -> dict[str, Any]:
+    """A turn, and the share of a core that others used meanwhile, who are not the expected ones."""
+    before, start = cpu_seconds() - expected(), time.perf_counter()
+    turn = ask()
+    wall = time.perf_counter() - start
+    if "error" in turn:
+        raise CaseFailed(turn["error"])
+    others = max(0.0, (cpu_seconds() - expected() - before - turn["cpu"]) / wall)
+    return {
+        "value": turn["seconds"],
+        "steps": turn["steps"],
+        "faults": turn["faults"],
+        "others": round(others, 3),
+    }
+
+
+__all__ = ["BUSY", "CaseFailed", "Driver", "Mode", "Process", "agree"]

@@ -32,7 +32,7 @@ print(json.dumps([seconds, resident, optional]))
 STEADY = """
 import json, resource, sys
 from benchmarks import data
-from benchmarks.cases import LENET, MLP_SMALL
+from benchmarks.suites import LENET, MLP_SMALL
 from benchmarks.libraries import drivetrain as library
 steps = int(sys.argv[1])
 def usage():
@@ -40,7 +40,7 @@ def usage():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt, pages * 4096
 out = {}
 for case in (MLP_SMALL, LENET):
-    step = getattr(library, case.kind)(case.options, getattr(data, case.kind)(case.options), 'drivetrain')
+    step = library.BUILD[case.kind](getattr(data, case.kind)(case.options), case.options, 'drivetrain').step
     for _ in range(200):
         step()
     before = usage()

@@ -1,66 +1,136 @@
-"""A process that times one library in one mode, a turn at a time, asleep in between.
+"""A process that times one library in one mode, a turn at a time.
+
+    python -m benchmarks.worker LIBRARY MODE THREADS
 
 Reads one JSON request per line from standard input and answers each with one line of JSON.
 """
 
+import gc
 import importlib
 import json
+import os
 import resource
 import sys
+import threading
 import time
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks import data
+from benchmarks.libraries import Job, Missing
 
 
 def summarise(value: np.ndarray) -> list[float]:
-    """A few numbers by which two libraries can be compared: the mean, and the mean of squares."""
-    value = np.asarray(value, np.float64)
-    return [float(value.mean()), float((value * value).mean())]
+    """Three numbers by which arrays can be compared: root mean square, mean, and a fixed projection.
+
+    The projection has the size of the root mean square, and differs where elements changed places.
+    """
+    flat = np.ascontiguousarray(value).astype(np.float64).ravel()
+    signs = np.random.default_rng(flat.size).integers(0, 2, flat.size, dtype=np.int8) * 2 - 1
+    size = max(1, flat.size)
+    return [
+        float(np.sqrt(flat @ flat / size)),
+        float(flat.mean() if flat.size else 0),
+        float(flat @ signs / np.sqrt(size)),
+    ]
 
 
 class Worker:
-    step: Callable[[], Any]
-
-    def __init__(self, library: str, mode: str) -> None:
+    def __init__(self, library: str, mode: str, threads: int) -> None:
         self.library = importlib.import_module(f"benchmarks.libraries.{library}")
         self.mode = mode
-
-    def setup(self, kind: str, options: dict[str, Any], threads: int) -> dict[str, Any]:
-        """Builds the case, runs it three times and returns what it computed."""
         self.library.set_threads(threads)
-        build = getattr(self.library, kind, None)
-        if build is None:
-            return {"missing": True}
-        self.step = build(options, getattr(data, kind)(options), self.mode)
-        results = [summarise(self.library.to_numpy(self.step())) for _ in range(3)]
-        return {"results": results, "version": self.library.version()}
+        self.jobs: dict[str, Job] = {}
 
-    def turn(self, repeat: int) -> dict[str, Any]:
-        """Seconds per call over `repeat` calls, and the page faults of the turn."""
-        step = self.step
-        for _ in range(max(1, repeat // 10)):
-            step()
+    def setup(self, key: str, kind: str, options: dict[str, Any], first_steps: int) -> dict[str, Any]:
+        """Builds a job, runs its first steps and tells what they computed and how long the last took."""
+        if kind not in self.library.BUILD:
+            return {"missing": "no such case"}
+        try:
+            job = self.library.BUILD[kind](getattr(data, kind)(options), options, self.mode)
+        except Missing as reason:
+            return {"missing": str(reason)}
+        results, seconds = [], 0.0
+        for _ in range(first_steps):
+            start = time.perf_counter()
+            value = job.step()
+            self.library.wait(value)
+            seconds = time.perf_counter() - start
+            results.append([summarise(array) for array in job.read(value)])
+        self.jobs[key] = job
+        return {"results": results, "seconds": seconds, "version": self.library.version()}
+
+    def turn(
+        self, key: str, seconds: float, steps: int, most: float, threads: int | None, thread: bool
+    ) -> dict[str, Any]:
+        """Seconds per step over `steps` steps, or as many as fit into `seconds`; at most `most` seconds.
+
+        `thread`: beside a Python thread that does not rest.
+        """
+        if threads:
+            self.library.set_threads(threads)
+        stop = threading.Event()
+        if thread:
+            threading.Thread(target=spin, args=(stop,), daemon=True).start()
+        try:
+            return self._turn(self.jobs[key].step, seconds, steps, most)
+        finally:
+            stop.set()
+
+    def _turn(self, step: Any, seconds: float, steps: int, most: float) -> dict[str, Any]:
+        cpu_start = time.process_time()
+        one = self._run(step, 1)
+        if one < 0.3:  # a heavy step needs no warm-up
+            more = max(1, min(1000, int(0.2 * (seconds or steps * one) / one)))
+            one = self._run(step, more) / more
+        repeat = max(1, min(steps or int(seconds / one), int(most / one)))
         faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        cpu = time.process_time()
+        wall = self._run(step, repeat)
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
+        cpu = time.process_time() - cpu_start
+        return {"seconds": wall / repeat, "steps": repeat, "cpu": cpu, "faults": faults}
+
+    def _run(self, step: Any, repeat: int) -> float:
         start = time.perf_counter()
         for _ in range(repeat):
-            step()
-        seconds = time.perf_counter() - start
-        cpu = time.process_time() - cpu
-        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
-        return {"seconds": seconds / repeat, "cpu": cpu, "wall": seconds, "faults": faults}
+            value = step()
+        self.library.wait(value)
+        return time.perf_counter() - start
+
+    def drop(self) -> dict[str, Any]:
+        """Forgets the jobs; tells the resident memory that stays, and the peak."""
+        self.jobs.clear()
+        gc.collect()
+        resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return {"resident": resident}
+
+    def peak(self) -> dict[str, Any]:
+        """The most memory that was ever resident."""
+        return {"bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+
+
+def spin(stop: threading.Event) -> None:
+    while not stop.is_set():
+        sum(range(1000))
 
 
 def main() -> None:
-    worker = Worker(sys.argv[1], sys.argv[2])
+    library, mode, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    allowed = sorted(os.sched_getaffinity(0))
+    if threads < len(allowed):  # for libraries that count processors
+        os.sched_setaffinity(0, allowed[:threads])
+    worker = Worker(library, mode, threads)
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print must not mix with the answers
     for line in sys.stdin:
         request = json.loads(line)
-        answer = getattr(worker, request.pop("do"))(**request)
-        print(json.dumps(answer), flush=True)
+        try:
+            answer = getattr(worker, request.pop("do"))(**request)
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {str(error).strip()[:300]}"}
+        print(json.dumps(answer), file=answers, flush=True)
 
 
 if __name__ == "__main__":

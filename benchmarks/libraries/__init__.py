@@ -1,5 +1,24 @@
-"""One module per library. Each has `MODES` (how its users run it) and one builder per kind of case.
+"""One package per library. Each has
 
-A builder takes (options, arrays, mode) and returns `step`, a function without arguments that does one unit
-of work and returns what it computed: the loss of a training step, or the product.
+- `MODES`: how its users run it, with the environment of the process of each mode,
+- `version()`, `set_threads(threads)`, and `wait(value)` for libraries that compute in the background,
+- `BUILD`: the builder of every kind of case that it has, `build(data, options, mode) -> Job`.
+
+Images that come and go are NHWC; see `benchmarks/data.py`.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass
+class Job:
+    step: Callable[[], Any]  # one unit of work, which is timed
+    read: Callable[[Any], list[np.ndarray]]  # what a step computed, as arrays in the common layout
+
+
+class Missing(Exception):
+    """The library has nothing like it; the text says why."""

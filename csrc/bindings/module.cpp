@@ -43,6 +43,7 @@ PYBIND11_MODULE(_core, m) {
     bind_shape(m);
     bind_index(m);
     bind_create(m);
+    bind_probe(m);
     bind_random(m);
     bind_softmax(m);
     bind_system(m);

@@ -1,13 +1,10 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
-#include <chrono>
-
 #include "bindings/families.h"
 #include "bindings/op.h"
 #include "core/long_work.h"
 #include "kernels/isa.h"
-#include "kernels/table.h"
 
 namespace dt::bindings {
 namespace {
@@ -48,21 +45,6 @@ py::object isa_levels() { return py::cast(supported_levels()); }
 py::object isa_built() { return py::cast(built_levels()); }
 bool has_amx() { return cpu_has_amx(); }
 
-// Floating-point operations per second of register-only multiply-adds on `threads` threads at once.
-double fma_peak(int64_t threads) {
-    constexpr int64_t kIterations = 10'000'000; // some 20 ms, so that every thread gets one block
-    LongWork work(1e9);
-    const auto start = std::chrono::steady_clock::now();
-    parallel_for(
-        threads, 1,
-        [](void*, int64_t begin, int64_t end) {
-            for (int64_t i = begin; i < end; ++i) kernels().probe.fma_f32(kIterations);
-        },
-        nullptr);
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    return static_cast<double>(threads) * kernels().probe.fma_f32(1) * kIterations / seconds.count();
-}
-
 // PyGILState_Check tells whether this thread holds the lock; nested LongWork does nothing.
 void install_hooks() {
     LongWork::set_hooks(
@@ -91,8 +73,6 @@ void bind_system(py::module_& m) {
     op<&get_isa>(m, "get_isa", "The ISA level in use.", {});
     op<&isa_levels>(m, "isa_levels", "The ISA levels that this machine can run, lowest first.", {});
     op<&isa_built>(m, "_isa_built", "The ISA levels in this binary.", {});
-    op<&fma_peak>(m, "_fma_peak", "Operations per second of register-only float32 multiply-adds.",
-                  {"threads"_a});
     op<&has_amx>(m, "_has_amx", "True where the CPU has AMX tiles.", {});
 }
 

@@ -2,6 +2,10 @@
 
 #include "kernels/cpu/common.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 namespace dt::cpu::DT_LEVEL {
 namespace {
 
@@ -20,8 +24,52 @@ template <class T> double multiply_add(int64_t iterations) {
     return 2.0 * double(iterations) * chains * kLanes<T>;
 }
 
+using V = Vec<float>;
+constexpr int64_t kStep = 4 * kLanes<float>; // floats moved per turn of a loop: four vectors
+
+DT_INLINE V* vectors(float* p) { return static_cast<V*>(__builtin_assume_aligned(p, 64)); }
+DT_INLINE const V* vectors(const float* p) { return static_cast<const V*>(__builtin_assume_aligned(p, 64)); }
+
+float read(const float* from, int64_t n) {
+    V part[4] = {};
+    for (int64_t i = 0; i < n; i += kStep)
+        for (int j = 0; j < 4; ++j) part[j] += vectors(from + i)[j];
+    return sum((part[0] + part[1]) + (part[2] + part[3]));
+}
+
+void copy(float* to, const float* from, int64_t n) {
+    for (int64_t i = 0; i < n; i += kStep) {
+        for (int j = 0; j < 4; ++j) vectors(to + i)[j] = vectors(from + i)[j];
+        asm volatile("" ::: "memory"); // else the compiler calls memcpy, which picks its own way
+    }
+}
+
+void stream_copy(float* to, const float* from, int64_t n) {
+#if defined(__x86_64__)
+    for (int64_t i = 0; i < n; i += kStep)
+        for (int j = 0; j < 4; ++j) {
+            const V v = vectors(from + i)[j];
+#if defined(DT_LEVEL_v4)
+            _mm512_stream_ps(to + i + 16 * j, (__m512)v);
+#elif defined(DT_LEVEL_v3)
+            _mm256_stream_ps(to + i + 8 * j, (__m256)v);
+#else
+            _mm_stream_ps(to + i + 4 * j, (__m128)v);
+#endif
+        }
+    _mm_sfence();
+#else
+    copy(to, from, n);
+#endif
+}
+
+void update(float* to, int64_t n) {
+    for (int64_t i = 0; i < n; i += kStep)
+        for (int j = 0; j < 4; ++j) vectors(to + i)[j] += broadcast(1.0f);
+}
+
 } // namespace
 
-Probe probe() { return {multiply_add<float>, multiply_add<double>}; }
+Probe probe() { return {multiply_add<float>, multiply_add<double>, read, copy, stream_copy, update}; }
 
 } // namespace dt::cpu::DT_LEVEL

@@ -1,0 +1,142 @@
+"""Single kernels."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import drivetrain as dt
+from benchmarks.libraries import Job
+from drivetrain import nn
+from drivetrain.nn import functional as F
+
+Data = dict[str, Any]
+
+
+def arrays(value: Any) -> list[np.ndarray]:
+    values = value if isinstance(value, (tuple, list)) else [value]
+    return [v.detach().numpy() for v in values]
+
+
+def moments(value: Any) -> list[np.ndarray]:
+    """What random numbers of two libraries have in common."""
+    x = value.detach().numpy()
+    return [np.array([1 + x.mean(dtype=np.float64), np.square(x).mean(dtype=np.float64)])]
+
+
+def gemm(data: Data, o: Data, mode: str) -> Job:
+    a, b = dt.from_numpy(data["a"]), dt.from_numpy(data["b"])
+    a = a.T if o.get("transpose_a") else a
+    b = b.T if o.get("transpose_b") else b
+    return Job(lambda: dt.matmul(a, b), arrays)
+
+
+def elementwise(data: Data, o: Data, mode: str) -> Job:
+    x, y = dt.from_numpy(data["x"]), dt.from_numpy(data["y"])
+    steps: dict[str, Callable[[], Any]] = {
+        "add": lambda: x + y,
+        "scale": lambda: x * 0.5,
+        "divide": lambda: x / y,
+        "relu": lambda: F.relu(x),
+        "exp": lambda: dt.exp(x),
+        "log": lambda: dt.log(x),
+        "sqrt": lambda: dt.sqrt(x),
+        "tanh": lambda: dt.tanh(x),
+        "sigmoid": lambda: F.sigmoid(x),
+        "greater": lambda: x > y,
+        "where": lambda: dt.where(x > 0, x, y),
+        "sum": lambda: x.sum(),
+        "sum first axis": lambda: x.sum(0),
+        "sum last axis": lambda: x.sum(-1),
+        "variance": lambda: x.var(-1),
+        "max": lambda: x.max(-1),
+        "argmax": lambda: x.argmax(-1),
+        "softmax": lambda: F.softmax(x, -1),
+        "transpose": lambda: x.T.contiguous(),
+        "copy": lambda: x.clone(),
+    }
+    return Job(steps[o["op"]], arrays)
+
+
+def random(data: Data, o: Data, mode: str) -> Job:
+    draw = dt.randn if o["kind"] == "normal" else dt.rand
+    return Job(lambda: draw(o["size"]), moments)
+
+
+def dropout(data: Data, o: Data, mode: str) -> Job:
+    x = dt.from_numpy(data["x"])
+    return Job(lambda: F.dropout(x, o["p"]), moments)
+
+
+def backward(run: Callable[[], Any], grad: Any, inputs: list[Any]) -> Callable[[], Any]:
+    """A step that runs forward and backward, and gives the output and the gradients."""
+
+    def step() -> Any:
+        for t in inputs:
+            t.grad = None
+        y = run()
+        y.backward(grad)
+        return y, *(t.grad for t in inputs)
+
+    return step
+
+
+def leaf(array: np.ndarray) -> Any:
+    return dt.tensor(array, requires_grad=True)
+
+
+def layer(data: Data, o: Data, mode: str) -> Job:
+    x, grad, name = leaf(data["x"]), dt.tensor(data["grad"]), o["layer"]
+    if name in ("max_pool", "avg_pool"):
+        pool = F.max_pool2d if name == "max_pool" else F.avg_pool2d
+        size, stride, padding = o["size"], o["stride"], o["padding"]
+        return Job(backward(lambda: pool(x, size, stride, padding), grad, [x]), arrays)
+    channels = o["shape"][-1]
+    norm = nn.LayerNorm(channels) if name == "layer_norm" else nn.BatchNorm2d(channels)
+    assert norm.weight is not None
+    assert norm.bias is not None
+    with dt.no_grad():
+        norm.weight.copy_(dt.tensor(data["weight"]))
+        norm.bias.copy_(dt.tensor(data["bias"]))
+    inputs, run = [x], lambda: norm(x)
+    if name == "batch_norm_add_relu":
+        other = leaf(data["other"])
+        inputs, run = [x, other], lambda: F.relu(norm(x) + other)
+    return Job(backward(run, grad, [*inputs, norm.weight, norm.bias]), arrays)
+
+
+def softmax_loss(data: Data, o: Data, mode: str) -> Job:
+    x, labels = leaf(data["x"]), dt.tensor(data["labels"])
+    return Job(backward(lambda: F.cross_entropy(x, labels), None, [x]), arrays)
+
+
+def embedding(data: Data, o: Data, mode: str) -> Job:
+    rows, weight, grad = dt.tensor(data["rows"]), leaf(data["weight"]), dt.tensor(data["grad"])
+    return Job(backward(lambda: F.embedding(rows, weight), grad, [weight]), arrays)
+
+
+def make_optimizer(o: Data, parameters: Any) -> dt.optim.Optimizer:
+    if o["optimizer"] == "adam":
+        return dt.optim.Adam(parameters, lr=o["lr"])
+    return dt.optim.SGD(parameters, lr=o["lr"], momentum=o.get("momentum", 0.0))
+
+
+def optimizer(data: Data, o: Data, mode: str) -> Job:
+    parameters = [leaf(p) for p in data["parameters"]]
+    for p, g in zip(parameters, data["gradients"], strict=True):
+        p.grad = dt.tensor(g)
+    update = make_optimizer(o, parameters)
+
+    def step() -> Any:
+        update.step()
+        return parameters
+
+    return Job(step, arrays)
+
+
+def conv(data: Data, o: Data, mode: str) -> Job:
+    x = dt.tensor(data["x"], requires_grad=o["input_gradient"])
+    weight, grad = leaf(data["weight"]), dt.tensor(data["grad"])
+    stride, padding, groups = o["stride"], o["padding"], o["groups"]
+    run = lambda: F.conv2d(x, weight, None, stride, padding, groups=groups)  # noqa: E731
+    return Job(backward(run, grad, [weight, x] if o["input_gradient"] else [weight]), arrays)

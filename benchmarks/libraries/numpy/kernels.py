@@ -1,0 +1,168 @@
+"""Single kernels."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from benchmarks.libraries import Job
+
+from . import layers
+from .networks import make_optimizer
+
+Data = dict[str, Any]
+
+
+def same(value: Any) -> list[np.ndarray]:
+    return list(value) if isinstance(value, (tuple, list)) else [np.asarray(value)]
+
+
+def gemm(data: Data, o: Data, mode: str) -> Job:
+    a = data["a"].T if o.get("transpose_a") else data["a"]
+    b = data["b"].T if o.get("transpose_b") else data["b"]
+    out = np.empty((o["m"], o["n"]), np.float32)
+    return Job(lambda: np.matmul(a, b, out=out), same)
+
+
+def elementwise(data: Data, o: Data, mode: str) -> Job:
+    x, y = data["x"], data["y"]
+    out = np.empty_like(x)
+    half = np.float32(0.5)
+
+    def sigmoid() -> np.ndarray:
+        np.negative(x, out=out)
+        np.exp(out, out=out)
+        np.add(out, 1, out=out)
+        return np.reciprocal(out, out=out)
+
+    def softmax() -> np.ndarray:
+        np.subtract(x, x.max(-1, keepdims=True), out=out)
+        np.exp(out, out=out)
+        np.divide(out, out.sum(-1, keepdims=True), out=out)
+        return out
+
+    turned = np.empty(x.shape[::-1], np.float32)
+
+    def transpose() -> np.ndarray:
+        np.copyto(turned, x.T)
+        return turned
+
+    steps: dict[str, Callable[[], Any]] = {
+        "add": lambda: np.add(x, y, out=out),
+        "scale": lambda: np.multiply(x, half, out=out),
+        "divide": lambda: np.divide(x, y, out=out),
+        "relu": lambda: np.maximum(x, 0, out=out),
+        "exp": lambda: np.exp(x, out=out),
+        "log": lambda: np.log(x, out=out),
+        "sqrt": lambda: np.sqrt(x, out=out),
+        "tanh": lambda: np.tanh(x, out=out),
+        "sigmoid": sigmoid,
+        "greater": lambda: np.greater(x, y),
+        "where": lambda: np.where(x > 0, x, y),
+        "sum": lambda: x.sum(),
+        "sum first axis": lambda: x.sum(0),
+        "sum last axis": lambda: x.sum(-1),
+        "variance": lambda: x.var(-1),
+        "max": lambda: x.max(-1),
+        "argmax": lambda: x.argmax(-1),
+        "softmax": softmax,
+        "transpose": transpose,
+        "copy": lambda: np.copyto(out, x) or out,
+    }
+    return Job(steps[o["op"]], same)
+
+
+def random(data: Data, o: Data, mode: str) -> Job:
+    generator = np.random.Generator(np.random.SFC64(0))
+    out = np.empty(o["size"], np.float32)
+    draw = generator.standard_normal if o["kind"] == "normal" else generator.random
+    return Job(lambda: draw(dtype=np.float32, out=out), moments)
+
+
+def moments(value: np.ndarray) -> list[np.ndarray]:
+    """What random numbers of two libraries have in common."""
+    return [np.array([1 + value.mean(dtype=np.float64), np.square(value).mean(dtype=np.float64)])]
+
+
+def dropout(data: Data, o: Data, mode: str) -> Job:
+    generator = np.random.Generator(np.random.SFC64(0))
+    x, keep = data["x"], 1 - o["p"]
+    draws, out = np.empty_like(x), np.empty_like(x)
+
+    def step() -> np.ndarray:
+        generator.random(dtype=np.float32, out=draws)
+        np.multiply(x, draws < keep, out=out)
+        return np.multiply(out, np.float32(1 / keep), out=out)
+
+    return Job(step, moments)
+
+
+def layer(data: Data, o: Data, mode: str) -> Job:
+    x, grad, name = data["x"], data["grad"], o["layer"]
+    if name in ("max_pool", "avg_pool"):
+        pool = layers.Pool(name, o["size"], o["stride"], o["padding"])
+        return Job(lambda: (pool.forward(x), pool.backward(grad)), same)
+    kind = layers.LayerNorm if name == "layer_norm" else layers.BatchNorm
+    norm = kind(data["weight"], data["bias"])
+    if name == "batch_norm_add_relu":
+        relu, other = layers.ReLU(), data["other"]
+
+        def step() -> tuple[Any, ...]:
+            y = relu.forward(norm.forward(x) + other)
+            back = relu.backward(grad)
+            return y, norm.backward(back), back, *norm.gradients
+
+        return Job(step, same)
+    return Job(lambda: (norm.forward(x), norm.backward(grad), *norm.gradients), same)
+
+
+def softmax_loss(data: Data, o: Data, mode: str) -> Job:
+    x, labels = data["x"], data["labels"]
+    rows, grad = np.arange(len(x)), np.empty_like(x)
+
+    def step() -> tuple[Any, ...]:
+        np.subtract(x, x.max(1, keepdims=True), out=grad)
+        chosen = grad[rows, labels]
+        np.exp(grad, out=grad)
+        total = grad.sum(1, keepdims=True)
+        loss = np.mean(np.log(total[:, 0]) - chosen)
+        np.multiply(grad, np.float32(1 / len(x)) / total, out=grad)
+        grad[rows, labels] -= np.float32(1 / len(x))
+        return np.array([loss]), grad
+
+    return Job(step, same)
+
+
+def embedding(data: Data, o: Data, mode: str) -> Job:
+    rows, weight, grad = data["rows"], data["weight"], data["grad"]
+    out, back = np.empty_like(grad), np.empty_like(weight)
+
+    def step() -> tuple[Any, ...]:
+        np.take(weight, rows, axis=0, out=out)
+        back.fill(0)
+        np.add.at(back, rows, grad)
+        return out, back
+
+    return Job(step, same)
+
+
+def optimizer(data: Data, o: Data, mode: str) -> Job:
+    parameters = [p.copy() for p in data["parameters"]]
+    update, gradients = make_optimizer(o, parameters), data["gradients"]
+
+    def step() -> list[np.ndarray]:
+        update(gradients)
+        return parameters
+
+    return Job(step, same)
+
+
+def conv(data: Data, o: Data, mode: str) -> Job:
+    own = layers.conv(data["weight"], None, o["stride"], o["padding"], o["groups"])
+    x, grad, needed = data["x"], data["grad"], o["input_gradient"]
+
+    def step() -> tuple[Any, ...]:
+        y, back = own.forward(x), own.backward(grad, needed)
+        return (y, *own.gradients, back) if needed else (y, *own.gradients)
+
+    return Job(step, same)

@@ -1,0 +1,48 @@
+"""TensorFlow: graphs by `tf.function`, and graphs compiled by XLA."""
+
+import os
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+import tensorflow as tf
+
+from . import kernels, networks
+
+MODES: dict[str, dict[str, str]] = {"graph": {}, "jit_compile": {}}
+BUILD = {
+    "gemm": kernels.gemm,
+    "elementwise": kernels.elementwise,
+    "random": kernels.random,
+    "dropout": kernels.dropout,
+    "layer": kernels.layer,
+    "softmax_loss": kernels.softmax_loss,
+    "embedding": kernels.embedding,
+    "optimizer": kernels.optimizer,
+    "conv": kernels.conv,
+    "network": networks.network,
+    "module_call": networks.module_call,
+}
+
+
+def version() -> str:
+    return tf.__version__
+
+
+_threads = 0
+
+
+def set_threads(threads: int) -> None:
+    """TensorFlow takes the number once, before it computes."""
+    global _threads
+    if not _threads:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        _threads = threads
+    if _threads != threads:
+        raise ValueError(f"TensorFlow runs with {_threads} threads and cannot change to {threads}")
+
+
+def wait(value: Any) -> None:
+    pass

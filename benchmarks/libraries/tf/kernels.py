@@ -1,0 +1,211 @@
+"""Single kernels."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.libraries import Job, Missing
+
+Data = dict[str, Any]
+
+
+def arrays(value: Any) -> list[np.ndarray]:
+    values = value if isinstance(value, (tuple, list)) else [value]
+    return [v.numpy() for v in values]
+
+
+def moments(value: Any) -> list[np.ndarray]:
+    x = value.numpy()
+    return [np.array([1 + x.mean(dtype=np.float64), np.square(x).mean(dtype=np.float64)])]
+
+
+def function(run: Callable[..., Any], mode: str) -> Callable[..., Any]:
+    return tf.function(run, jit_compile=mode == "jit_compile", autograph=False)
+
+
+def gemm(data: Data, o: Data, mode: str) -> Job:
+    a, b = tf.constant(data["a"]), tf.constant(data["b"])
+    transposes = {"transpose_a": bool(o.get("transpose_a")), "transpose_b": bool(o.get("transpose_b"))}
+    run = function(lambda a, b: tf.matmul(a, b, **transposes), mode)
+    return Job(lambda: run(a, b), arrays)
+
+
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "add": lambda x, y: x + y,
+    "scale": lambda x, y: x * 0.5,
+    "divide": lambda x, y: x / y,
+    "relu": lambda x, y: tf.nn.relu(x),
+    "exp": lambda x, y: tf.exp(x),
+    "log": lambda x, y: tf.math.log(x),
+    "sqrt": lambda x, y: tf.sqrt(x),
+    "tanh": lambda x, y: tf.tanh(x),
+    "sigmoid": lambda x, y: tf.sigmoid(x),
+    "greater": lambda x, y: x > y,
+    "where": lambda x, y: tf.where(x > 0, x, y),
+    "sum": lambda x, y: tf.reduce_sum(x),
+    "sum first axis": lambda x, y: tf.reduce_sum(x, 0),
+    "sum last axis": lambda x, y: tf.reduce_sum(x, -1),
+    "variance": lambda x, y: tf.math.reduce_variance(x, -1),
+    "max": lambda x, y: tf.reduce_max(x, -1),
+    "argmax": lambda x, y: tf.argmax(x, -1),
+    "softmax": lambda x, y: tf.nn.softmax(x),
+    "transpose": lambda x, y: tf.transpose(x),
+}
+
+
+def elementwise(data: Data, o: Data, mode: str) -> Job:
+    if o["op"] not in OPERATIONS:
+        raise Missing("tf.identity does not copy")
+    x, y = tf.constant(data["x"]), tf.constant(data["y"])
+    run = function(OPERATIONS[o["op"]], mode)
+    return Job(lambda: run(x, y), arrays)
+
+
+def random(data: Data, o: Data, mode: str) -> Job:
+    draw = tf.random.normal if o["kind"] == "normal" else tf.random.uniform
+    return Job(function(lambda: draw((o["size"],)), mode), moments)
+
+
+def dropout(data: Data, o: Data, mode: str) -> Job:
+    x, run = tf.constant(data["x"]), function(lambda x: tf.nn.dropout(x, o["p"]), mode)
+    return Job(lambda: run(x), moments)
+
+
+def backward(run: Callable[..., Any], grad: Any, inputs: list[Any], mode: str) -> Callable[[], Any]:
+    """A step that runs forward and backward, and gives the output and the gradients."""
+
+    def both(grad: Any, *inputs: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            y = run(*inputs)
+        return y, *tape.gradient(y, inputs, grad)
+
+    step = function(both, mode)
+    return lambda: step(grad, *inputs)
+
+
+def batch_norm(x: Any, weight: Any, bias: Any) -> tuple[Any, Any, Any]:
+    y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=x, scale=weight, offset=bias, mean=[], variance=[], epsilon=1e-5, is_training=True
+    )
+    return y, mean, variance
+
+
+def layer_norm(x: Any, weight: Any, bias: Any) -> Any:
+    mean, variance = tf.nn.moments(x, [-1], keepdims=True)
+    return tf.nn.batch_normalization(x, mean, variance, bias, weight, 1e-5)
+
+
+def pad_images(x: Any, padding: int, value: float = 0.0) -> Any:
+    edges = [[0, 0], [padding, padding], [padding, padding], [0, 0]]
+    return tf.pad(x, edges, constant_values=value) if padding else x
+
+
+def max_pool(x: Any, size: int, stride: int, padding: int, mode: str) -> Any:
+    if not padding:
+        return tf.nn.max_pool2d(x, size, stride, "VALID")
+    if mode == "jit_compile":  # XLA does not pad in the pool
+        return tf.nn.max_pool2d(pad_images(x, padding, x.dtype.min), size, stride, "VALID")
+    return tf.nn.max_pool2d(x, size, stride, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
+
+
+def layer(data: Data, o: Data, mode: str) -> Job:
+    name, inputs, grad = o["layer"], [tf.constant(data["x"])], tf.constant(data["grad"])
+    if name == "max_pool":
+        run: Callable[..., Any] = lambda x: max_pool(x, o["size"], o["stride"], o["padding"], mode)  # noqa: E731
+    elif name == "avg_pool":
+        run = lambda x: tf.nn.avg_pool2d(pad_images(x, o["padding"]), o["size"], o["stride"], "VALID")  # noqa: E731
+    elif name == "batch_norm_add_relu":
+        inputs.append(tf.constant(data["other"]))
+        run = lambda x, other, w, b: tf.nn.relu(batch_norm(x, w, b)[0] + other)  # noqa: E731
+    else:
+        run = layer_norm if name == "layer_norm" else lambda x, w, b: batch_norm(x, w, b)[0]
+    if "weight" in data:
+        inputs += [tf.constant(data["weight"]), tf.constant(data["bias"])]
+    return Job(backward(run, grad, inputs, mode), arrays)
+
+
+def softmax_loss(data: Data, o: Data, mode: str) -> Job:
+    x, labels = tf.constant(data["x"]), tf.constant(data["labels"])
+    run = lambda x: tf.reduce_mean(  # noqa: E731
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels, x)
+    )
+    return Job(backward(run, tf.constant(1.0), [x], mode), arrays)
+
+
+def embedding(data: Data, o: Data, mode: str) -> Job:
+    rows, weight, grad = (tf.constant(data[k]) for k in ("rows", "weight", "grad"))
+
+    def both(weight: Any, grad: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(weight)
+            y = tf.gather(weight, rows)
+        return y, tf.convert_to_tensor(tape.gradient(y, weight, grad))
+
+    step = function(both, mode)
+    return Job(lambda: step(weight, grad), arrays)
+
+
+def make_optimizer(o: Data, parameters: list[Any]) -> Callable[[list[Any]], None]:
+    """The fused kernels that Keras's optimizers used to call; to be called within a `tf.function`."""
+    handles, lr = [p.handle for p in parameters], o["lr"]
+    kept = [
+        [tf.Variable(tf.zeros_like(p)) for p in parameters]
+        for _ in range(2 if o["optimizer"] == "adam" else bool(o.get("momentum")))
+    ]
+    count = tf.Variable(0.0)
+
+    def adam(gradients: list[Any]) -> None:
+        count.assign_add(1.0)
+        powers = tf.pow(0.9, count), tf.pow(0.999, count)
+        for var, m, v, g in zip(handles, kept[0], kept[1], gradients, strict=True):
+            tf.raw_ops.ResourceApplyAdam(
+                var=var, m=m.handle, v=v.handle, beta1_power=powers[0], beta2_power=powers[1], lr=lr,
+                beta1=0.9, beta2=0.999, epsilon=1e-8, grad=g,
+            )  # fmt: skip
+
+    def sgd(gradients: list[Any]) -> None:
+        for i, (var, g) in enumerate(zip(handles, gradients, strict=True)):
+            if kept:
+                accum = kept[0][i].handle
+                tf.raw_ops.ResourceApplyMomentum(var=var, accum=accum, lr=lr, grad=g, momentum=o["momentum"])
+            else:
+                tf.raw_ops.ResourceApplyGradientDescent(var=var, alpha=lr, delta=g)
+
+    return adam if o["optimizer"] == "adam" else sgd
+
+
+def optimizer(data: Data, o: Data, mode: str) -> Job:
+    parameters = [tf.Variable(p) for p in data["parameters"]]
+    gradients = [tf.constant(g) for g in data["gradients"]]
+    update = function(make_optimizer(o, parameters), mode)
+
+    def step() -> Any:
+        update(gradients)
+        return parameters
+
+    return Job(step, arrays)
+
+
+def conv(data: Data, o: Data, mode: str) -> Job:
+    stride, padding, groups = o["stride"], o["padding"], o["groups"]
+    x, grad = tf.constant(data["x"]), tf.constant(data["grad"])
+    edges = [[0, 0], [padding, padding], [padding, padding], [0, 0]]
+    # (outputs, height, width, inputs) -> (height, width, inputs, outputs), for depthwise (..., channels, 1)
+    weight = data["weight"].transpose(1, 2, 0, 3) if groups > 1 else data["weight"].transpose(1, 2, 3, 0)
+
+    def run(weight: Any, x: Any) -> Any:
+        if groups > 1:
+            return tf.nn.depthwise_conv2d(x, weight, [1, stride, stride, 1], edges)
+        return tf.nn.conv2d(x, weight, stride, edges)
+
+    def read(value: Any) -> list[np.ndarray]:
+        y, gw, *back = arrays(value)
+        return [y, gw.transpose(2, 0, 1, 3) if groups > 1 else gw.transpose(3, 0, 1, 2), *back]
+
+    weight = tf.constant(weight)
+    if o["input_gradient"]:
+        return Job(backward(run, grad, [weight, x], mode), read)
+    return Job(backward(lambda weight: run(weight, x), grad, [weight], mode), read)

@@ -1,0 +1,163 @@
+"""Single kernels."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from benchmarks.libraries import Job
+
+Data = dict[str, Any]
+
+
+def arrays(value: Any) -> list[np.ndarray]:
+    values = value if isinstance(value, (tuple, list)) else [value]
+    return [channels_back(v.detach()).numpy() for v in values]
+
+
+def channels_back(t: torch.Tensor) -> torch.Tensor:
+    return t.permute(0, 2, 3, 1) if t.ndim == 4 else t
+
+
+def moments(value: torch.Tensor) -> list[np.ndarray]:
+    x = value.numpy()
+    return [np.array([1 + x.mean(dtype=np.float64), np.square(x).mean(dtype=np.float64)])]
+
+
+def image(array: np.ndarray, mode: str) -> torch.Tensor:
+    """NCHW of what comes as NHWC, in memory as the mode wants it. Other ranks as they are."""
+    if array.ndim != 4:
+        return torch.from_numpy(array.copy())
+    t = torch.from_numpy(array).permute(0, 3, 1, 2)
+    layout = torch.channels_last if mode.startswith("channels_last") else torch.contiguous_format
+    return t.clone(memory_format=layout)
+
+
+def compiled(run: Callable[..., Any], mode: str) -> Callable[..., Any]:
+    return torch.compile(run) if mode.startswith("compile") else run
+
+
+def gemm(data: Data, o: Data, mode: str) -> Job:
+    a, b = torch.from_numpy(data["a"]), torch.from_numpy(data["b"])
+    a = a.T if o.get("transpose_a") else a
+    b = b.T if o.get("transpose_b") else b
+    out = torch.empty(o["m"], o["n"])
+    return Job(lambda: torch.matmul(a, b, out=out), arrays)
+
+
+def elementwise(data: Data, o: Data, mode: str) -> Job:
+    x, y = torch.from_numpy(data["x"]), torch.from_numpy(data["y"])
+    out = torch.empty_like(x)
+    steps: dict[str, Callable[[], Any]] = {
+        "add": lambda: torch.add(x, y, out=out),
+        "scale": lambda: torch.mul(x, 0.5, out=out),
+        "divide": lambda: torch.div(x, y, out=out),
+        "relu": lambda: F.relu(x),
+        "exp": lambda: torch.exp(x, out=out),
+        "log": lambda: torch.log(x, out=out),
+        "sqrt": lambda: torch.sqrt(x, out=out),
+        "tanh": lambda: torch.tanh(x, out=out),
+        "sigmoid": lambda: torch.sigmoid(x, out=out),
+        "greater": lambda: x > y,
+        "where": lambda: torch.where(x > 0, x, y),
+        "sum": lambda: x.sum(),
+        "sum first axis": lambda: x.sum(0),
+        "sum last axis": lambda: x.sum(-1),
+        "variance": lambda: x.var(-1, correction=0),
+        "max": lambda: x.amax(-1),
+        "argmax": lambda: x.argmax(-1),
+        "softmax": lambda: F.softmax(x, -1),
+        "transpose": lambda: x.T.contiguous(),
+        "copy": lambda: out.copy_(x),
+    }
+    return Job(steps[o["op"]], arrays)
+
+
+def random(data: Data, o: Data, mode: str) -> Job:
+    out = torch.empty(o["size"])
+    draw = out.normal_ if o["kind"] == "normal" else out.uniform_
+    return Job(draw, moments)
+
+
+def dropout(data: Data, o: Data, mode: str) -> Job:
+    x = torch.from_numpy(data["x"])
+    run = compiled(lambda x: F.dropout(x, o["p"]), mode)
+    return Job(lambda: run(x), moments)
+
+
+def backward(run: Callable[..., Any], grad: Any, inputs: list[torch.Tensor]) -> Callable[[], Any]:
+    """A step that runs forward and backward, and gives the output and the gradients."""
+    for t in inputs:
+        t.requires_grad_()
+
+    def step() -> Any:
+        for t in inputs:
+            t.grad = None
+        y = run(*inputs)
+        y.backward(grad)
+        return y, *(t.grad for t in inputs)
+
+    return step
+
+
+def layer(data: Data, o: Data, mode: str) -> Job:
+    x, grad, name = image(data["x"], mode), image(data["grad"], mode), o["layer"]
+    if name in ("max_pool", "avg_pool"):
+        pool = F.max_pool2d if name == "max_pool" else F.avg_pool2d
+        size, stride, padding = o["size"], o["stride"], o["padding"]
+        run = compiled(lambda x: pool(x, size, stride, padding), mode)
+        return Job(backward(run, grad, [x]), arrays)
+    channels = o["shape"][-1]
+    norm: nn.Module = nn.LayerNorm(channels) if name == "layer_norm" else nn.BatchNorm2d(channels)
+    norm.load_state_dict({k: torch.from_numpy(data[k]) for k in ("weight", "bias")}, strict=False)
+    parameters: Any = [norm.weight, norm.bias]
+    if name == "batch_norm_add_relu":
+        other = image(data["other"], mode)
+        run = compiled(lambda x, other, *_: torch.relu_(norm(x) + other), mode)
+        return Job(backward(run, grad, [x, other, *parameters]), arrays)
+    return Job(backward(compiled(lambda x, *_: norm(x), mode), grad, [x, *parameters]), arrays)
+
+
+def softmax_loss(data: Data, o: Data, mode: str) -> Job:
+    x, labels = torch.from_numpy(data["x"]), torch.from_numpy(data["labels"])
+    run = compiled(lambda x: F.cross_entropy(x, labels), mode)
+    return Job(backward(run, None, [x]), arrays)
+
+
+def embedding(data: Data, o: Data, mode: str) -> Job:
+    rows, weight = torch.from_numpy(data["rows"]), torch.from_numpy(data["weight"])
+    run = compiled(lambda weight: F.embedding(rows, weight), mode)
+    return Job(backward(run, torch.from_numpy(data["grad"]), [weight]), arrays)
+
+
+def make_optimizer(o: Data, parameters: Any, mode: str) -> torch.optim.Optimizer:
+    fused = "tuned" in mode
+    if o["optimizer"] == "adam":
+        return torch.optim.Adam(parameters, lr=o["lr"], fused=fused)
+    return torch.optim.SGD(parameters, lr=o["lr"], momentum=o.get("momentum", 0.0), fused=fused)
+
+
+def optimizer(data: Data, o: Data, mode: str) -> Job:
+    parameters = [torch.from_numpy(p.copy()).requires_grad_() for p in data["parameters"]]
+    for p, g in zip(parameters, data["gradients"], strict=True):
+        p.grad = torch.from_numpy(g)
+    update = make_optimizer(o, parameters, mode)
+
+    def step() -> Any:
+        update.step()
+        return parameters
+
+    return Job(step, arrays)
+
+
+def conv(data: Data, o: Data, mode: str) -> Job:
+    x, weight, grad = image(data["x"], mode), image(data["weight"], mode), image(data["grad"], mode)
+    stride, padding, groups = o["stride"], o["padding"], o["groups"]
+    run = lambda weight, x: F.conv2d(x, weight, None, stride, padding, groups=groups)  # noqa: E731
+    run = compiled(run, mode)
+    if o["input_gradient"]:
+        return Job(backward(run, grad, [weight, x]), arrays)
+    return Job(backward(lambda weight: run(weight, x), grad, [weight]), arrays)

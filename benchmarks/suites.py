@@ -1,0 +1,428 @@
+"""The suites: lists of cases. Names say what is run; images are batch x height x width."""
+
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+from benchmarks.cases import Bar, Case, Variant
+
+FLAT = {"torch channels_last tuned": "no images", "torch compile tuned": "a single kernel, as in eager mode"}
+NUMPY = Bar("numpy", 1.0)
+
+
+# --- Single kernels ---
+
+
+def elementwise(op: str, shape: tuple[int, ...], passes: int) -> Case:
+    """`passes`: how often the array is read or written."""
+    size = prod(shape)
+    return Case(
+        f"{op} {'x'.join(map(str, shape))}",
+        "elementwise",
+        {"op": op, "shape": list(shape)},
+        (NUMPY,),
+        traffic=4.0 * size * passes,
+        seconds=0.03,
+        without=FLAT,
+        tiny={"shape": [7, 9]},
+    )
+
+
+PASSES = {
+    "add": 3,
+    "scale": 2,
+    "divide": 3,
+    "relu": 2,
+    "exp": 2,
+    "log": 2,
+    "sqrt": 2,
+    "tanh": 2,
+    "sigmoid": 2,
+    "greater": 2,
+    "where": 3,
+    "sum": 1,
+    "sum first axis": 1,
+    "sum last axis": 1,
+    "variance": 1,
+    "max": 1,
+    "argmax": 1,
+    "softmax": 2,
+    "transpose": 2,
+    "copy": 2,
+}
+SHAPES = [(64, 64), (4096, 1024)]
+
+
+def layer(name: str, kind: str, shape: list[int], least: float, passes: int, **options: Any) -> Case:
+    tiny = [2, 8, 8, 5] if len(shape) == 4 else [6, 16]
+    return Case(
+        f"{name} {'x'.join(map(str, shape))}, forward+backward",
+        "layer",
+        {"layer": kind, "shape": shape, **options},
+        (Bar("peers", least), NUMPY),
+        traffic=4.0 * prod(shape) * passes,
+        tiny={"shape": tiny},
+        without={} if len(shape) == 4 else {"torch channels_last tuned": "no images"},
+    )
+
+
+def random(kind: str, size: int, bars: tuple[Bar, ...]) -> Case:
+    return Case(
+        f"{kind} random numbers, {size >> 20}M",
+        "random",
+        {"kind": kind, "size": size},
+        (*bars, NUMPY),
+        traffic=4.0 * size,
+        first_steps=2,
+        tolerance=0.03,
+        without=FLAT,
+        tiny={"size": 1 << 16},
+    )
+
+
+def optimizer(name: str, passes: int, **options: Any) -> Case:
+    shapes = [[2048, 1024]] * 12
+    return Case(
+        f"{name}, 25M parameters",
+        "optimizer",
+        {"shapes": shapes, "lr": 1e-3, **options},
+        (Bar("peers", 0.95, 1.0), NUMPY),
+        traffic=4.0 * 12 * 2048 * 1024 * passes,
+        without=FLAT,
+        first_steps=2,
+        tiny={"shapes": [[5, 7], [3]]},
+    )
+
+
+STEM = {"size": 3, "stride": 2, "padding": 1}
+HALF = {"size": 2, "stride": 2, "padding": 0}
+BATCH_NORM_ADD_RELU = layer("batch norm + add + ReLU", "batch_norm_add_relu", [32, 56, 56, 64], 1.8, 10)
+FUSED = [
+    layer("batch norm", "batch_norm", [32, 56, 56, 64], 1.4, 7),
+    BATCH_NORM_ADD_RELU,
+    layer("layer norm", "layer_norm", [8192, 768], 1.4, 5),
+    layer("max pool 3x3 stride 2", "max_pool", [32, 112, 112, 64], 1.5, 3, **STEM),
+    layer("max pool 2x2", "max_pool", [32, 56, 56, 64], 1.5, 3, **HALF),
+    layer("average pool 2x2", "avg_pool", [32, 56, 56, 64], 1.5, 3, **HALF),
+    Case(
+        "softmax + cross entropy 512x32000, forward+backward",
+        "softmax_loss",
+        {"batch": 512, "classes": 32000},
+        (Bar("peers", 2.5), NUMPY),
+        traffic=4.0 * 512 * 32000 * 3,
+        without={"torch channels_last tuned": "no images"},
+        tiny={"batch": 6, "classes": 11},
+    ),
+    Case(
+        "embedding 30000x256, 32x128 words, forward+backward",
+        "embedding",
+        {"words": 30000, "features": 256, "batch": 32, "length": 128},
+        (NUMPY,),
+        without=FLAT,
+        tiny={"words": 20, "features": 8, "batch": 3, "length": 5},
+    ),
+    Case(
+        "dropout of 16M",
+        "dropout",
+        {"size": 1 << 24, "p": 0.5},
+        (Bar("peers", 10, 30), NUMPY),
+        traffic=8.0 * (1 << 24),
+        first_steps=2,
+        tolerance=0.03,
+        without={"torch channels_last tuned": "no images"},
+        tiny={"size": 1 << 16},
+        readme="Dropout, 16M elements",
+    ),
+    random("normal", 1 << 24, (Bar("peers", 6, 20),)),
+    random("uniform", 1 << 24, ()),
+    optimizer("SGD with momentum", 5, optimizer="sgd", momentum=0.9),
+    optimizer("Adam", 7, optimizer="adam"),
+]
+ELEMENTWISE = [elementwise(op, shape, passes) for op, passes in PASSES.items() for shape in SHAPES]
+KERNELS = FUSED + ELEMENTWISE
+
+
+# --- Products and convolutions ---
+
+
+def gemm(m: int, n: int, k: int, transpose: str = "", bars: tuple[Bar, ...] = (), readme: str = "") -> Case:
+    """`transpose`: which of a and b lies transposed in memory."""
+    how = {"": "", "a": ", a transposed", "b": ", b transposed"}[transpose]
+    options = {"m": m, "n": n, "k": k, "transpose_a": transpose == "a", "transpose_b": transpose == "b"}
+    return Case(
+        f"sgemm {m}x{n}x{k}{how}",
+        "gemm",
+        options,
+        (Bar("peers+numpy", 1.0, 1.1), *bars),
+        flops=2.0 * m * n * k,
+        seconds=0.1,
+        without=FLAT,
+        tiny={"m": 5, "n": 7, "k": 9},
+        readme=readme,
+    )
+
+
+GEMM_1024 = gemm(1024, 1024, 1024, "", (Bar("peak", 0.85, 0.92),), "Matrix product, 1024 cubed")
+GEMM_CORE = [GEMM_1024, gemm(4096, 64, 576), gemm(128, 4096, 1000)]
+GEMM = [
+    *GEMM_CORE,
+    gemm(256, 256, 256),
+    gemm(512, 512, 512),
+    gemm(2048, 2048, 2048),
+    gemm(32, 64, 20, "b"),  # MLP 20-64-64-1: forward, gradients of weights and of inputs
+    gemm(64, 20, 32, "a"),
+    gemm(32, 64, 64),
+    gemm(64, 512, 784, "b"),  # MLP 784-512-256-10
+    gemm(512, 784, 64, "a"),
+    gemm(64, 512, 256),
+    gemm(256, 512, 784, "b"),
+    gemm(512, 784, 256, "a"),
+    gemm(64, 10, 256, "b"),
+    gemm(1, 1000, 2048, "b"),  # a batch of one
+]
+
+
+def conv(
+    name: str,
+    channels: tuple[int, int],
+    pixels: int,
+    size: int,
+    stride: int,
+    least: float,
+    goal: float | None,
+    numpy: float = 1.0,
+    groups: int = 1,
+    input_gradient: bool = True,
+) -> Case:
+    inputs, outputs = channels
+    after = (pixels + 2 * (size // 2) - size) // stride + 1
+    products = 2.0 * 32 * after * after * outputs * size * size * inputs / groups
+    options = {
+        "batch": 32,
+        "height": pixels,
+        "width": pixels,
+        "inputs": inputs,
+        "outputs": outputs,
+        "size": size,
+        "stride": stride,
+        "padding": size // 2,
+        "groups": groups,
+        "input_gradient": input_gradient,
+    }
+    tiny = {"batch": 2, "height": 9, "width": 9}
+    tiny |= {"inputs": 4, "outputs": 4, "groups": 4} if groups > 1 else {"inputs": 3, "outputs": 5}
+    return Case(
+        f"{name}, 32x{pixels}x{pixels}, forward+backward",
+        "conv",
+        options,
+        (Bar("peers", least, goal), Bar("numpy", numpy)),
+        flops=products * (3 if input_gradient else 2),
+        seconds=0.3,
+        tiny=tiny,
+        without={"torch compile tuned": "a single kernel, as in eager mode"},
+        readme="Convolution 3x3, 64 channels, forward and backward" if name.startswith("conv 3x3 64") else "",
+    )
+
+
+CONV_3X3 = conv("conv 3x3 64-64", (64, 64), 56, 3, 1, 1.6, 2.2, 4.0)
+CONV = [
+    CONV_3X3,
+    conv("conv 3x3 stride 2 128-128", (128, 128), 28, 3, 2, 1.4, None, 4.0),
+    conv("conv 1x1 256-64", (256, 64), 56, 1, 1, 1.4, None),
+    conv("conv 7x7 stride 2 3-64", (3, 64), 224, 7, 2, 1.3, None, input_gradient=False),
+    conv("depthwise 3x3 144", (144, 144), 56, 3, 1, 1.6, 2.5, groups=144),
+]
+
+
+# --- Training steps ---
+
+
+def network(name: str, options: dict[str, Any], bars: tuple[Bar, ...], readme: str = "", **rest: Any) -> Case:
+    return Case(
+        name,
+        "network",
+        {"loss": "cross_entropy", "optimizer": "sgd", "lr": 0.01, **options},
+        (*bars, Bar("numpy", 5.0)),
+        readme=readme,
+        **rest,
+    )
+
+
+NO_IMAGES = {"torch channels_last tuned": "no images"}
+MLP_SMALL = network(
+    "MLP 20-64-64-1, batch 32, SGD",
+    {"network": "mlp", "arguments": {"sizes": [20, 64, 64, 1]}, "input": [20], "batch": 32, "loss": "mse"},
+    (Bar("torch+tf", 8), Bar("jax", 1.2, 2)),
+    "MLP 20-64-64-1, batch 32, SGD",
+    tiny={"batch": 4},
+    without=NO_IMAGES,
+)
+
+
+def mlp(batch: int, least: float, goal: float) -> Case:
+    options = {"network": "mlp", "arguments": {"sizes": [784, 512, 256, 10]}, "input": [784], "batch": batch}
+    name = f"MLP 784-512-256-10, batch {batch}, Adam"
+    tiny = {"batch": 4, "arguments": {"sizes": [20, 16, 10]}, "input": [20]}
+    return network(
+        name,
+        {**options, "optimizer": "adam", "lr": 1e-3},
+        (Bar("peers", least, goal),),
+        name,
+        tiny=tiny,
+        without=NO_IMAGES,
+    )
+
+
+LENET = network(
+    "LeNet 28x28, batch 64, SGD with momentum",
+    {"network": "lenet", "input": [28, 28, 1], "batch": 64, "momentum": 0.9},
+    (Bar("peers", 3, 6),),
+    "LeNet, batch 64 of 28x28, SGD with momentum",
+    tiny={"batch": 3},
+)
+
+
+def resnet(depth: int, pixels: int, batch: int, flops: float) -> Case:
+    """`flops`: of the forward pass of one image; a step does three times as much."""
+    width = {"width": 8}
+    return network(
+        f"ResNet-{depth} {pixels}x{pixels}, batch {batch}, SGD with momentum",
+        {"network": f"resnet{depth}", "input": [pixels, pixels, 3], "batch": batch, "momentum": 0.9},
+        (Bar("peers", 1.6, 2.2),),
+        f"ResNet-{depth}, batch {batch} of {pixels}x{pixels}",
+        flops=3 * flops * batch,
+        first_steps=2,
+        seconds=0.5,
+        tolerance=5e-3,
+        tiny={
+            "batch": 4,
+            "input": [16, 16, 3] if depth == 18 else [32, 32, 3],
+            "arguments": {**width, "blocks": 1 if depth == 18 else [1, 1, 1, 1]},
+        },
+    )
+
+
+RESNET18_64, RESNET18_128 = resnet(18, 32, 64, 1.11e9), resnet(18, 32, 128, 1.11e9)
+RESNET50 = resnet(50, 224, 8, 8.18e9)
+NETWORKS = [MLP_SMALL, mlp(64, 1.6, 2.2), mlp(256, 1.4, 2.0), LENET, RESNET18_64, RESNET18_128, RESNET50]
+
+
+# --- What a call costs, and our own loop against `fit` ---
+
+MLP_SHAPES = [[64, 20], [64], [64, 64], [64], [1, 64], [1]]
+OVERHEAD = [
+    Case(
+        "module call: MLP 20-64-64-1, batch 32",
+        "module_call",
+        {"sizes": [20, 64, 64, 1], "batch": 32},
+        (NUMPY,),
+        without=NO_IMAGES,
+        tiny={"batch": 3},
+    ),
+    Case(
+        "module call: MLP 20-64-64-1, batch 1",
+        "module_call",
+        {"sizes": [20, 64, 64, 1], "batch": 1},
+        (),
+        without=NO_IMAGES,
+    ),
+    *(
+        Case(
+            f"{name} step, MLP 20-64-64-1",
+            "optimizer",
+            {"shapes": MLP_SHAPES, "lr": 1e-3, "optimizer": kind},
+            (),
+            without=FLAT,
+        )
+        for name, kind in (("SGD", "sgd"), ("Adam", "adam"))
+    ),
+    Case(
+        "LeNet, an epoch of 64 batches of 64",
+        "fit",
+        {**LENET.options, "batch": 4096, "batch_size": 64},
+        (Bar("own loop", 0.97),),
+        variants=(Variant("fit", {"how": "fit"}), Variant("own loop", {"how": "loop"})),
+        seconds=0.5,
+        first_steps=1,
+        tiny={"batch": 12, "batch_size": 4},
+        only=("drivetrain",),
+    ),
+]
+
+
+# --- The same cases under other conditions ---
+
+
+def busy(case: Case) -> Case:
+    variants = (Variant("busy", beside="process"), Variant("quiet"))
+    bars = (Bar("quiet", 0.25, 0.4),)
+    return replace(
+        case,
+        name=f"{case.name}, beside a busy process",
+        bars=bars,
+        variants=variants,
+        steps=200,
+        readme="",
+        only=("drivetrain",),
+    )
+
+
+SMALL_CONV = replace(
+    CONV_3X3,
+    name="conv 3x3 64-64, 4x56x56, forward+backward",
+    options={**CONV_3X3.options, "batch": 4},
+    flops=0.0,
+)
+BUSY = [
+    *(busy(case) for case in (MLP_SMALL, mlp(64, 1, 1), LENET, gemm(256, 256, 256), GEMM_1024, SMALL_CONV)),
+    busy(layer("batch norm", "batch_norm", [8, 56, 56, 64], 1, 7)),
+    busy(elementwise("exp", (4096, 1024), 2)),
+    replace(
+        busy(LENET),
+        name=f"{LENET.name}, beside a busy Python thread",
+        variants=(Variant("busy", beside="thread"), Variant("quiet")),
+    ),
+]
+
+
+def scaling(case: Case) -> Case:
+    """A hundredth is left to noise: where a second thread is not used, both take the same time."""
+    variants = (Variant("2 threads", threads=2), Variant("1 thread", threads=1))
+    return replace(
+        case,
+        bars=(Bar("1 thread", 0.97),),
+        variants=variants,
+        only=("drivetrain",),
+        readme="",
+        seconds=min(case.seconds, 0.1),
+    )
+
+
+SCALING = [scaling(case) for case in [*KERNELS, *GEMM, *CONV, *NETWORKS] if case is not RESNET18_128]
+
+
+MEMORY = [
+    replace(
+        RESNET18_128,
+        name=f"{RESNET18_128.name}, peak of resident memory",
+        measure="bytes",
+        steps=2,
+        flops=0.0,
+        bars=(Bar("torch", 1 / 0.75, 1 / 0.6),),
+        readme="",
+        without={"torch compile tuned": "left out to keep the suite short", "tf jit_compile": "the same"},
+    )
+]
+
+SUITES: dict[str, list[Case]] = {
+    "core": [MLP_SMALL, LENET, *GEMM_CORE],
+    "kernels": KERNELS,
+    "gemm": GEMM,
+    "conv": CONV,
+    "networks": NETWORKS,
+    "overhead": OVERHEAD,
+    "busy": BUSY,
+    "scaling": SCALING,
+    "memory": MEMORY,
+}
+ALL = [name for name in SUITES if name != "core"]

@@ -1,0 +1,284 @@
+"""The benchmarks: every case agrees with NumPy at a small size; statistics, bars, comparison, tables."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import __main__ as command  # noqa: E402
+from benchmarks import driver, networks, probe, report, results, suites  # noqa: E402
+from benchmarks.cases import Bar, Case  # noqa: E402
+from benchmarks.worker import Worker, summarise  # noqa: E402
+
+CASES = {
+    f"{suite}: {case.name}": case
+    for suite in ("kernels", "gemm", "conv", "networks", "overhead")
+    for case in suites.SUITES[suite]
+    if "numpy" in case.only or not case.only
+}
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[tuple[Worker, Worker]]:
+    import drivetrain as dt
+
+    before = dt.get_num_threads()
+    yield Worker("drivetrain", "drivetrain", 2), Worker("numpy", "numpy", 2)
+    dt.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_case_agrees_with_numpy(name: str, workers: tuple[Worker, Worker]) -> None:
+    case = CASES[name].scaled_down()
+    found = [worker.setup("", case.kind, case.options, case.first_steps)["results"] for worker in workers]
+    assert len(found[0]) == case.first_steps
+    for ours, numpy in zip(*found, strict=True):
+        assert driver.agree(ours, numpy, case.tolerance)
+    turn = workers[0].turn("", 0.0, 2, 20.0, None, False)
+    assert turn["seconds"] > 0
+    assert turn["steps"] == 2
+
+
+def test_fit_and_own_loop_agree(workers: tuple[Worker, Worker]) -> None:
+    case = next(case for case in suites.OVERHEAD if case.kind == "fit").scaled_down()
+    found = [
+        workers[0].setup(v.name, case.kind, {**case.options, **v.options}, 2)["results"]
+        for v in case.variants
+    ]
+    for fit, loop in zip(*found, strict=True):
+        assert driver.agree(fit, loop, 1e-5)
+
+
+def test_what_a_library_lacks_is_said(workers: tuple[Worker, Worker]) -> None:
+    assert "missing" in workers[1].setup("", "fit", {}, 1)
+
+
+def test_names_are_unique_and_every_suite_is_reached() -> None:
+    for suite, cases in suites.SUITES.items():
+        names = [case.name for case in cases]
+        assert len(set(names)) == len(names), suite
+    assert set(suites.ALL) | {"core"} == set(suites.SUITES)
+    assert len(command.chosen_cases("all", "")) == sum(len(suites.SUITES[name]) for name in suites.ALL)
+    assert [case.name for _, case in command.chosen_cases("core", "LENET")] == [suites.LENET.name]
+    with pytest.raises(SystemExit, match="no suite 'speed'"):
+        command.chosen_cases("speed", "")
+
+
+def test_resnets_have_the_known_sizes() -> None:
+    def parameters(layers: list[networks.Layer]) -> int:
+        weights = networks.weights(layers, np.random.default_rng(0))
+        return sum(array.size for own in weights for array in own.values())
+
+    assert parameters(networks.resnet50()) == 25_557_032  # as torchvision's
+    assert parameters(networks.resnet18()) == 11_173_962  # with a 3x3 stem and 10 classes
+
+
+def test_summary_notices_values_and_places() -> None:
+    x = np.random.default_rng(0).standard_normal((4, 6))
+    same, moved, wrong = summarise(x.astype(np.float32)), summarise(x.T), summarise(x * 1.01)
+    assert driver.agree([summarise(x)], [same], 1e-5)
+    assert not driver.agree([summarise(x)], [moved], 1e-3)
+    assert not driver.agree([summarise(x)], [wrong], 2e-3)
+    assert not driver.agree([summarise(x)], [same, same], 1e-3)
+
+
+# --- Statistics ---
+
+
+def turns(*pairs: tuple[float, float]) -> list[dict[str, Any]]:
+    return [{"value": value, "others": others, "steps": 1, "faults": 0} for value, others in pairs]
+
+
+def test_disturbed_turns_do_not_count() -> None:
+    row = results.Row("drivetrain", "drivetrain", turns=turns((1.0, 0.0), (9.0, 0.5), (3.0, 0.1)))
+    assert row.value == 2.0
+    assert row.spread == 1.0
+    assert not row.as_json()["noisy"]
+    noisy = results.Row("drivetrain", "drivetrain", turns=turns((4.0, 0.5), (6.0, 0.9)))
+    assert noisy.value == 5.0
+    assert noisy.as_json()["noisy"]
+
+
+MACHINE = {
+    "cpu": "a CPU",
+    "isa": "v4",
+    "threads": 2,
+    "peak_flops": 400.0,
+    "memory_bandwidth": 1000.0,
+    "cache": 100,
+}
+
+
+def record(ours: float = 1.0, name: str = "case", spread: float = 0.02, **more: Any) -> dict[str, Any]:
+    rows = [("drivetrain", "drivetrain", ours), ("numpy", "numpy", 6.0), ("torch", "torch eager", 3.0)]
+    rows += [("torch", "torch compile", 2.0), ("jax", "jax jit", 4.0)]
+    case = {
+        "suite": "kernels",
+        "name": name,
+        "measure": "seconds",
+        "readme": name,
+        "flops": 300.0,
+        "traffic": 0.0,
+        "bars": [
+            {"against": "peers", "least": 1.5, "goal": 2.0},
+            {"against": "jax", "least": 5, "goal": None},
+            {"against": "peak", "least": 0.7, "goal": 0.9},
+            {"against": "tf", "least": 1, "goal": None},
+        ],
+        "rows": [
+            {
+                "library": library,
+                "label": label,
+                "variant": "",
+                "version": "1",
+                "value": value,
+                "spread": spread,
+                "turns": 5,
+                "noisy": False,
+                "faults": 0,
+            }
+            for library, label, value in rows
+        ]
+        + [{"library": "tf", "label": "tf graph", "variant": "", "note": "does not run"}],
+        "failed": "",
+        **more,
+    }
+    return {"machine": MACHINE, "commands": ["python -m benchmarks run"], "cases": [case]}
+
+
+def test_ratios_and_verdicts() -> None:
+    case = record()["cases"][0]
+    ratios = [results.ratio(case, bar, MACHINE) for bar in case["bars"]]
+    assert ratios == [2.0, 4.0, 0.75, None]
+    verdicts = [results.verdict(r, bar) for r, bar in zip(ratios, case["bars"], strict=True)]
+    assert verdicts == ["goal", "missed", "reached", "not measured"]
+    assert results.ratio(case, Bar("numpy", 1.0), MACHINE) == 6.0
+    assert results.ratio(case, Bar("torch+numpy", 1.0), MACHINE) == 2.0
+
+
+def test_bars_about_variants_compare_with_the_first() -> None:
+    rows = [results.Row("drivetrain", "drivetrain", variant=v) for v in ("busy", "quiet")]
+    rows[0].turns, rows[1].turns = turns((4.0, 0.0)), turns((2.0, 0.0))
+    case = results.as_json(Case("c", "gemm", bars=(Bar("quiet", 0.25),)), "busy", rows)
+    assert results.ratio(case, case["bars"][0], MACHINE) == 0.5
+
+
+def test_comparison_tells_what_is_beyond_the_noise() -> None:
+    lines, slower = results.compare(record(1.0), record(1.04))
+    assert slower == []
+    assert "1.04" in lines[0]
+    assert results.compare(record(1.0), record(1.2))[1] == ["case"]
+    assert results.compare(record(1.0, spread=0.5), record(1.2, spread=0.5))[1] == []
+    assert "faster" in results.compare(record(1.0), record(0.5))[0][0]
+    assert results.compare(record(1.0), record(1.0, name="another")) == ([], [])
+
+
+def test_compare_command_ends_with_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a").write_text(json.dumps(record(1.0)))
+    (tmp_path / "b").write_text(json.dumps(record(2.0)))
+    command.main(["compare", str(tmp_path / "b"), str(tmp_path / "a")])
+    assert "faster" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="slower beyond the noise: case"):
+        command.main(["compare", str(tmp_path / "a"), str(tmp_path / "b")])
+
+
+# --- The driver ---
+
+
+def test_run_report_and_resume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out.json"
+    words = ["run", "--suite", "gemm", "--case", "32x64x20", "--rounds", "1", "--json", str(out)]
+    command.main(words)
+    found = json.loads(out.read_text())
+    assert found["machine"]["peak_flops"] > 0
+    assert {row["label"] for row in found["cases"][0]["rows"]} == {"drivetrain", "numpy"}
+    assert "best" not in found["cases"][0]["failed"]
+    command.main([*words, "--resume"])
+    assert json.loads(out.read_text())["cases"] == found["cases"]  # nothing was measured again
+    capsys.readouterr()
+
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "README.md").write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    command.main(["report", str(out), "--folder", str(tmp_path)])
+    assert "32x64x20" in (tmp_path / "benchmarks/RESULTS.md").read_text()
+    readme = (tmp_path / "README.md").read_text()
+    assert readme.startswith("before\n")
+    assert "old" not in readme
+    assert readme.endswith("after\n")
+
+
+def test_a_wrong_result_stops_the_case() -> None:
+    runner = driver.Driver([], 1, 1, 1.0, lambda text: None)
+    checked: dict[str, Any] = {}
+    mode = driver.Mode("numpy", "numpy")
+    runner._check(Case("c", "gemm"), mode, [[[1.0, 0.5, 0.1]]], checked)
+    with pytest.raises(driver.CaseFailed, match="step 1: torch eager computes"):
+        runner._check(Case("c", "gemm"), driver.Mode("torch", "eager"), [[[1.1, 0.5, 0.1]]], checked)
+
+
+def test_waiting_processes_are_stopped() -> None:
+    process = driver.Process(driver.Mode("numpy", "numpy"), 1)
+    try:
+        assert process.ask(do="nonsense")["error"].startswith("AttributeError")
+        os.waitpid(process.process.pid, os.WUNTRACED)
+        state = Path(f"/proc/{process.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        assert state == "T"
+        process.process.send_signal(signal.SIGKILL)
+        with pytest.raises(RuntimeError, match="the process of numpy ended"):
+            process.ask(do="drop")
+    finally:
+        process.close()
+
+
+def test_probe_figures_are_plausible() -> None:
+    import drivetrain as dt
+
+    before = dt.get_num_threads()
+    try:
+        assert probe.fma_peak(1) > 1e8
+        for way in probe.WAYS:
+            assert 1e7 < probe.bandwidth(way, 1 << 14, 1) < 1e14
+        assert 0 < probe.region_cost(2) < 1
+        assert 0 < probe.fault_cost(huge=False) < 1e-2
+    finally:
+        dt.set_num_threads(before)
+    with pytest.raises(ValueError, match="way is 'sideways'"):
+        dt._core._bandwidth("sideways", 4096, 1)
+    with pytest.raises(ValueError, match="bytes is 8"):
+        dt._core._bandwidth("read", 8, 1)
+    with pytest.raises(ValueError, match="threads is 0"):
+        dt._core._fma_peak(0)
+
+
+# --- The tables ---
+
+
+def test_tables() -> None:
+    page = report.results_page(record())
+    assert (
+        "| case | 1000 ms ±1% | 0 GFLOP/s (75%) | torch compile 2000 ms | peers 2.00 | 1.5 (2) | goal |"
+        in page
+    )
+    assert "|  |  |  |  | jax 4.00 | 5 | **no** |" in page
+    assert "| case | tf graph | does not run |  |  |  |" in page
+    assert "Bars: 1 goal, 1 reached, 1 missed, 1 not measured." in page
+    block = report.readme_block(record())
+    assert "| milliseconds | drivetrain | NumPy | PyTorch | JAX | best peer over ours |" in block
+    assert "| case | 1000 | 6000 | 2000 | 4000 | 2.0 |" in block
+
+
+def test_readme_and_results_come_from_the_stored_results() -> None:
+    stored = json.loads((ROOT / "benchmarks/results.json").read_text())
+    assert report.readme_block(stored) in (ROOT / "README.md").read_text()
+    assert report.results_page(stored) == (ROOT / "benchmarks/RESULTS.md").read_text()
