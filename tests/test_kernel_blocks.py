@@ -9,8 +9,11 @@ import pytest
 
 import drivetrain as dt
 import reference
+from drivetrain import _core
+from op_table.tools import isa
 
 rng = np.random.default_rng(11)
+LEVELS = list(dt.isa_levels())
 THREADS = (1, 2, 3, 7)
 
 
@@ -86,13 +89,22 @@ CONVOLUTIONS: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
     ((2, 20, 20, 24), (40, 1, 1, 24), {}),  # a plain product
     ((2, 20, 20, 24), (40, 1, 1, 24), {"stride": 2}),  # most of x has no part in it
     ((2, 5, 5, 256), (272, 3, 3, 256), {"padding": 1}),  # a weight that the threads divide
+    # Winograd: tiles that leave the image, pads of 0 to 2, channels round whole vectors.
+    ((2, 16, 16, 16), (16, 3, 3, 16), {"padding": 1}),
+    ((3, 13, 15, 17), (34, 3, 3, 17), {"padding": 1}),
+    ((3, 14, 18, 33), (31, 3, 3, 33), {}),
+    ((3, 11, 14, 32), (47, 3, 3, 32), {"padding": 2}),
+    ((1, 61, 19, 20), (65, 3, 3, 20), {"padding": "same"}),
+    ((2, 12, 11, 130), (140, 3, 3, 130), {"padding": 1}),  # tiles shared by all tasks
+    ((5, 8, 8, 290), (260, 3, 3, 290), {"padding": 1}),  # and filters a block at a time
 ]
 
 
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("x_shape", "w_shape", "options"), CONVOLUTIONS)
 def test_convolution(
-    x_shape: tuple[int, ...], w_shape: tuple[int, ...], options: dict[str, Any], dtype: str
+    x_shape: tuple[int, ...], w_shape: tuple[int, ...], options: dict[str, Any], dtype: str, level: str
 ) -> None:
     x, w = (rng.standard_normal(s).astype(dtype) for s in (x_shape, w_shape))
     bias = rng.standard_normal(w_shape[0]).astype(dtype)
@@ -105,7 +117,8 @@ def test_convolution(
         y.backward(dt.tensor(g))
         return [y.detach().numpy(), *(v.grad.numpy() for v in tensors)]
 
-    y, dx, dw, db = on_threads(run)
+    with isa(level):
+        y, dx, dw, db = on_threads(run)
     close(y, want, float(np.prod(w_shape[1:])) ** 0.5)
     close(db, g.astype("float64").sum((0, 1, 2)), g[..., 0].size ** 0.5)
     # The convolution is linear in x and in w: its gradients satisfy <dx, u> = <g, conv(u, w)> for every u.
@@ -119,3 +132,93 @@ def test_convolution(
             scale = float(np.linalg.norm(gradient.astype("float64")) * np.linalg.norm(direction))
             got = float((gradient.astype("float64") * direction).sum())
             assert abs(got - float((g64 * moved).sum())) <= 40 * np.finfo(dtype).eps * scale
+
+
+def convolve(x: np.ndarray, w: np.ndarray, g: np.ndarray | None, options: dict[str, Any]) -> list[np.ndarray]:
+    """The result and, for a gradient g of it, those of x and w."""
+    tensors = [dt.tensor(v, requires_grad=True) for v in (x, w)]
+    y = dt.conv2d(*tensors, **options)
+    y.backward(dt.tensor(g) if g is not None else dt.ones_like(y))
+    return [y.detach().numpy(), *(v.grad.numpy() for v in tensors)]
+
+
+def winograd_matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A', G and B' of F(4x4, 3x3) at the points 0, +-5/8, +-3/2, infinity: polynomials and their values."""
+    points = [0.0, 0.625, -0.625, 1.5, -1.5]
+    others = [[q for q in points if q != p] for p in points]
+    powers = np.vander(points, 5, increasing=True)
+    weights = (
+        powers[:, :3]
+        / np.array([np.prod(p - np.array(q)) for p, q in zip(points, others, strict=True)])[:, None]
+    )
+    inputs = np.zeros((6, 6))
+    for row, roots in enumerate([*others, points]):
+        inputs[row, : len(roots) + 1] = np.polynomial.polynomial.polyfromroots(roots)
+    outputs = np.zeros((4, 6))
+    outputs[:, :5], outputs[3, 5] = powers[:, :4].T, 1
+    return outputs, np.vstack([weights, [0, 0, 1]]), inputs
+
+
+def growth(last: np.ndarray, first: np.ndarray, second: np.ndarray, terms: int) -> np.ndarray:
+    """How much larger the errors of a result are than with plain sums of as many products, by its place.
+
+    Each of the 36 products has an error in proportion to its size, which is that of its factors, the rows of
+    the first two transforms; the last transform adds them up. Independent errors add as squares.
+    """
+    sizes = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    line = np.sqrt(((last * sizes) ** 2).sum(axis=1))
+    return np.outer(line, line) / terms**0.5
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(
+    ("images", "size", "channels", "filters"),
+    [(4, 24, 16, 24), (2, 30, 64, 64), (8, 13, 130, 150), (64, 4, 512, 256)],
+)
+def test_winograd_error(images: int, size: int, channels: int, filters: int, level: str) -> None:
+    x = rng.standard_normal((images, size, size, channels))
+    w = rng.standard_normal((filters, 3, 3, channels))
+    g = rng.standard_normal((images, size, size, filters))
+    options = {"padding": 1}
+    want = convolve(x, w, g, options)
+    before = _core._kernel_paths()
+    with isa(level):
+        got = convolve(*(v.astype("float32") for v in (x, w, g)), options)
+    after = _core._kernel_paths()
+    ran = {name for name in after if after[name] > before[name]}
+    assert ran in (
+        {"conv_winograd", "conv_weight_winograd"},
+        {"conv_winograd_shared", "conv_weight_winograd_shared"},
+        {"conv_winograd", "conv_weight_winograd_shared"},
+    )
+
+    last, weight, inputs = winograd_matrices()
+    forward = growth(last, weight, inputs, 9)
+    tiles = images * (-(-size // 4)) ** 2
+    # A sum of n products gathers an error of sqrt(n / 6) units in the last place, the transforms some 8 more.
+    for a, b, kappa, terms in (
+        (got[0], want[0], forward, channels),
+        (got[1], want[1], forward, filters),
+        (got[2], want[2], growth(weight.T, inputs, last.T, 16), tiles),
+    ):
+        unit = 2.0**-24 * (terms / 6 + 8) ** 0.5 * float(np.sqrt((b**2).mean()))
+        error = np.abs(a.astype("float64") - b)
+        assert np.sqrt((error**2).mean()) <= np.sqrt((kappa**2).mean()) * unit
+        assert error.max() <= 6 * kappa.max() * unit
+
+
+PRODUCTS = [(1, 50, 40), (3, 4, 50), (20, 30, 40), (400, 100, 100), (60, 900, 100), (30, 40, 5000)]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_every_path_runs(level: str) -> None:
+    before = _core._kernel_paths()
+    with isa(level):
+        for m, n, k in PRODUCTS:
+            a, b = dt.ones((m, k)), dt.ones((k, n))
+            assert float(dt.matmul(a, b).sum().item()) == m * n * k
+            dt.matmul(a, dt.ones((n, k)).permute_dims((1, 0)))
+        for x_shape, w_shape, options in CONVOLUTIONS:
+            convolve(np.ones(x_shape, "float32"), np.ones(w_shape, "float32"), None, options)
+    after = _core._kernel_paths()
+    assert [name for name in after if after[name] == before[name]] == []

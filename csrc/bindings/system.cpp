@@ -4,6 +4,7 @@
 #include "bindings/families.h"
 #include "bindings/op.h"
 #include "core/long_work.h"
+#include "core/paths.h"
 #include "kernels/isa.h"
 
 namespace dt::bindings {
@@ -34,6 +35,13 @@ py::object stats_dict() {
     d["system"] = s.system;
     d["allocations"] = s.allocations;
     d["from_system"] = s.from_system;
+    return d;
+}
+
+py::object kernel_paths() {
+    py::dict d;
+    for (int i = 0; i < static_cast<int>(Path::count); ++i)
+        d[path_name(static_cast<Path>(i))] = path_calls(static_cast<Path>(i));
     return d;
 }
 
@@ -73,6 +81,8 @@ void bind_system(py::module_& m) {
     op<&get_isa>(m, "get_isa", "The ISA level in use.", {});
     op<&isa_levels>(m, "isa_levels", "The ISA levels that this machine can run, lowest first.", {});
     op<&isa_built>(m, "_isa_built", "The ISA levels in this binary.", {});
+    op<&kernel_paths>(m, "_kernel_paths", "How often each path of the matrix products and convolutions ran.",
+                      {});
     op<&has_amx>(m, "_has_amx", "True where the CPU has AMX tiles.", {});
 }
 

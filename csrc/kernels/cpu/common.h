@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "core/parallel.h"
+#include "core/paths.h"
 #include "core/scratch.h"
 #include "kernels/cpu/vec.h"
 

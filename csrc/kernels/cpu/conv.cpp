@@ -2,6 +2,7 @@
 
 #include "kernels/cpu/conv_parts.h"
 #include "kernels/cpu/correlation.h"
+#include "kernels/cpu/depthwise.h"
 
 namespace dt::cpu::DT_LEVEL {
 namespace {
@@ -11,6 +12,7 @@ void forward(const ConvShape& s, const T* x, const T* weight, const T* bias, Act
     if (s.batch <= 0) return;
     const int64_t pixels = s.batch * s.out_h * s.out_w, taps = s.kernel_h * s.kernel_w;
     if (is_pointwise(s)) {
+        count_path(Path::conv_product);
         GemmArgs g{.m = pixels,
                    .n = s.out_channels,
                    .k = s.in_channels,
@@ -25,6 +27,7 @@ void forward(const ConvShape& s, const T* x, const T* weight, const T* bias, Act
                    .activation = activation};
         return multiply(g, T());
     }
+    if (conv_winograd(s, x, weight, bias, activation, y)) return;
     const int64_t channels = s.in_channels / s.groups, filters = s.out_channels / s.groups,
                   depth = taps * channels;
     const int64_t row = s.out_w * s.out_channels;
@@ -95,6 +98,7 @@ void backward_data(const ConvShape& s, const T* dy, const T* weight, const T* bi
                    T* dx) {
     if (s.batch <= 0) return;
     if (is_pointwise(s)) {
+        count_path(Path::conv_product);
         GemmArgs g{.m = s.batch * s.in_h * s.in_w,
                    .n = s.in_channels,
                    .k = s.out_channels,
@@ -109,6 +113,7 @@ void backward_data(const ConvShape& s, const T* dy, const T* weight, const T* bi
                    .activation = activation};
         return multiply(g, T());
     }
+    if (conv_winograd_data(s, dy, weight, bias, activation, dx)) return;
     const bool depthwise = is_depthwise(s);
     if (!depthwise && conv_scatter(s, dy, weight, bias, activation, dx)) return;
     // The correlations lead from dy to dx.

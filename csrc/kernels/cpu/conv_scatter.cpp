@@ -106,6 +106,7 @@ bool scatter(const ConvShape& s, const T* dy, const T* weight, const T* bias, Ac
     const int64_t channels = s.in_channels / s.groups, filters = s.out_channels / s.groups;
     const int64_t depth = s.kernel_h * s.kernel_w * channels, padded_depth = round_up(depth, kTileCols<T>);
     if (channels * 2 > kLanes<T> || depth < kLanes<T> || s.out_h <= 0 || s.out_w <= 0) return false;
+    count_path(Path::conv_scatter);
     T* packed = scratch<T>(Scratch::conv_weight, s.groups * filters * padded_depth);
     for (int64_t g = 0; g < s.groups; ++g) {
         const Strided<T> from{weight + g * filters * depth, 1, depth};

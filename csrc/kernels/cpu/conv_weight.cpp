@@ -3,11 +3,11 @@
 // columns, read from dy, and the depth runs over all outputs.
 #include "kernels/cpu/conv_parts.h"
 #include "kernels/cpu/correlation.h"
+#include "kernels/cpu/depthwise.h"
 
 namespace dt::cpu::DT_LEVEL {
 namespace {
 
-constexpr int64_t kMaxParts = 16;
 constexpr int64_t kPartialElements = 4 << 20; // of all parts together
 
 // The images are worked through in items that stay in L2: several small images, or some output rows of a
@@ -110,20 +110,6 @@ template <class T> struct WeightGradient {
     }
 };
 
-// Sums parts 1, 2, ... into part 0, in order.
-template <class T> void sum_parts(T* partial, int64_t parts, int64_t elements) {
-    if (parts == 1) return;
-    parallel(elements, grain_for(parts), [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; i += kLanes<T>) {
-            const int64_t left = end - i;
-            Vec<T> total = load_upto(partial + i, left);
-            for (int64_t part = 1; part < parts; ++part)
-                total += load_upto(partial + part * elements + i, left);
-            store_upto(partial + i, total, left);
-        }
-    });
-}
-
 // Splits `items` into parts that each sum their own; body(part, item begin, item end).
 template <class F> void for_parts(int64_t items, int64_t part_items, const F& body) {
     parallel(items, part_items, [&](int64_t begin, int64_t end) { body(begin / part_items, begin, end); });
@@ -138,6 +124,7 @@ template <class T> void weight_gradient(const WeightGradient<T>& w, T* dw) {
     const bool divide_weight = fitting < 8 && w.runs * RowPanels(w.run).panels >= 8;
     const Items items(w.c.batch, w.c.h.out, row_elements,
                       (divide_weight ? int64_t{1 << 20} : int64_t{1 << 18}) / sizeof(T));
+    count_path(divide_weight ? Path::conv_weight_divided : Path::conv_weight_parts);
     T* sum;
     if (divide_weight) {
         sum = scratch<T>(Scratch::gemm_partial, size);
@@ -166,51 +153,12 @@ template <class T> void weight_gradient(const WeightGradient<T>& w, T* dw) {
     Strided<T>{sum, w.filters, 1}.pack(dw, depth, 0, depth, 0, w.filters); // transposes
 }
 
-// dw of a depthwise convolution: per channel and tap, the sum over outputs of dy times what the tap read.
-template <class T> void depthwise_gradient(const WeightGradient<T>& w, T* dw) {
-    const Correlation<T>& c = w.c;
-    const int64_t taps = c.h.taps * c.w.taps, size = taps * c.channels;
-    const Items items(c.batch, c.h.out, c.h.stride * w.band_row() + c.w.out * c.channels,
-                      (1 << 18) / sizeof(T));
-    const double work = double(c.batch) * double(c.h.out * c.w.out) * double(size);
-    const int64_t wanted = clamp(int64_t(work / kParallelWork), int64_t{1}, kMaxParts);
-    const int64_t part_items = ceil_div(items.count, wanted), parts = ceil_div(items.count, part_items);
-    T* sum = scratch<T>(Scratch::gemm_partial, parts * size);
-    for_parts(items.count, part_items, [&](int64_t part, int64_t begin, int64_t end) {
-        T* to = sum + part * size;
-        T* copy = scratch<T>(Scratch::conv_input, w.copy_elements(items));
-        fill_row(to, T(0), size);
-        for (int64_t item = begin; item < end; ++item) {
-            const auto view = w.prepare(items, item, copy, nullptr);
-            for (int64_t ch = 0; ch < c.channels; ch += kLanes<T>) {
-                const int64_t left = c.channels - ch;
-                for (int64_t t = 0; t < taps; ++t) {
-                    const int64_t offset =
-                        t / c.w.taps * c.h.dilation * w.band_row() + t % c.w.taps * c.w.dilation * w.pixel;
-                    Vec<T> total[2] = {};
-                    for (int64_t u = 0; u < view.images * view.rows; ++u) {
-                        const T* x = view.in + u / view.rows * view.in_image +
-                                     u % view.rows * c.h.stride * w.band_row() + offset + ch;
-                        const T* g = view.dy + u * c.w.out * view.dy_pixel + ch;
-                        for (int64_t v = 0; v < c.w.out; ++v)
-                            total[v & 1] = fma(load_upto(x + v * c.w.stride * w.pixel, left),
-                                               load_upto(g + v * view.dy_pixel, left), total[v & 1]);
-                    }
-                    T* at = to + t * c.channels + ch;
-                    store_upto(at, load_upto(at, left) + (total[0] + total[1]), left);
-                }
-            }
-        }
-    });
-    sum_parts(sum, parts, size);
-    Strided<T>{sum, c.channels, 1}.pack(dw, taps, 0, taps, 0, c.channels);
-}
-
 template <class T> void backward_weight(const ConvShape& s, const T* x, const T* dy, T* dw) {
     const int64_t channels = s.in_channels / s.groups, filters = s.out_channels / s.groups;
     const int64_t size = s.kernel_h * s.kernel_w * channels * s.out_channels;
     if (s.batch <= 0 || s.out_h <= 0 || s.out_w <= 0) return fill_row(dw, T(0), size);
     if (is_pointwise(s)) {
+        count_path(Path::conv_weight_product);
         GemmArgs g{.m = s.out_channels,
                    .n = s.in_channels,
                    .k = s.batch * s.out_h * s.out_w,
@@ -223,6 +171,7 @@ template <class T> void backward_weight(const ConvShape& s, const T* x, const T*
                    .c_row = s.in_channels};
         return multiply(g, T());
     }
+    if (conv_winograd_weight(s, x, dy, dw)) return;
     const bool depthwise = is_depthwise(s);
     Correlation<T> c{s.batch,
                      {s.in_h, s.out_h, s.kernel_h, s.stride_h, s.dilation_h, -s.pad_top},
@@ -235,6 +184,7 @@ template <class T> void backward_weight(const ConvShape& s, const T* x, const T*
                      0,
                      0,
                      filters};
+    if (depthwise) return depthwise_gradient(c, dy, dw);
     const bool copied = c.h.leaves() || c.w.leaves();
     const int64_t pixel = copied ? c.channels : c.in_pixel;
     const bool joined = c.w.dilation == 1 && pixel == c.channels;
@@ -246,7 +196,6 @@ template <class T> void backward_weight(const ConvShape& s, const T* x, const T*
                         pixel,
                         joined ? c.w.taps * c.channels : c.channels,
                         joined ? c.h.taps : c.h.taps * c.w.taps};
-    if (depthwise) return depthwise_gradient(w, dw);
     for (int64_t g = 0; g < s.groups; ++g) {
         w.c.in = x + g * channels;
         w.dy = dy + g * filters;

@@ -109,6 +109,7 @@ template <class T> void set_walk(Tile<T>& tile, const Correlation<T>& c, const B
 
 // Tiles of neighbouring outputs in one row times filters.
 template <class T> void correlate_rows(const Correlation<T>& c) {
+    count_path(Path::conv_rows);
     const int64_t step = c.w.stride * c.channels * int64_t(sizeof(T));
     const bool crowded = c.channels > 1 && step % 2048 == 0; // neighbours would evict each other from L1
     const bool copied = c.h.leaves() || c.w.leaves() || (crowded && c.depth() > c.channels);
@@ -156,6 +157,7 @@ template <class T> void copy_patch(const Correlation<T>& c, int64_t image, int64
 // Images so narrow that a row of outputs would leave most of a tile empty: windows of any outputs are copied
 // side by side, a tile's worth at a time.
 template <class T> void correlate_patches(const Correlation<T>& c) {
+    count_path(Path::conv_patches);
     const int64_t outputs = c.batch * c.h.out * c.w.out, depth = c.depth(), row = depth + kLanes<T>;
     const int64_t tiles =
         clamp(kParallelWork / max(int64_t{1}, depth * c.filters * kTileRows), int64_t{1}, int64_t{8});
@@ -191,85 +193,6 @@ template <class T> void correlate_patches(const Correlation<T>& c) {
                     copy_row(to[q] + j, results + q * kTileCols<T>, tile.cols);
             }
         }
-    });
-}
-
-// The taps of a window along one axis that lie inside the image, for a window that begins at `start`.
-struct Taps {
-    int64_t first, last;
-    Taps(const Axis& axis, int64_t start)
-        : first(start < 0 ? min(axis.taps, ceil_div(-start, axis.dilation)) : 0),
-          last(start < axis.in ? min(axis.taps, ceil_div(axis.in - start, axis.dilation)) : 0) {}
-};
-
-// `count` neighbouring outputs, which share the weights that they load; `whole` vectors of channels or `left`
-// ones. `from` is where the window of the first one begins.
-template <int count, bool whole, class T>
-DT_INLINE void depthwise_outputs(const Correlation<T>& c, const T* from, Taps rows, Taps cols, int64_t ch,
-                                 int64_t left, T* to) {
-    const auto read = [left](const T* p) DT_INLINE_LAMBDA { return whole ? load(p) : load_tail(p, left); };
-    const int64_t step = c.w.stride * c.in_pixel, row = c.h.dilation * c.w.in * c.in_pixel;
-    const int64_t col = c.w.dilation * c.in_pixel, channels = c.channels, wide = c.w.taps;
-    Vec<T> sum[count];
-    const Vec<T> bias = c.bias ? read(c.bias + ch) : zero<T>();
-    for (int g = 0; g < count; ++g) sum[g] = bias;
-    for (int64_t r = rows.first; r < rows.last; ++r)
-        for (int64_t s = cols.first; s < cols.last; ++s) {
-            const Vec<T> weight = read(c.weight + (r * wide + s) * channels + ch);
-            const T* x = from + r * row + s * col;
-#pragma GCC unroll 8
-            for (int g = 0; g < count; ++g) sum[g] = fma(read(x + g * step), weight, sum[g]);
-        }
-    if (c.activation != Activation::none)
-        for (int g = 0; g < count; ++g) sum[g] = activate(sum[g], c.activation);
-#pragma GCC unroll 8
-    for (int g = 0; g < count; ++g) {
-        if (whole)
-            store(to + g * c.out_pixel, sum[g]);
-        else
-            store_tail(to + g * c.out_pixel, sum[g], left);
-    }
-}
-
-// All channels of `count` outputs: memory is read and written in its order.
-template <int count, class T>
-DT_INLINE void depthwise_pixels(const Correlation<T>& c, const T* from, Taps rows, Taps cols, T* to) {
-    int64_t ch = 0;
-    for (; ch + kLanes<T> <= c.channels; ch += kLanes<T>)
-        depthwise_outputs<count, true>(c, from + ch, rows, cols, ch, kLanes<T>, to + ch);
-    if (ch < c.channels)
-        depthwise_outputs<count, false>(c, from + ch, rows, cols, ch, c.channels - ch, to + ch);
-}
-
-template <class T> void depthwise_row(const Correlation<T>& c, int64_t image, int64_t u) {
-    const int64_t y = u * c.h.stride + c.h.origin, reach = (c.w.taps - 1) * c.w.dilation;
-    const T* from = c.in + image * c.in_image() + (y * c.w.in + c.w.origin) * c.in_pixel;
-    T* to = c.out + image * c.out_image + u * c.out_row;
-    const Taps rows(c.h, y);
-    const int64_t step = c.w.stride * c.in_pixel;
-    // Windows of outputs [inner, outer) lie inside the image from left to right.
-    const int64_t inner = clamp(ceil_div(max(int64_t{0}, -c.w.origin), c.w.stride), int64_t{0}, c.w.out);
-    const int64_t room = c.w.in - 1 - reach - c.w.origin;
-    const int64_t outer = room < 0 ? inner : clamp(room / c.w.stride + 1, inner, c.w.out);
-    for (int64_t v = 0; v < c.w.out;) {
-        const Taps cols(c.w, v * c.w.stride + c.w.origin);
-        if (v >= inner && v + 8 <= outer) {
-            depthwise_pixels<8>(c, from + v * step, rows, cols, to + v * c.out_pixel);
-            v += 8;
-        } else if (v >= inner && v + 2 <= outer) {
-            depthwise_pixels<2>(c, from + v * step, rows, cols, to + v * c.out_pixel);
-            v += 2;
-        } else {
-            depthwise_pixels<1>(c, from + v * step, rows, cols, to + v * c.out_pixel);
-            v += 1;
-        }
-    }
-}
-
-// Each channel by itself: weight is [tap][channel], `filters` equals `channels`.
-template <class T> void correlate_depthwise(const Correlation<T>& c) {
-    parallel(c.batch * c.h.out, grain_for(c.w.out * c.depth() / 4), [&](int64_t begin, int64_t end) {
-        for (int64_t item = begin; item < end; ++item) depthwise_row(c, item / c.h.out, item % c.h.out);
     });
 }
 

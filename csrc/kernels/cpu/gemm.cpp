@@ -113,6 +113,7 @@ bool skinny(const Strided<T>& a, const Strided<T>& b, int64_t m, int64_t n, int6
     if (m > kFewRows && n > kFewRows) return false;
     const bool a_along = a.depth_step == 1, b_along = b.depth_step == 1;
     if (a_along && b_along && k > 1) {
+        count_path(Path::gemm_dots);
         if (m <= n)
             Dots<T>{a.data, a.step, b.data,         b.step,        k, out.c, out.row, 1, out.bias,
                     0,      1,      out.accumulate, out.activation}
@@ -124,14 +125,17 @@ bool skinny(const Strided<T>& a, const Strided<T>& b, int64_t m, int64_t n, int6
         return true;
     }
     if (m == 1 && b.step == 1) {
+        count_path(Path::gemm_one_row);
         one_row(a.data, a.depth_step, b.data, b.depth_step, n, k, out);
         return true;
     }
     if (n == 1 && a.step == 1 && out.row == 1 && !out.bias) { // the same for a column, turned
+        count_path(Path::gemm_one_row);
         one_row(b.data, b.depth_step, a.data, a.depth_step, m, k, out);
         return true;
     }
     if (n == 1 && a_along && k > 1) { // a column of B that is not adjacent is made so
+        count_path(Path::gemm_dots);
         T* x = scratch<T>(Scratch::gemm_b, k);
         for (int64_t p = 0; p < k; ++p) x[p] = *b.at(0, p);
         Dots<T>{x, 0, a.data, a.step, k, out.c, 1, out.row, out.bias, 1, 0, out.accumulate, out.activation}
@@ -162,13 +166,17 @@ void product(const Strided<T>& a, const Strided<T>& b, int64_t m, int64_t n, int
     const Source a_from = source_of_a(a, m, n, k), b_from = source_of_b(b, m, k);
     switch (choose_plan<T>(m, n, k)) {
     case Plan::serial:
+        count_path(Path::gemm_serial);
         return compute_range(a, a_from, b, b_from, Shared<T>{}, Range{0, m, 0, n, 0, k}, depth_blocks<T>(k),
                              true, true, out);
     case Plan::rows:
+        count_path(Path::gemm_rows);
         return product_by_rows(a, a_from, b, m, n, k, out);
     case Plan::cols:
+        count_path(Path::gemm_cols);
         return product_by_cols(a, b, b_from, m, n, k, out);
     case Plan::depth:
+        count_path(Path::gemm_depth);
         return product_by_depth(a, a_from, b, b_from, m, n, k, out);
     }
 }

@@ -4,6 +4,10 @@
 // is written once.
 #include "kernels/cpu/common.h"
 
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
 #pragma GCC diagnostic ignored "-Wpsabi"
@@ -20,6 +24,37 @@ template <class T> DT_INLINE Vec<T> load(const T* p, Whole) { return load(p); }
 template <class T> DT_INLINE Vec<T> load(const T* p, Part part) { return load_tail(p, part.n); }
 template <class T> DT_INLINE void store(T* p, Vec<T> v, Whole) { store(p, v); }
 template <class T> DT_INLINE void store(T* p, Vec<T> v, Part part) { store_tail(p, v, part.n); }
+
+// Stores past the caches, for arrays so large that nothing of them would be left there for whoever reads them
+// next: they save reading the lines first. `to` and the places that stream() writes must be aligned, which
+// rows of `row` values are where can_stream(first, n, row) says so; finish_streaming() makes them visible to
+// others.
+constexpr int64_t kStreamBytes = int64_t{24} << 20;
+template <class T> DT_INLINE bool can_stream(const T* to, int64_t n, int64_t row) {
+#if defined(__SSE2__)
+    return n * int64_t(sizeof(T)) >= kStreamBytes && row * int64_t(sizeof(T)) % kVectorBytes == 0 &&
+           reinterpret_cast<uintptr_t>(to) % kVectorBytes == 0;
+#else
+    return false;
+#endif
+}
+template <class T> DT_INLINE void stream(T* p, Vec<T> v, Whole) {
+#if defined(DT_LEVEL_v4)
+    _mm512_stream_si512(reinterpret_cast<__m512i*>(p), (__m512i)v);
+#elif defined(DT_LEVEL_v3)
+    _mm256_stream_si256(reinterpret_cast<__m256i*>(p), (__m256i)v);
+#elif defined(__SSE2__)
+    _mm_stream_si128(reinterpret_cast<__m128i*>(p), (__m128i)v);
+#else
+    store(p, v);
+#endif
+}
+template <class T> DT_INLINE void stream(T* p, Vec<T> v, Part part) { store_tail(p, v, part.n); }
+DT_INLINE void finish_streaming() {
+#if defined(__SSE2__)
+    _mm_sfence();
+#endif
+}
 
 // The lanes that belong to the run keep v, the others take `other`.
 template <class V> DT_INLINE V fill_rest(V v, Lane<V>, Whole) { return v; }
