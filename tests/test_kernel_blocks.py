@@ -81,7 +81,9 @@ CONVOLUTIONS: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
     ((2, 17, 16, 40), (33, 3, 3, 40), {"padding": 1}),
     ((2, 17, 16, 40), (33, 3, 3, 40), {"padding": 1, "stride": 2}),  # a correlation per remainder
     ((2, 19, 18, 20), (31, 3, 2, 20), {"padding": 2, "stride": (3, 2), "dilation": (2, 3)}),
-    ((5, 4, 4, 50), (70, 3, 3, 50), {"padding": 1}),  # narrow: patches
+    ((5, 4, 4, 50), (70, 3, 3, 50), {"padding": 1}),
+    ((5, 6, 4, 50), (70, 3, 3, 50), {"padding": (1, 2), "dilation": 2}),  # narrow: patches
+    ((9, 7, 1, 20), (30, 3, 1, 20), {"padding": (1, 0)}),  # and for tiles of four rows
     ((1, 6, 9, 512), (17, 3, 3, 512), {"padding": 1}),  # neighbours that share sets of the cache
     ((2, 12, 12, 48), (30, 3, 3, 16), {"padding": 1, "groups": 3}),
     ((2, 12, 13, 37), (37, 3, 3, 1), {"padding": 1, "groups": 37}),  # depthwise
