@@ -206,7 +206,7 @@ def test_winograd_error(images: int, size: int, channels: int, filters: int, lev
         unit = 2.0**-24 * (terms / 6 + 8) ** 0.5 * float(np.sqrt((b**2).mean()))
         error = np.abs(a.astype("float64") - b)
         assert np.sqrt((error**2).mean()) <= np.sqrt((kappa**2).mean()) * unit
-        assert error.max() <= 6 * kappa.max() * unit
+        assert error.max() <= 8 * kappa.max() * unit  # of a million values with long tails
 
 
 PRODUCTS = [(1, 50, 40), (3, 4, 50), (20, 30, 40), (400, 100, 100), (60, 900, 100), (30, 40, 5000)]
