@@ -13,7 +13,8 @@ struct GroupNormArgs {
     const void* bias = nullptr;   // one value per channel, or none
     void* output = nullptr;
     double epsilon = 1e-5;
-    bool relu = false;
+    const void* residual = nullptr; // of the input's shape: added to the result; or none
+    bool relu = false;              // at last
     // forward writes the statistics, apply reads them.
     void* mean = nullptr;
     void* inverse_std = nullptr;
@@ -29,8 +30,11 @@ struct GroupNormGradArgs {
     int64_t samples = 0, spatial = 0, channels = 0, groups = 0;
     const void* input = nullptr;
     const void* weight = nullptr;
-    const void* relu_output =
-        nullptr; // the forward's output where ReLU was fused: nothing flows where it is not above 0
+    // Where ReLU was fused nothing flows where the forward's output is not above 0: `relu_output` is that
+    // output, or none where it follows from input, weight and bias.
+    bool relu = false;
+    const void* relu_output = nullptr;
+    const void* bias = nullptr;
     const void* mean = nullptr;
     const void* inverse_std = nullptr;
     const void* output_grad = nullptr;
@@ -38,7 +42,8 @@ struct GroupNormGradArgs {
     void* input_grad = nullptr;    // each gradient only where asked for
     void* weight_grad = nullptr;
     void* bias_grad = nullptr;
-    double* scratch = nullptr; // group_scratch() values
+    void* residual_grad = nullptr; // with ReLU only: without, it is output_grad
+    double* scratch = nullptr;     // group_scratch() values
 };
 
 // Each row of `size` values is normalised by itself.

@@ -15,11 +15,13 @@ struct View {
 // Everything one of the channel norms works with.
 struct ChannelNorm {
     const char* op;
-    Tensor input, weight, bias;       // contiguous; weight and bias may be undefined
+    Tensor input, weight, bias;       // weight and bias may be undefined
     Tensor running_mean, running_var; // the user's own, or undefined
     View view;
     double momentum = 0, eps = 0;
-    bool fixed_statistics = false, relu = false; // fixed: running_mean and running_var are the statistics
+    bool fixed_statistics = false; // running_mean and running_var are the statistics
+    Tensor residual{};             // added at last, or undefined; then ReLU
+    bool relu = false;
 };
 
 View whole_batch(const Tensor& input) {
@@ -72,6 +74,16 @@ void check_channel_parameters(const ChannelNorm& n) {
     if (n.running_var.defined()) autograd::check_in_place(n.op, n.running_var);
 }
 
+void check_residual(const ChannelNorm& n) {
+    if (!n.residual.defined()) return;
+    if (n.residual.shape() != n.input.shape())
+        value_error({n.op, ": residual has shape ", n.residual.shape(), ", expected that of input ",
+                     n.input.shape()});
+    if (n.residual.dtype() != n.input.dtype())
+        type_error(
+            {n.op, ": residual has dtype ", n.residual.dtype(), ", but input has dtype ", n.input.dtype()});
+}
+
 double nanoseconds(const Tensor& t) { return 0.5 * static_cast<double>(t.size()); }
 
 // The gradients of empty tensors, and those of the parameters beside them, are 0.
@@ -95,6 +107,7 @@ GroupNormArgs forward_args(const ChannelNorm& n, const Tensor& out, const Tensor
     args.bias = data_of(n.bias);
     args.output = out.data();
     args.epsilon = n.eps;
+    args.residual = data_of(n.residual);
     args.relu = n.relu;
     args.mean = mean.data();
     args.inverse_std = inverse.data();
@@ -102,9 +115,18 @@ GroupNormArgs forward_args(const ChannelNorm& n, const Tensor& out, const Tensor
     return args;
 }
 
-void backward_of(Backward& b, const View& view, const Tensor& input, const Tensor& weight, const Tensor& mean,
-                 const Tensor& inverse, const Tensor& relu_output, bool fixed_statistics) {
+// What the backward of a channel norm keeps. The normalised values are computed again from the input.
+struct Kept {
+    View view;
+    Saved input, weight, bias, relu_output;
+    Tensor mean, inverse;
+    bool fixed_statistics, relu;
+};
+
+void backward_of(Backward& b, const Kept& kept) {
     const Tensor grad = plain::contiguous(b.grad());
+    const Tensor &input = kept.input.get(), &weight = kept.weight.get(), &bias = kept.bias.get();
+    const View& view = kept.view;
     GroupNormGradArgs args;
     args.samples = view.samples;
     args.spatial = view.spatial;
@@ -112,23 +134,27 @@ void backward_of(Backward& b, const View& view, const Tensor& input, const Tenso
     args.groups = view.groups;
     args.input = input.data();
     args.weight = data_of(weight);
-    args.relu_output = data_of(relu_output);
-    args.mean = mean.data();
-    args.inverse_std = inverse.data();
+    args.bias = data_of(bias);
+    args.relu = kept.relu;
+    args.relu_output = data_of(kept.relu_output.get());
+    args.mean = kept.mean.data();
+    args.inverse_std = kept.inverse.data();
     args.output_grad = grad.data();
-    args.fixed_statistics = fixed_statistics;
-    Tensor grads[3];
+    args.fixed_statistics = kept.fixed_statistics;
+    Tensor grads[4];
     if (b.needs(0)) grads[0] = empty_like(input);
     for (int i : {1, 2})
         if (b.needs(i)) grads[i] = Tensor::empty({view.channels}, input.dtype());
+    if (b.needs(3)) grads[3] = kept.relu ? empty_like(input) : b.grad();
     args.input_grad = data_of(grads[0]);
     args.weight_grad = data_of(grads[1]);
     args.bias_grad = data_of(grads[2]);
+    args.residual_grad = kept.relu ? data_of(grads[3]) : nullptr;
     const auto& norm = kernels().norm;
     const Tensor memory = scratch(norm.group_scratch(view.samples, view.spatial, view.channels, view.groups));
     args.scratch = memory.data<double>();
     norm.group_backward[precision(input)](args);
-    for (int i : {0, 1, 2})
+    for (int i : {0, 1, 2, 3})
         if (grads[i].defined()) b.give(i, grads[i]);
 }
 
@@ -145,20 +171,21 @@ struct Running {
 
 Tensor apply(ChannelNorm n) {
     check_channel_parameters(n);
-    const Tensor source = n.input, weight = n.weight, bias = n.bias;
+    const Tensor source = n.input, weight = n.weight, bias = n.bias, residual = n.residual;
     Tensor out = empty_like(n.input);
-    const bool records = recording({&source, &weight, &bias});
+    const bool records = recording({&source, &weight, &bias, &residual});
     if (!out.size()) {
         if (records)
-            record(n.op, out, {&source, &weight, &bias},
+            record(n.op, out, {&source, &weight, &bias, &residual},
                    [s = out.shape(), c = n.view.channels, d = out.dtype()](Backward& b) {
-                       give_zeros(b, {s, {c}, {c}}, d);
+                       give_zeros(b, {s, {c}, {c}, s}, d);
                    });
         return out;
     }
     n.input = plain::contiguous(n.input);
     if (n.weight.defined()) n.weight = plain::contiguous(n.weight);
     if (n.bias.defined()) n.bias = plain::contiguous(n.bias);
+    if (n.residual.defined()) n.residual = plain::contiguous(n.residual);
     Tensor mean = Tensor::empty({n.view.samples * n.view.groups}, out.dtype()), inverse = empty_like(mean);
     const auto& norm = kernels().norm;
     const View& v = n.view;
@@ -183,12 +210,14 @@ Tensor apply(ChannelNorm n) {
         running_mean.finish(n.op);
         running_var.finish(n.op);
     }
-    if (records)
-        record(n.op, out, {&source, &weight, &bias},
-               [v, x = Saved(n.input), w = Saved(n.weight), mean, inverse, y = Saved(n.relu ? out : Tensor()),
-                fixed = n.fixed_statistics](Backward& b) {
-                   backward_of(b, v, x.get(), w.get(), mean, inverse, y.get(), fixed);
-               });
+    if (records) {
+        // With a residual only the output says what ReLU cut off; without, the input says it as well.
+        const Tensor none, &cut = n.relu && n.residual.defined() ? out : none;
+        record(
+            n.op, out, {&source, &weight, &bias, &residual},
+            [kept = Kept{v, Saved(n.input), Saved(n.weight), Saved(n.relu ? n.bias : none), Saved(cut), mean,
+                         inverse, n.fixed_statistics, n.relu}](Backward& b) { backward_of(b, kept); });
+    }
     return out;
 }
 
@@ -230,7 +259,7 @@ void layer_backward(Backward& b, const Tensor& input, const Tensor& weight, cons
 
 Tensor batch_norm(const Tensor& input, const Optional& running_mean, const Optional& running_var,
                   const Optional& weight, const Optional& bias, bool training, double momentum, double eps,
-                  bool relu) {
+                  const Optional& residual, const std::optional<std::string>& activation) {
     const char* op = "batch_norm";
     check_channel_norm(op, input, 2, "(batch, ..., channels)");
     ChannelNorm n{op,
@@ -243,7 +272,11 @@ Tensor batch_norm(const Tensor& input, const Optional& running_mean, const Optio
                   momentum,
                   eps,
                   !training,
-                  relu};
+                  given(residual),
+                  activation.has_value()};
+    if (activation && *activation != "relu")
+        value_error({op, ": activation is '", *activation, "', expected 'relu' or None"});
+    check_residual(n);
     if (!training && (!running_mean || !running_var))
         value_error({op, ": running_mean and running_var must be given where training is False"});
     if (training && n.view.channels && n.view.spatial < 2)
@@ -258,9 +291,8 @@ Tensor instance_norm(const Tensor& input, const Optional& running_mean, const Op
     const char* op = "instance_norm";
     check_channel_norm(op, input, 3, "(batch, ..., channels)");
     const View view = use_input_stats ? per_sample(input, input.shape().back()) : whole_batch(input);
-    ChannelNorm n{
-        op,       input, given(weight),    given(bias), given(running_mean), given(running_var), view,
-        momentum, eps,   !use_input_stats, false};
+    ChannelNorm n{op,   input,    given(weight), given(bias),     given(running_mean), given(running_var),
+                  view, momentum, eps,           !use_input_stats};
     if (!use_input_stats && (!running_mean || !running_var))
         value_error({op, ": running_mean and running_var must be given where use_input_stats is False"});
     if (use_input_stats && input.size() && view.spatial < 2)
@@ -278,7 +310,7 @@ Tensor group_norm(const Tensor& input, int64_t num_groups, const Optional& weigh
         value_error({op, ": input has ", channels, " channels (shape ", input.shape(),
                      ", channels last), which num_groups (", num_groups, ") does not divide"});
     return apply(
-        {op, input, given(weight), given(bias), {}, {}, per_sample(input, num_groups), 0, eps, false, false});
+        {op, input, given(weight), given(bias), {}, {}, per_sample(input, num_groups), 0, eps, false});
 }
 
 Tensor layer_norm(const Tensor& input, const Dims& normalized_shape, const Optional& weight,

@@ -5,7 +5,7 @@ namespace dt::ops {
 
 Tensor batch_norm(const Tensor& input, const Optional& running_mean, const Optional& running_var,
                   const Optional& weight, const Optional& bias, bool training, double momentum, double eps,
-                  bool relu);
+                  const Optional& residual, const std::optional<std::string>& activation);
 Tensor instance_norm(const Tensor& input, const Optional& running_mean, const Optional& running_var,
                      const Optional& weight, const Optional& bias, bool use_input_stats, double momentum,
                      double eps);

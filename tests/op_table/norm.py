@@ -31,9 +31,9 @@ def batch_samples(rng: Rng) -> Iterator[Sample]:
         yield Sample((draw(rng, *shape),), {"training": True})
         yield Sample((draw(rng, *shape), None, None, draw(rng, c), draw(rng, c), True))
         yield Sample((draw(rng, *shape), draw(rng, c), rng.uniform(0.5, 2, c), draw(rng, c), draw(rng, c)))
-    relu = {"training": True, "relu": True, "eps": 0.1}
+    relu = {"training": True, "activation": "relu", "eps": 0.1}
     yield Sample((draw(rng, 9, 4), None, None, draw(rng, 4), draw(rng, 4)), relu)
-    yield Sample((draw(rng, 9, 4), draw(rng, 4), rng.uniform(0.5, 2, 4)), {"relu": True})
+    yield Sample((draw(rng, 9, 4), draw(rng, 4), rng.uniform(0.5, 2, 4)), {"activation": "relu"})
     yield Sample((draw(rng, 1, 4), draw(rng, 4), rng.uniform(0.5, 2, 4)), {})
 
 
@@ -57,14 +57,18 @@ def batch_large(rng: Rng) -> Iterator[Sample]:
         yield Sample((draw(rng, *shape), None, None, draw(rng, c), draw(rng, c), True))
     yield Sample(
         (draw(rng, 5000, 24), draw(rng, 24), rng.uniform(0.5, 2, 24), draw(rng, 24), draw(rng, 24)),
-        {"relu": True},
+        {"activation": "relu"},
         gradient=False,  # float32 and float64 may differ in the sign of a value near 0
     )
 
 
-def batch_reference(*args: Any, relu: bool = False, **kwargs: Any) -> np.ndarray:
+def batch_reference(
+    *args: Any, residual: np.ndarray | None = None, activation: str | None = None, **kwargs: Any
+) -> np.ndarray:
     y = reference.batch_norm(*args, **kwargs)
-    return np.maximum(y, 0) if relu else y
+    if residual is not None:
+        y = y + residual
+    return np.maximum(y, 0) if activation == "relu" else y
 
 
 def group_samples(rng: Rng) -> Iterator[Sample]:

@@ -1,18 +1,20 @@
 #include "kernels/norm.h"
 
 #include "kernels/cpu/lanes.h"
+#include "kernels/cpu/norm_parts.h"
 
 #pragma GCC diagnostic ignored "-Wpsabi"
 
 namespace dt::cpu::DT_LEVEL {
 namespace {
 
-// --- Group, instance and batch norm: (samples, spatial, channels) ---
+// Group, instance and batch norm: (samples, spatial, channels). Layer norm has a source of its own.
 
 // How the rows of a sample are cut: into blocks, each with a place of its own in the scratch memory, and
-// those into pieces that stay in the cache between the pass for the mean and the pass for the deviations from
-// it. Few channels do not fill a vector: several rows together then count as one of `period` values.
+// those into pieces short enough that sums in T lose nothing. Few channels do not fill a vector: several rows
+// together then count as one of `period` values.
 struct Layout {
+    static constexpr int arrays = 5;
     int64_t samples, spatial, channels, groups, group_size, period, blocks, block_rows, piece_rows,
         unit_scratch;
 
@@ -20,18 +22,21 @@ struct Layout {
         : samples(samples), spatial(spatial), channels(channels), groups(groups),
           group_size(channels / groups) {
         int64_t rows = 1; // of a period
-        while (channels * rows < 64 || (channels < 64 && channels * rows % kLanes<float> != 0)) rows *= 2;
+        while (channels * rows < 256 || (channels < 256 && channels * rows % kLanes<float> != 0)) rows *= 2;
         period = channels * rows;
         const int64_t wanted = clamp_scalar(spatial * channels / 32768, 1, 32);
         block_rows = spatial > wanted ? ceil_div(spatial, wanted) : 1;
         blocks = ceil_div(spatial, block_rows);
-        piece_rows = round_up(8192 / channels > 32 ? 8192 / channels : 32, rows);
-        unit_scratch = 2 * channels + 4 * period;
+        piece_rows = round_up(16384 / channels > 32 ? 16384 / channels : 32, rows);
+        unit_scratch = 2 * channels + arrays * period;
     }
     static int64_t clamp_scalar(int64_t x, int64_t low, int64_t high) {
         return x < low ? low : x > high ? high : x;
     }
 
+    template <class T> bool streams(const T* to) const {
+        return can_stream(to, samples * spatial * channels, channels);
+    }
     int64_t units() const { return samples * blocks; }
     int64_t rows_of(int64_t unit) const {
         const int64_t start = unit % blocks * block_rows;
@@ -43,15 +48,15 @@ struct Layout {
     int64_t grain() const { return grain_for(block_rows * channels); }
 };
 
-// The scratch memory of a unit: two values per channel in double, and four arrays of a period.
+// The scratch memory of a unit: two values per channel in double, and arrays of a period.
 template <class T> struct Unit {
     double *first, *second;
-    T* array[4];
+    T* array[Layout::arrays];
 
     Unit(const Layout& layout, double* scratch, int64_t unit) {
         first = scratch + unit * layout.unit_scratch;
         second = first + layout.channels;
-        for (int i = 0; i < 4; ++i)
+        for (int i = 0; i < Layout::arrays; ++i)
             array[i] = reinterpret_cast<T*>(second + layout.channels + i * layout.period);
     }
 };
@@ -61,32 +66,36 @@ int64_t group_scratch(int64_t samples, int64_t spatial, int64_t channels, int64_
     return layout.units() * layout.unit_scratch;
 }
 
-// sums[k][j] = sum of value(at, j, part).v[k] over at = j, j + period, ... below n
+// sums[k][c] = sum of value(at, j, part).v[k] over the elements `at` of channel c below n; j is the place of
+// `at` in its period.
 template <int count, class T> struct Values {
     Vec<T> v[count];
 };
 template <int count, class T, class F>
-DT_INLINE void sum_periods(int64_t n, int64_t period, T* const (&sums)[count], const F& value) {
+DT_INLINE void sum_channels(const Layout& layout, int64_t n, T* const (&sums)[count], const F& value) {
+    const int64_t period = layout.period, channels = layout.channels;
     for (int k = 0; k < count; ++k)
         for (int64_t j = 0; j < period; ++j) sums[k][j] = 0;
     int64_t at = 0;
-    for (; at + 2 * period <= n; at += 2 * period)
+    for (; at + 4 * period <= n; at += 4 * period)
         for_vectors<T>(period, [&](int64_t j, auto part) DT_INLINE_LAMBDA {
-            const Values<count, T> a = value(at + j, j, part), b = value(at + period + j, j, part);
+            const Values<count, T> a = value(at + j, j, part), b = value(at + period + j, j, part),
+                                   c = value(at + 2 * period + j, j, part),
+                                   d = value(at + 3 * period + j, j, part);
             for (int k = 0; k < count; ++k)
-                store(sums[k] + j, load(sums[k] + j, part) + (a.v[k] + b.v[k]), part);
+                store(sums[k] + j, load(sums[k] + j, part) + ((a.v[k] + b.v[k]) + (c.v[k] + d.v[k])), part);
         });
     for (; at < n; at += period)
         for_vectors<T>(n - at < period ? n - at : period, [&](int64_t j, auto part) DT_INLINE_LAMBDA {
             const Values<count, T> a = value(at + j, j, part);
             for (int k = 0; k < count; ++k) store(sums[k] + j, load(sums[k] + j, part) + a.v[k], part);
         });
-}
-
-template <class T> DT_INLINE double fold(const T* sums, const Layout& layout, int64_t channel) {
-    double total = 0;
-    for (int64_t j = channel; j < layout.period; j += layout.channels) total += double(sums[j]);
-    return total;
+    // A period holds a power of two of rows: fold them to one.
+    for (int64_t half = period / 2; half >= channels; half /= 2)
+        for (int k = 0; k < count; ++k)
+            for_vectors<T>(half, [&](int64_t j, auto part) DT_INLINE_LAMBDA {
+                store(sums[k] + j, load(sums[k] + j, part) + load(sums[k] + half + j, part), part);
+            });
 }
 
 // Repeats values[0 .. channels) through the period.
@@ -102,38 +111,42 @@ template <class T, class F> DT_INLINE void for_elements(const Layout& layout, in
                        [&](int64_t j, auto part) DT_INLINE_LAMBDA { body(at + j, j, part); });
 }
 
-// Mean and sum of squared deviations of the unit's channels, piece by piece (Chan, Golub and LeVeque, 1979).
+// Mean and sum of squared deviations of the unit's channels, in one pass: sums of the deviations from the
+// mean of the first piece, and of their squares, which that mean keeps small (Chan, Golub and LeVeque, 1983).
 template <class T>
 void measure_unit(const Layout& layout, const T* input, int64_t unit_index, double* scratch) {
     const Unit<T> unit(layout, scratch, unit_index);
     const T* x = input + layout.offset_of(unit_index);
     const int64_t rows = layout.rows_of(unit_index), channels = layout.channels;
-    T* const sums[1] = {unit.array[0]};
-    T* const squares[1] = {unit.array[1]};
-    T* mean = unit.array[2];
-    for (int64_t done = 0; done < rows;) {
+    T* const sums[2] = {unit.array[0], unit.array[1]};
+    T* shift = unit.array[2];
+    const int64_t first = rows < layout.piece_rows ? rows : layout.piece_rows;
+    T* const start[1] = {shift};
+    sum_channels(layout, first * channels, start, [&](int64_t at, int64_t, auto part) DT_INLINE_LAMBDA {
+        return Values<1, T>{{load(x + at, part)}};
+    });
+    for (int64_t c = 0; c < channels; ++c) {
+        shift[c] /= T(first);
+        unit.first[c] = unit.second[c] = 0;
+    }
+    repeat(shift, layout);
+    for (int64_t done = 0; done < rows; done += layout.piece_rows) {
         const int64_t piece = rows - done < layout.piece_rows ? rows - done : layout.piece_rows;
-        const int64_t n = piece * channels;
-        sum_periods(n, layout.period, sums, [&](int64_t at, int64_t, auto part) DT_INLINE_LAMBDA {
-            return Values<1, T>{{load(x + at, part)}};
+        sum_channels(layout, piece * channels, sums, [&](int64_t at, int64_t j, auto part) DT_INLINE_LAMBDA {
+            const Vec<T> d = load(x + at, part) - load(shift + j, part);
+            return Values<2, T>{{d, d * d}};
         });
-        for (int64_t c = 0; c < channels; ++c) mean[c] = T(fold(sums[0], layout, c) / double(piece));
-        repeat(mean, layout);
-        sum_periods(n, layout.period, squares, [&](int64_t at, int64_t j, auto part) DT_INLINE_LAMBDA {
-            const Vec<T> d = load(x + at, part) - load(mean + j, part);
-            return Values<1, T>{{d * d}};
-        });
-        const double share = double(piece) / double(done + piece);
         for (int64_t c = 0; c < channels; ++c) {
-            const double piece_mean = fold(sums[0], layout, c) / double(piece);
-            const double piece_squares = fold(squares[0], layout, c);
-            const double delta = done ? piece_mean - unit.first[c] : 0;
-            unit.first[c] = done ? unit.first[c] + delta * share : piece_mean;
-            unit.second[c] =
-                (done ? unit.second[c] : 0) + piece_squares + delta * delta * double(done) * share;
+            unit.first[c] += double(sums[0][c]);
+            unit.second[c] += double(sums[1][c]);
         }
-        done += piece;
-        x += n;
+        x += piece * channels;
+    }
+    for (int64_t c = 0; c < channels; ++c) {
+        const double offset = unit.first[c] / double(rows);
+        const double squares = unit.second[c] - unit.first[c] * offset;
+        unit.first[c] = double(shift[c]) + offset;
+        unit.second[c] = squares < 0 ? 0 : squares; // NaN stays
     }
 }
 
@@ -191,33 +204,64 @@ template <class T> void update_running(const GroupNormArgs& args, const Layout& 
     }
 }
 
-template <class T> void group_apply(const GroupNormArgs& args) {
-    const Layout layout(args.samples, args.spatial, args.channels, args.groups);
+// What both directions compute: ReLU's gradient must cut where its output was cut.
+template <class V> DT_INLINE V normalised(V x, V mean, V scale, V bias) { return (x - mean) * scale + bias; }
+
+// Fills mean, scale and bias of a unit: see normalised().
+template <class T, class Args>
+void fill_scales(const Args& args, const Layout& layout, int64_t unit, T* mean, T* scale, T* bias) {
     const T* means = static_cast<const T*>(args.mean);
     const T* inverse = static_cast<const T*>(args.inverse_std);
     const T* weight = static_cast<const T*>(args.weight);
     const T* biases = static_cast<const T*>(args.bias);
+    const int64_t first_group = unit / layout.blocks * layout.groups;
+    for (int64_t c = 0; c < layout.channels; ++c) {
+        const int64_t group = first_group + c / layout.group_size;
+        mean[c] = means[group];
+        scale[c] = weight ? inverse[group] * weight[c] : inverse[group];
+        bias[c] = biases ? biases[c] : T(0);
+    }
+    repeat(mean, layout);
+    repeat(scale, layout);
+    repeat(bias, layout);
+}
+
+template <class T, bool relu, bool add>
+void apply_unit(const GroupNormArgs& args, const Layout& layout, int64_t u) {
+    const Unit<T> unit(layout, args.scratch, u);
+    T *mean = unit.array[0], *scale = unit.array[1], *bias = unit.array[2];
+    fill_scales(args, layout, u, mean, scale, bias);
+    const T* x = static_cast<const T*>(args.input) + layout.offset_of(u);
+    const T* residual = add ? static_cast<const T*>(args.residual) + layout.offset_of(u) : nullptr;
+    T* y = static_cast<T*>(args.output) + layout.offset_of(u);
+    const bool streaming = layout.streams(y);
+    for_elements<T>(layout, u, [&](int64_t at, int64_t j, auto part) DT_INLINE_LAMBDA {
+        Vec<T> v =
+            normalised(load(x + at, part), load(mean + j, part), load(scale + j, part), load(bias + j, part));
+        if constexpr (add) v += load(residual + at, part);
+        if constexpr (relu) v = max(v, Vec<T>{});
+        streaming ? stream(y + at, v, part) : store(y + at, v, part);
+    });
+    if (streaming) finish_streaming();
+}
+
+// The units go backwards: the last ones are what the pass before left in the cache.
+template <class F> DT_INLINE void for_units_backwards(const Layout& layout, const F& body) {
+    const int64_t last = layout.units() - 1;
     parallel(layout.units(), layout.grain(), [&](int64_t begin, int64_t end) {
-        for (int64_t u = begin; u < end; ++u) {
-            const Unit<T> unit(layout, args.scratch, u);
-            T *mean = unit.array[0], *scale = unit.array[1], *bias = unit.array[2];
-            const int64_t first_group = u / layout.blocks * layout.groups;
-            for (int64_t c = 0; c < layout.channels; ++c) {
-                const int64_t group = first_group + c / layout.group_size;
-                mean[c] = means[group];
-                scale[c] = weight ? inverse[group] * weight[c] : inverse[group];
-                bias[c] = biases ? biases[c] : T(0);
-            }
-            for (int i = 0; i < 3; ++i) repeat(unit.array[i], layout);
-            const T* x = static_cast<const T*>(args.input) + layout.offset_of(u);
-            T* y = static_cast<T*>(args.output) + layout.offset_of(u);
-            for_elements<T>(layout, u, [&](int64_t at, int64_t j, auto part) DT_INLINE_LAMBDA {
-                Vec<T> v = (load(x + at, part) - load(mean + j, part)) * load(scale + j, part) +
-                           load(bias + j, part);
-                if (args.relu) v = max(v, Vec<T>{});
-                store(y + at, v, part);
-            });
-        }
+        for (int64_t u = begin; u < end; ++u) body(last - u);
+    });
+}
+
+template <class T> void group_apply(const GroupNormArgs& args) {
+    const Layout layout(args.samples, args.spatial, args.channels, args.groups);
+    for_units_backwards(layout, [&](int64_t u) {
+        if (args.residual)
+            args.relu ? apply_unit<T, true, true>(args, layout, u)
+                      : apply_unit<T, false, true>(args, layout, u);
+        else
+            args.relu ? apply_unit<T, true, false>(args, layout, u)
+                      : apply_unit<T, false, false>(args, layout, u);
     });
 }
 
@@ -238,39 +282,57 @@ template <class T> void inverse_std(int64_t n, const void* variance, double epsi
             T(1 / __builtin_sqrt(double(static_cast<const T*>(variance)[i]) + epsilon));
 }
 
-// The gradient that reaches the normalised values: nothing passes where the fused ReLU cut off.
-template <class T> DT_INLINE Vec<T> masked_grad(const T* grad, const T* relu_output, int64_t at, auto part) {
+// Where the gradient of a fused ReLU comes from: there is none, the output tells, or input and scales do.
+enum class Cut { none, by_output, by_input };
+template <Cut cut> struct Constant {
+    static constexpr Cut value = cut;
+};
+
+// The arrays of a unit in the backward passes.
+template <class T> struct GradUnit : Unit<T> {
+    T *mean = this->array[0], *scale = this->array[1], *bias = this->array[2];
+    using Unit<T>::Unit;
+};
+
+// The gradient behind a fused ReLU: nothing passes where it cut off.
+template <Cut cut, class T>
+DT_INLINE Vec<T> cut_grad(const GradUnit<T>& unit, const T* grad, const T* output, int64_t at, int64_t j,
+                          Vec<T> x, auto part) {
     const Vec<T> g = load(grad + at, part);
-    return relu_output ? select(load(relu_output + at, part) > T(0), g, Vec<T>{}) : g;
+    if constexpr (cut == Cut::by_output) return select(load(output + at, part) > T(0), g, Vec<T>{});
+    if constexpr (cut == Cut::by_input) {
+        const Vec<T> y =
+            normalised(x, load(unit.mean + j, part), load(unit.scale + j, part), load(unit.bias + j, part));
+        return select(y > T(0), g, Vec<T>{});
+    }
+    return g;
 }
 
-// Sums of the unit's gradient, and of gradient times (input - mean), per channel.
-template <class T>
+// Sums of the unit's gradient, and of gradient times (input - mean), per channel. Writes the residual's
+// gradient where asked for.
+template <class T, Cut cut>
 void sum_unit_grads(const GroupNormGradArgs& args, const Layout& layout, int64_t unit_index) {
-    const Unit<T> unit(layout, args.scratch, unit_index);
+    const GradUnit<T> unit(layout, args.scratch, unit_index);
     const int64_t rows = layout.rows_of(unit_index), channels = layout.channels;
-    const int64_t first_group = unit_index / layout.blocks * layout.groups;
-    T* const sums[2] = {unit.array[0], unit.array[1]};
-    T* mean = unit.array[2];
-    for (int64_t c = 0; c < channels; ++c) {
-        mean[c] = static_cast<const T*>(args.mean)[first_group + c / layout.group_size];
-        unit.first[c] = unit.second[c] = 0;
-    }
-    repeat(mean, layout);
+    T* const sums[2] = {unit.array[3], unit.array[4]};
+    fill_scales(args, layout, unit_index, unit.mean, unit.scale, unit.bias);
+    for (int64_t c = 0; c < channels; ++c) unit.first[c] = unit.second[c] = 0;
     for (int64_t done = 0; done < rows; done += layout.piece_rows) {
         const int64_t piece = rows - done < layout.piece_rows ? rows - done : layout.piece_rows;
         const int64_t offset = layout.offset_of(unit_index) + done * channels;
         const T* x = static_cast<const T*>(args.input) + offset;
         const T* grad = static_cast<const T*>(args.output_grad) + offset;
-        const T* relu = args.relu_output ? static_cast<const T*>(args.relu_output) + offset : nullptr;
-        sum_periods(piece * channels, layout.period, sums,
-                    [&](int64_t at, int64_t j, auto part) DT_INLINE_LAMBDA {
-                        const Vec<T> g = masked_grad(grad, relu, at, part);
-                        return Values<2, T>{{g, g * (load(x + at, part) - load(mean + j, part))}};
-                    });
+        const T* output = cut == Cut::by_output ? static_cast<const T*>(args.relu_output) + offset : nullptr;
+        T* residual = args.residual_grad ? static_cast<T*>(args.residual_grad) + offset : nullptr;
+        auto value = [&](int64_t at, int64_t j, auto part) DT_INLINE_LAMBDA {
+            const Vec<T> v = load(x + at, part), g = cut_grad<cut>(unit, grad, output, at, j, v, part);
+            if (cut == Cut::by_output && residual) store(residual + at, g, part);
+            return Values<2, T>{{g, g * (v - load(unit.mean + j, part))}};
+        };
+        sum_channels(layout, piece * channels, sums, value);
         for (int64_t c = 0; c < channels; ++c) {
-            unit.first[c] += fold(sums[0], layout, c);
-            unit.second[c] += fold(sums[1], layout, c);
+            unit.first[c] += double(sums[0][c]);
+            unit.second[c] += double(sums[1][c]);
         }
     }
 }
@@ -311,14 +373,15 @@ template <class T> void combine_grads(const GroupNormGradArgs& args, const Layou
 }
 
 // input_grad = scale * grad - (shift + (input - mean) * slope), the four per channel.
-template <class T>
+template <class T, Cut cut>
 void write_unit_grad(const GroupNormGradArgs& args, const Layout& layout, int64_t unit_index) {
-    const Unit<T> unit(layout, args.scratch, unit_index);
+    const GradUnit<T> unit(layout, args.scratch, unit_index);
     const T* weight = static_cast<const T*>(args.weight);
-    T *mean = unit.array[0], *scale = unit.array[1], *shift = unit.array[2], *slope = unit.array[3];
+    T *shift = unit.array[3], *slope = unit.array[4];
     const int64_t sample = unit_index / layout.blocks, size = layout.group_size;
     const Unit<T> sums(layout, args.scratch, sample * layout.blocks);
     const double count = double(layout.spatial) * double(size);
+    fill_scales(args, layout, unit_index, unit.mean, unit.scale, unit.bias);
     for (int64_t g = 0; g < layout.groups; ++g) {
         const double inverse = double(static_cast<const T*>(args.inverse_std)[sample * layout.groups + g]);
         double first = 0, second = 0;
@@ -328,134 +391,55 @@ void write_unit_grad(const GroupNormGradArgs& args, const Layout& layout, int64_
             second += w * sums.second[c];
         }
         for (int64_t c = g * size; c < (g + 1) * size; ++c) {
-            mean[c] = static_cast<const T*>(args.mean)[sample * layout.groups + g];
-            scale[c] = T(inverse * (weight ? double(weight[c]) : 1));
             shift[c] = T(inverse * first / count);
             slope[c] = T(inverse * inverse * second / count);
         }
     }
-    for (int i = 0; i < 4; ++i) repeat(unit.array[i], layout);
+    repeat(shift, layout);
+    repeat(slope, layout);
     const int64_t offset = layout.offset_of(unit_index);
     const T* x = static_cast<const T*>(args.input) + offset;
     const T* grad = static_cast<const T*>(args.output_grad) + offset;
-    const T* relu = args.relu_output ? static_cast<const T*>(args.relu_output) + offset : nullptr;
+    const T* output = cut == Cut::by_output ? static_cast<const T*>(args.relu_output) + offset : nullptr;
     T* dx = static_cast<T*>(args.input_grad) + offset;
-    const bool fixed = args.fixed_statistics;
+    const bool fixed = args.fixed_statistics, streaming = layout.streams(dx);
     for_elements<T>(layout, unit_index, [&](int64_t at, int64_t j, auto part) DT_INLINE_LAMBDA {
-        Vec<T> v = masked_grad(grad, relu, at, part) * load(scale + j, part);
-        if (!fixed)
-            v -= (load(x + at, part) - load(mean + j, part)) * load(slope + j, part) + load(shift + j, part);
-        store(dx + at, v, part);
+        const Vec<T> v = load(x + at, part);
+        Vec<T> d = cut_grad<cut>(unit, grad, output, at, j, v, part) * load(unit.scale + j, part);
+        if (!fixed) d -= (v - load(unit.mean + j, part)) * load(slope + j, part) + load(shift + j, part);
+        streaming ? stream(dx + at, d, part) : store(dx + at, d, part);
     });
+    if (streaming) finish_streaming();
 }
 
-template <class T> void group_backward(const GroupNormGradArgs& args) {
+template <class T, Cut cut> void sum_grads(const GroupNormGradArgs& args, const Layout& layout) {
+    parallel(layout.units(), layout.grain(), [&](int64_t begin, int64_t end) {
+        for (int64_t u = begin; u < end; ++u) sum_unit_grads<T, cut>(args, layout, u);
+    });
+    combine_grads<T>(args, layout);
+}
+
+template <class F> DT_INLINE void with_cut(const GroupNormGradArgs& args, const F& body) {
+    if (!args.relu) return body(Constant<Cut::none>());
+    if (args.relu_output) return body(Constant<Cut::by_output>());
+    body(Constant<Cut::by_input>());
+}
+
+template <class T> void group_backward(const GroupNormGradArgs& given) {
+    GroupNormGradArgs args = given;
     const Layout layout(args.samples, args.spatial, args.channels, args.groups);
-    if (!args.fixed_statistics || args.weight_grad || args.bias_grad) {
-        parallel(layout.units(), layout.grain(), [&](int64_t begin, int64_t end) {
-            for (int64_t u = begin; u < end; ++u) sum_unit_grads<T>(args, layout, u);
-        });
-        combine_grads<T>(args, layout);
+    if (!args.fixed_statistics || args.weight_grad || args.bias_grad || args.residual_grad) {
+        with_cut(args, [&](auto cut) { sum_grads<T, decltype(cut)::value>(args, layout); });
+        if (args.residual_grad) { // the gradient behind the ReLU: read it instead of cutting again
+            args.output_grad = args.residual_grad;
+            args.relu = false;
+        }
     }
     if (args.input_grad)
-        parallel(layout.units(), layout.grain(), [&](int64_t begin, int64_t end) {
-            for (int64_t u = begin; u < end; ++u) write_unit_grad<T>(args, layout, u);
+        with_cut(args, [&](auto cut) {
+            for_units_backwards(
+                layout, [&](int64_t u) { write_unit_grad<T, decltype(cut)::value>(args, layout, u); });
         });
-}
-
-// --- Layer norm: each row by itself ---
-
-template <class T> void layer_forward(const LayerNormArgs& args) {
-    const int64_t n = args.size;
-    const T* weight = static_cast<const T*>(args.weight);
-    const T* bias = static_cast<const T*>(args.bias);
-    parallel(args.rows, grain_for(2 * n), [&](int64_t begin, int64_t end) {
-        for (int64_t r = begin; r < end; ++r) {
-            const T* x = static_cast<const T*>(args.input) + r * n;
-            T* y = static_cast<T*>(args.output) + r * n;
-            const T mean =
-                sum_vectors<T>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA { return load(x + i, part); }) /
-                T(n);
-            const T squares = sum_vectors<T>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
-                const Vec<T> d = fill_rest(load(x + i, part) - mean, T(0), part);
-                return d * d;
-            });
-            const T inverse = T(1 / __builtin_sqrt(double(squares) / double(n) + args.epsilon));
-            for_vectors<T>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
-                Vec<T> v = (load(x + i, part) - mean) * inverse;
-                if (weight) v *= load(weight + i, part);
-                if (bias) v += load(bias + i, part);
-                store(y + i, v, part);
-            });
-            static_cast<T*>(args.mean)[r] = mean;
-            static_cast<T*>(args.inverse_std)[r] = inverse;
-        }
-    });
-}
-
-// Rows that share partial sums of the gradients of weight and bias.
-int64_t layer_block(int64_t rows, int64_t size) {
-    const int64_t wanted = Layout::clamp_scalar(rows * size / 32768, 1, 32);
-    return ceil_div(rows, wanted);
-}
-
-int64_t layer_scratch(int64_t rows, int64_t size) {
-    return rows > 0 ? ceil_div(rows, layer_block(rows, size)) * 2 * size : 0;
-}
-
-template <class T>
-void layer_backward_row(const LayerNormGradArgs& args, int64_t r, T* weight_sums, T* bias_sums) {
-    const int64_t n = args.size;
-    const T* x = static_cast<const T*>(args.input) + r * n;
-    const T* grad = static_cast<const T*>(args.output_grad) + r * n;
-    const T* weight = static_cast<const T*>(args.weight);
-    const T mean = static_cast<const T*>(args.mean)[r], inverse = static_cast<const T*>(args.inverse_std)[r];
-    if (weight_sums)
-        for_vectors<T>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
-            const Vec<T> g = load(grad + i, part), normal = (load(x + i, part) - mean) * inverse;
-            store(weight_sums + i, load(weight_sums + i, part) + g * normal, part);
-            store(bias_sums + i, load(bias_sums + i, part) + g, part);
-        });
-    if (!args.input_grad) return;
-    auto weighted = [&](int64_t i, auto part) DT_INLINE_LAMBDA {
-        const Vec<T> g = load(grad + i, part);
-        return weight ? g * load(weight + i, part) : g;
-    };
-    const T first = sum_vectors<T>(n, weighted) / T(n);
-    const T second =
-        sum_vectors<T>(n, [&](int64_t i, auto part)
-                              DT_INLINE_LAMBDA { return weighted(i, part) * (load(x + i, part) - mean); }) *
-        inverse * inverse / T(n);
-    T* dx = static_cast<T*>(args.input_grad) + r * n;
-    for_vectors<T>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
-        const Vec<T> v = weighted(i, part) - first - (load(x + i, part) - mean) * second;
-        store(dx + i, v * inverse, part);
-    });
-}
-
-template <class T> void layer_backward(const LayerNormGradArgs& args) {
-    const int64_t n = args.size, block = layer_block(args.rows, n);
-    const bool sums = args.weight_grad || args.bias_grad;
-    parallel(args.rows, block, [&](int64_t begin, int64_t end) {
-        T* weight_sums = sums ? reinterpret_cast<T*>(args.scratch + begin / block * 2 * n) : nullptr;
-        T* bias_sums = sums ? weight_sums + n : nullptr;
-        for (int64_t i = 0; sums && i < 2 * n; ++i) weight_sums[i] = 0;
-        for (int64_t r = begin; r < end; ++r) layer_backward_row(args, r, weight_sums, bias_sums);
-    });
-    if (!sums) return;
-    const int64_t blocks = ceil_div(args.rows, block);
-    parallel(n, grain_for(4 * blocks), [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-            double weight_total = 0, bias_total = 0;
-            for (int64_t b = 0; b < blocks; ++b) {
-                const T* weight_sums = reinterpret_cast<const T*>(args.scratch + b * 2 * n);
-                weight_total += double(weight_sums[i]);
-                bias_total += double(weight_sums[n + i]);
-            }
-            if (args.weight_grad) static_cast<T*>(args.weight_grad)[i] = T(weight_total);
-            if (args.bias_grad) static_cast<T*>(args.bias_grad)[i] = T(bias_total);
-        }
-    });
 }
 
 } // namespace
@@ -467,8 +451,8 @@ Norm norm() {
             {inverse_std<float>, inverse_std<double>},
             {group_backward<float>, group_backward<double>},
             layer_scratch,
-            {layer_forward<float>, layer_forward<double>},
-            {layer_backward<float>, layer_backward<double>}};
+            {layer_forward_float, layer_forward_double},
+            {layer_backward_float, layer_backward_double}};
 }
 
 } // namespace dt::cpu::DT_LEVEL

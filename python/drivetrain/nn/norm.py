@@ -103,17 +103,30 @@ class _BatchNorm(_RunningNorm):
         affine: bool = True,
         track_running_stats: bool = True,
         dtype: Any = "float32",
+        *,
+        activation: str | None = None,
     ) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype)
+        if activation not in (None, "relu"):
+            raise ValueError(
+                f"{type(self).__name__}: activation must be None or 'relu', got {activation!r}"
+            )
+        self.activation = activation
 
-    def forward(self, input: _core.Tensor) -> _core.Tensor:
-        return self._normalised(input, False)
+    def forward(self, input: _core.Tensor, residual: _core.Tensor | None = None) -> _core.Tensor:
+        return self._normalised(input, residual, self.activation)
 
     def forward_relu(self, input: _core.Tensor) -> _core.Tensor:
         """A ReLU behind the layer, in one pass."""
-        return self._normalised(input, True)
+        return self._normalised(input, None, "relu")
 
-    def _normalised(self, input: _core.Tensor, relu: bool) -> _core.Tensor:
+    def extra_repr(self) -> str:
+        more = f", activation={self.activation!r}" if self.activation else ""
+        return super().extra_repr() + more
+
+    def _normalised(
+        self, input: _core.Tensor, residual: _core.Tensor | None, activation: str | None
+    ) -> _core.Tensor:
         self._check_rank(input)
         return _core.batch_norm(
             input,
@@ -124,7 +137,8 @@ class _BatchNorm(_RunningNorm):
             self.training or self.running_mean is None,
             self._step(),
             self.eps,
-            relu=relu,
+            residual=residual,
+            activation=activation,
         )
 
 
