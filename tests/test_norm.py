@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -71,3 +74,135 @@ def test_gradient_against_saved_statistics() -> None:
     dt.batch_norm(x.detach(), mean, var, training=True)
     y.backward(dt.tensor(np.ones((5, 3))))
     np.testing.assert_array_equal(x.grad.numpy(), np.ones((5, 3)))
+
+
+@pytest.fixture(params=dt.isa_levels())
+def level(request: Any) -> Iterator[str]:
+    before = dt.get_isa()
+    dt.set_isa(request.param)
+    yield request.param
+    dt.set_isa(before)
+
+
+def on_threads(function: Any) -> list[np.ndarray]:
+    """The results of function on one thread; other numbers of threads must give the same bits."""
+    before = dt.get_num_threads()
+    try:
+        runs = []
+        for count in (1, 2, 3, 7):
+            dt.set_num_threads(count)
+            runs.append(function())
+    finally:
+        dt.set_num_threads(before)
+    for run in runs[1:]:
+        for one, other in zip(runs[0], run, strict=True):
+            assert one.tobytes() == other.tobytes()
+    return runs[0]
+
+
+# The last one is long enough for stores past the caches.
+SHAPES = [(5, 3), (2, 9, 7, 5), (70, 64), (33, 16, 16, 63), (9, 257), (4, 40, 41, 65), (100, 32, 32, 64)]
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("activation", [None, "relu"])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_fused_residual_and_activation(
+    level: str, shape: tuple[int, ...], activation: str | None, training: bool, dtype: str
+) -> None:
+    """The same as three ops one after the other: values and gradients of all four inputs."""
+    if np.prod(shape) > 10**6 and (dtype == "float64" or not training):
+        pytest.skip("large sizes once")
+    c = shape[-1]
+    arrays = [
+        rng.normal(0.5, 2, shape),
+        rng.normal(1, 0.3, c),
+        rng.standard_normal(c),
+        rng.standard_normal(shape),
+    ]
+    arrays = [a.astype(dtype) for a in arrays]
+    g = dt.tensor(rng.standard_normal(shape).astype(dtype))
+    mean, var = (dt.tensor(a.astype(dtype)) for a in (rng.standard_normal(c), rng.uniform(0.5, 2, c)))
+
+    def run(fused: bool) -> list[np.ndarray]:
+        x, w, b, r = tensors = [dt.tensor(a) for a in arrays]
+        for tensor in tensors:
+            tensor.requires_grad = True
+        statistics = [dt.tensor(mean), dt.tensor(var)]
+        if fused:
+            y = dt.batch_norm(x, *statistics, w, b, training, residual=r, activation=activation)
+        else:
+            y = dt.batch_norm(x, *statistics, w, b, training) + r
+            y = y.relu() if activation else y
+        y.backward(g)
+        return [t.detach().numpy() for t in (y, *statistics, *(tensor.grad for tensor in tensors))]
+
+    for got, want in zip(on_threads(lambda: run(True)), run(False), strict=True):
+        # The sum may be rounded once less: ReLU may then cut elsewhere, where its output is next to 0.
+        small = 1e-5 if dtype == "float32" else 1e-12
+        differ = np.abs(got - want) > small * (1 + np.abs(want)) * max(1, shape[0])
+        assert np.mean(differ) < 1e-5
+
+
+@pytest.mark.parametrize("shape", [(4, 6, 6, 5), (40, 20, 20, 64), (100, 32, 32, 64)])
+def test_relu_cuts_gradient_where_it_cut_the_output(level: str, shape: tuple[int, ...]) -> None:
+    """Without a residual the cut is computed again from the input: it must be the very same."""
+    x = dt.tensor(rng.standard_normal(shape).astype(np.float32))
+    b = dt.tensor(rng.standard_normal(shape[-1]).astype(np.float32))
+    x.requires_grad = b.requires_grad = True
+    zeros, ones = dt.zeros(shape[-1:]), dt.ones(shape[-1:])
+    y = dt.batch_norm(x, zeros, ones, None, b, activation="relu")  # running statistics: no sums in between
+    y.backward(dt.ones(shape))
+    np.testing.assert_array_equal(x.grad.numpy() > 0, y.detach().numpy() > 0)
+
+
+def test_residual_without_gradient_and_alone() -> None:
+    x, r = (dt.tensor(rng.standard_normal((6, 4))) for _ in range(2))
+    r.requires_grad = True
+    y = dt.batch_norm(x, training=True, residual=r, activation="relu")
+    y.backward(dt.ones((6, 4), dtype="float64"))
+    np.testing.assert_array_equal(r.grad.numpy(), y.detach().numpy() > 0)
+    x.requires_grad, r.requires_grad, r.grad = True, False, None
+    dt.batch_norm(x, training=True, residual=r).sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), 0, atol=1e-12)
+    assert r.grad is None
+
+
+def test_layer_with_activation_and_residual() -> None:
+    layer = dt.nn.BatchNorm2d(3, activation="relu")
+    x, r = dt.tensor(rng.standard_normal((2, 4, 4, 3)), dtype="float32"), dt.ones((2, 4, 4, 3))
+    plain = dt.nn.BatchNorm2d(3)
+    with dt.no_grad():
+        np.testing.assert_allclose(layer(x, residual=r).numpy(), (plain(x) + r).relu().numpy(), atol=1e-6)
+        layer.eval()
+        plain.eval()
+        np.testing.assert_allclose(layer(x).numpy(), plain(x).relu().numpy(), atol=1e-6)
+    assert "activation='relu'" in repr(layer)
+    with pytest.raises(ValueError, match="BatchNorm2d: activation must be None or 'relu', got 'gelu'"):
+        dt.nn.BatchNorm2d(3, activation="gelu")
+
+
+def test_large_rows_of_layer_norm(level: str) -> None:
+    """Long enough for stores past the caches; an odd size, whose rows are not aligned; and one row."""
+    for shape in ((8200, 768), (6000, 1025), (1, 100_000)):
+        arrays = [rng.standard_normal(s).astype(np.float32) for s in (shape, shape[1:], shape[1:], shape)]
+        x, w, b, g = (dt.tensor(a) for a in arrays)
+        x.requires_grad = w.requires_grad = b.requires_grad = True
+
+        def run(x: Any = x, w: Any = w, b: Any = b, g: Any = g, size: int = shape[1]) -> list[np.ndarray]:
+            x.grad = w.grad = b.grad = None
+            y = dt.layer_norm(x, size, w, b)
+            y.backward(g)
+            return [t.detach().numpy() for t in (y, x.grad, w.grad, b.grad)]
+
+        y, dx, dw, db = on_threads(run)
+        a = arrays[0].astype(np.float64)
+        inverse = 1 / np.sqrt(a.var(axis=1, keepdims=True) + 1e-5)
+        hat = (a - a.mean(axis=1, keepdims=True)) * inverse
+        np.testing.assert_allclose(y, hat * arrays[1] + arrays[2], atol=2e-5, rtol=1e-5)
+        d = arrays[3].astype(np.float64) * arrays[1]
+        want = inverse * (d - d.mean(axis=1, keepdims=True) - hat * (d * hat).mean(axis=1, keepdims=True))
+        np.testing.assert_allclose(dx, want, atol=2e-5, rtol=1e-4)
+        np.testing.assert_allclose(dw, (arrays[3] * hat).sum(axis=0), atol=2e-3, rtol=1e-4)
+        np.testing.assert_allclose(db, arrays[3].sum(axis=0, dtype=np.float64), atol=2e-3, rtol=1e-4)

@@ -34,6 +34,7 @@ def batch_samples(rng: Rng) -> Iterator[Sample]:
     relu = {"training": True, "activation": "relu", "eps": 0.1}
     yield Sample((draw(rng, 9, 4), None, None, draw(rng, 4), draw(rng, 4)), relu)
     yield Sample((draw(rng, 9, 4), draw(rng, 4), rng.uniform(0.5, 2, 4)), {"activation": "relu"})
+    yield Sample((draw(rng, 9, 4), None, None, draw(rng, 4)), {"training": True, "residual": draw(rng, 9, 4)})
     yield Sample((draw(rng, 1, 4), draw(rng, 4), rng.uniform(0.5, 2, 4)), {})
 
 
@@ -182,6 +183,21 @@ ROWS = [
             Error(lambda: dt.batch_norm(zeros(3), training=True), ValueError, "at least 2 dimensions"),
             Error(lambda: dt.batch_norm(zeros(2, 3), training=1), TypeError, "training must be a bool"),
             Error(lambda: dt.batch_norm(zeros(2, 3), training=True, eps=-1.0), ValueError, "eps is -1"),
+            Error(
+                lambda: dt.batch_norm(zeros(2, 3), training=True, residual=zeros(2, 1)),
+                ValueError,
+                r"batch_norm: residual has shape \(2, 1\), expected that of input \(2, 3\)",
+            ),
+            Error(
+                lambda: dt.batch_norm(zeros(2, 3), training=True, residual=dt.tensor(np.zeros((2, 3)))),
+                TypeError,
+                "batch_norm: residual has dtype float64, but input has dtype float32",
+            ),
+            Error(
+                lambda: dt.batch_norm(zeros(2, 3), training=True, activation="gelu"),
+                ValueError,
+                "batch_norm: activation is 'gelu', expected 'relu' or None",
+            ),
             Error(
                 lambda: dt.batch_norm(zeros(2, 3), zeros(3), zeros(3), training=True, momentum=2.0),
                 ValueError,

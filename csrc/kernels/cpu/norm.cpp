@@ -152,40 +152,41 @@ void measure_unit(const Layout& layout, const T* input, int64_t unit_index, doub
 
 // From the units' statistics to those of the groups. Leaves mean and unbiased variance in the first unit of
 // the sample where every group is one channel, for the running statistics.
-template <class T> void combine_statistics(const GroupNormArgs& args, const Layout& layout) {
+template <class T>
+void combine_statistics(const GroupNormArgs& args, const Layout& layout, int64_t first_sample,
+                        int64_t samples) {
     const int64_t size = layout.group_size;
     const double count = double(layout.spatial) * double(size);
     T* means = static_cast<T*>(args.mean);
     T* inverse = static_cast<T*>(args.inverse_std);
-    parallel(layout.samples * layout.groups, grain_for(8 * layout.blocks * size),
-             [&](int64_t begin, int64_t end) {
-                 for (int64_t i = begin; i < end; ++i) {
-                     const int64_t first_unit = i / layout.groups * layout.blocks,
-                                   channel = i % layout.groups * size;
-                     double mean = 0, squares = 0;
-                     for (int64_t b = 0; b < layout.blocks; ++b) {
-                         const Unit<T> unit(layout, args.scratch, first_unit + b);
-                         const double rows = double(layout.rows_of(first_unit + b));
-                         for (int64_t c = channel; c < channel + size; ++c) mean += unit.first[c] * rows;
-                     }
-                     mean /= count;
-                     for (int64_t b = 0; b < layout.blocks; ++b) {
-                         const Unit<T> unit(layout, args.scratch, first_unit + b);
-                         const double rows = double(layout.rows_of(first_unit + b));
-                         for (int64_t c = channel; c < channel + size; ++c) {
-                             const double delta = unit.first[c] - mean;
-                             squares += unit.second[c] + rows * delta * delta;
-                         }
-                     }
-                     means[i] = T(mean);
-                     inverse[i] = T(1 / __builtin_sqrt(squares / count + args.epsilon));
-                     if (size == 1) {
-                         const Unit<T> unit(layout, args.scratch, first_unit);
-                         unit.first[channel] = mean;
-                         unit.second[channel] = squares / (count - 1);
-                     }
-                 }
-             });
+    const int64_t first = first_sample * layout.groups;
+    parallel(samples * layout.groups, grain_for(8 * layout.blocks * size), [&](int64_t begin, int64_t end) {
+        for (int64_t i = first + begin; i < first + end; ++i) {
+            const int64_t first_unit = i / layout.groups * layout.blocks, channel = i % layout.groups * size;
+            double mean = 0, squares = 0;
+            for (int64_t b = 0; b < layout.blocks; ++b) {
+                const Unit<T> unit(layout, args.scratch, first_unit + b);
+                const double rows = double(layout.rows_of(first_unit + b));
+                for (int64_t c = channel; c < channel + size; ++c) mean += unit.first[c] * rows;
+            }
+            mean /= count;
+            for (int64_t b = 0; b < layout.blocks; ++b) {
+                const Unit<T> unit(layout, args.scratch, first_unit + b);
+                const double rows = double(layout.rows_of(first_unit + b));
+                for (int64_t c = channel; c < channel + size; ++c) {
+                    const double delta = unit.first[c] - mean;
+                    squares += unit.second[c] + rows * delta * delta;
+                }
+            }
+            means[i] = T(mean);
+            inverse[i] = T(1 / __builtin_sqrt(squares / count + args.epsilon));
+            if (size == 1) {
+                const Unit<T> unit(layout, args.scratch, first_unit);
+                unit.first[channel] = mean;
+                unit.second[channel] = squares / (count - 1);
+            }
+        }
+    });
 }
 
 template <class T> void update_running(const GroupNormArgs& args, const Layout& layout) {
@@ -214,13 +215,13 @@ void fill_scales(const Args& args, const Layout& layout, int64_t unit, T* mean, 
     const T* inverse = static_cast<const T*>(args.inverse_std);
     const T* weight = static_cast<const T*>(args.weight);
     const T* biases = static_cast<const T*>(args.bias);
-    const int64_t first_group = unit / layout.blocks * layout.groups;
-    for (int64_t c = 0; c < layout.channels; ++c) {
-        const int64_t group = first_group + c / layout.group_size;
-        mean[c] = means[group];
-        scale[c] = weight ? inverse[group] * weight[c] : inverse[group];
-        bias[c] = biases ? biases[c] : T(0);
-    }
+    const int64_t first_group = unit / layout.blocks * layout.groups, size = layout.group_size;
+    for (int64_t g = 0; g < layout.groups; ++g)
+        for (int64_t c = g * size; c < (g + 1) * size; ++c) {
+            mean[c] = means[first_group + g];
+            scale[c] = weight ? inverse[first_group + g] * weight[c] : inverse[first_group + g];
+            bias[c] = biases ? biases[c] : T(0);
+        }
     repeat(mean, layout);
     repeat(scale, layout);
     repeat(bias, layout);
@@ -245,17 +246,36 @@ void apply_unit(const GroupNormArgs& args, const Layout& layout, int64_t u) {
     if (streaming) finish_streaming();
 }
 
-// The units go backwards: the last ones are what the pass before left in the cache.
-template <class F> DT_INLINE void for_units_backwards(const Layout& layout, const F& body) {
-    const int64_t last = layout.units() - 1;
-    parallel(layout.units(), layout.grain(), [&](int64_t begin, int64_t end) {
+template <class F>
+DT_INLINE void for_units(const Layout& layout, int64_t first_sample, int64_t samples, const F& body) {
+    const int64_t first = first_sample * layout.blocks;
+    parallel(samples * layout.blocks, layout.grain(), [&](int64_t begin, int64_t end) {
+        for (int64_t u = begin; u < end; ++u) body(first + u);
+    });
+}
+// The last units are what the pass before left in the cache.
+template <class F>
+DT_INLINE void for_units_backwards(const Layout& layout, int64_t first_sample, int64_t samples,
+                                   const F& body) {
+    const int64_t last = (first_sample + samples) * layout.blocks - 1;
+    parallel(samples * layout.blocks, layout.grain(), [&](int64_t begin, int64_t end) {
         for (int64_t u = begin; u < end; ++u) body(last - u);
     });
 }
 
-template <class T> void group_apply(const GroupNormArgs& args) {
-    const Layout layout(args.samples, args.spatial, args.channels, args.groups);
-    for_units_backwards(layout, [&](int64_t u) {
+// Calls body(first sample, samples) once for all, or for each sample by itself where `arrays` arrays of it
+// stay in the second-level cache from one pass to the next and there are samples enough for many threads.
+template <class T, class F> DT_INLINE void for_samples(const Layout& layout, int arrays, const F& body) {
+    const int64_t bytes = layout.spatial * layout.channels * int64_t(sizeof(T)) * arrays;
+    if (layout.samples < 16 || bytes > (1 << 20)) return body(int64_t{0}, layout.samples);
+    parallel(layout.samples, grain_for(layout.spatial * layout.channels), [&](int64_t begin, int64_t end) {
+        for (int64_t n = begin; n < end; ++n) body(n, int64_t{1});
+    });
+}
+
+template <class T>
+void apply_samples(const GroupNormArgs& args, const Layout& layout, int64_t first_sample, int64_t samples) {
+    for_units_backwards(layout, first_sample, samples, [&](int64_t u) {
         if (args.residual)
             args.relu ? apply_unit<T, true, true>(args, layout, u)
                       : apply_unit<T, false, true>(args, layout, u);
@@ -265,15 +285,21 @@ template <class T> void group_apply(const GroupNormArgs& args) {
     });
 }
 
+template <class T> void group_apply(const GroupNormArgs& args) {
+    const Layout layout(args.samples, args.spatial, args.channels, args.groups);
+    apply_samples<T>(args, layout, 0, layout.samples);
+}
+
 template <class T> void group_forward(const GroupNormArgs& args) {
     const Layout layout(args.samples, args.spatial, args.channels, args.groups);
-    parallel(layout.units(), layout.grain(), [&](int64_t begin, int64_t end) {
-        for (int64_t u = begin; u < end; ++u)
+    for_samples<T>(layout, 1, [&](int64_t first, int64_t samples) {
+        for_units(layout, first, samples, [&](int64_t u) {
             measure_unit(layout, static_cast<const T*>(args.input), u, args.scratch);
+        });
+        combine_statistics<T>(args, layout, first, samples);
+        apply_samples<T>(args, layout, first, samples);
     });
-    combine_statistics<T>(args, layout);
     if (args.running_mean || args.running_variance) update_running<T>(args, layout);
-    group_apply<T>(args);
 }
 
 template <class T> void inverse_std(int64_t n, const void* variance, double epsilon, void* output) {
@@ -339,22 +365,30 @@ void sum_unit_grads(const GroupNormGradArgs& args, const Layout& layout, int64_t
 
 // Leaves in the first unit of each sample the sums over all its units, the second one of gradient times
 // normalised value.
-template <class T> void combine_grads(const GroupNormGradArgs& args, const Layout& layout) {
-    const T* inverse = static_cast<const T*>(args.inverse_std);
-    parallel(layout.samples * layout.channels, grain_for(4 * layout.blocks), [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-            const int64_t sample = i / layout.channels, c = i % layout.channels;
-            double first = 0, second = 0;
-            for (int64_t b = 0; b < layout.blocks; ++b) {
-                const Unit<T> unit(layout, args.scratch, sample * layout.blocks + b);
-                first += unit.first[c];
-                second += unit.second[c];
+template <class T>
+void combine_grads(const GroupNormGradArgs& args, const Layout& layout, int64_t first_sample,
+                   int64_t samples) {
+    const T* inverse = static_cast<const T*>(args.inverse_std) + first_sample * layout.groups;
+    const int64_t size = layout.group_size;
+    parallel(samples * layout.groups, grain_for(4 * layout.blocks * size), [&](int64_t begin, int64_t end) {
+        for (int64_t g = begin; g < end; ++g) {
+            const int64_t first_unit = (first_sample + g / layout.groups) * layout.blocks;
+            const Unit<T> into(layout, args.scratch, first_unit);
+            const int64_t channel = g % layout.groups * size;
+            for (int64_t b = 1; b < layout.blocks; ++b) {
+                const Unit<T> unit(layout, args.scratch, first_unit + b);
+                for (int64_t c = channel; c < channel + size; ++c) {
+                    into.first[c] += unit.first[c];
+                    into.second[c] += unit.second[c];
+                }
             }
-            const Unit<T> unit(layout, args.scratch, sample * layout.blocks);
-            unit.first[c] = first;
-            unit.second[c] = second * double(inverse[sample * layout.groups + c / layout.group_size]);
+            for (int64_t c = channel; c < channel + size; ++c) into.second[c] *= double(inverse[g]);
         }
     });
+}
+
+// What combine_grads left, summed over the samples.
+template <class T> void write_parameter_grads(const GroupNormGradArgs& args, const Layout& layout) {
     T* weight_grad = static_cast<T*>(args.weight_grad);
     T* bias_grad = static_cast<T*>(args.bias_grad);
     if (!weight_grad && !bias_grad) return;
@@ -412,34 +446,37 @@ void write_unit_grad(const GroupNormGradArgs& args, const Layout& layout, int64_
     if (streaming) finish_streaming();
 }
 
-template <class T, Cut cut> void sum_grads(const GroupNormGradArgs& args, const Layout& layout) {
-    parallel(layout.units(), layout.grain(), [&](int64_t begin, int64_t end) {
-        for (int64_t u = begin; u < end; ++u) sum_unit_grads<T, cut>(args, layout, u);
-    });
-    combine_grads<T>(args, layout);
-}
-
 template <class F> DT_INLINE void with_cut(const GroupNormGradArgs& args, const F& body) {
     if (!args.relu) return body(Constant<Cut::none>());
     if (args.relu_output) return body(Constant<Cut::by_output>());
     body(Constant<Cut::by_input>());
 }
 
-template <class T> void group_backward(const GroupNormGradArgs& given) {
-    GroupNormGradArgs args = given;
+template <class T> void group_backward(const GroupNormGradArgs& args) {
     const Layout layout(args.samples, args.spatial, args.channels, args.groups);
-    if (!args.fixed_statistics || args.weight_grad || args.bias_grad || args.residual_grad) {
-        with_cut(args, [&](auto cut) { sum_grads<T, decltype(cut)::value>(args, layout); });
-        if (args.residual_grad) { // the gradient behind the ReLU: read it instead of cutting again
-            args.output_grad = args.residual_grad;
-            args.relu = false;
-        }
+    const bool sums = !args.fixed_statistics || args.weight_grad || args.bias_grad || args.residual_grad;
+    GroupNormGradArgs second = args;
+    if (args.residual_grad) { // the gradient behind the ReLU: the second pass reads it instead of cutting
+                              // again
+        second.output_grad = args.residual_grad;
+        second.relu = false;
     }
-    if (args.input_grad)
-        with_cut(args, [&](auto cut) {
-            for_units_backwards(
-                layout, [&](int64_t u) { write_unit_grad<T, decltype(cut)::value>(args, layout, u); });
-        });
+    for_samples<T>(layout, 2, [&](int64_t first, int64_t samples) {
+        if (sums) {
+            with_cut(args, [&](auto cut) {
+                for_units(layout, first, samples,
+                          [&](int64_t u) { sum_unit_grads<T, decltype(cut)::value>(args, layout, u); });
+            });
+            combine_grads<T>(args, layout, first, samples);
+        }
+        if (args.input_grad)
+            with_cut(second, [&](auto cut) {
+                for_units_backwards(layout, first, samples, [&](int64_t u) {
+                    write_unit_grad<T, decltype(cut)::value>(second, layout, u);
+                });
+            });
+    });
+    if (sums) write_parameter_grads<T>(args, layout);
 }
 
 } // namespace

@@ -108,9 +108,7 @@ class _BatchNorm(_RunningNorm):
     ) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype)
         if activation not in (None, "relu"):
-            raise ValueError(
-                f"{type(self).__name__}: activation must be None or 'relu', got {activation!r}"
-            )
+            raise ValueError(f"{type(self).__name__}: activation must be None or 'relu', got {activation!r}")
         self.activation = activation
 
     def forward(self, input: _core.Tensor, residual: _core.Tensor | None = None) -> _core.Tensor:
@@ -155,6 +153,10 @@ class BatchNorm1d(_BatchNorm):
         affine: Whether there is a scale and a shift per channel.
         track_running_stats: Whether running statistics are kept; without, inference normalises by the batch.
         dtype: Floating-point dtype of the parameters.
+        activation: None, or "relu" for a ReLU in the same pass over memory.
+
+    A second input, `residual`, is added before the activation, in the same pass too. The end of a block
+    with a shortcut is `self.norm2(self.conv2(x), residual=shortcut)`.
 
     >>> import drivetrain as dt
     >>> dt.nn.BatchNorm1d(8)(dt.rand((32, 8))).shape
@@ -178,6 +180,10 @@ class BatchNorm2d(_BatchNorm):
         affine: Whether there is a scale and a shift per channel.
         track_running_stats: Whether running statistics are kept; without, inference normalises by the batch.
         dtype: Floating-point dtype of the parameters.
+        activation: None, or "relu" for a ReLU in the same pass over memory.
+
+    A second input, `residual`, is added before the activation, in the same pass too. The end of a block
+    with a shortcut is `self.norm2(self.conv2(x), residual=shortcut)`.
 
     >>> import drivetrain as dt
     >>> dt.nn.BatchNorm2d(8)(dt.rand((4, 5, 5, 8))).shape
