@@ -10,7 +10,6 @@ python -m benchmarks probe
 import argparse
 import json
 import shlex
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,30 +17,10 @@ from typing import Any
 
 from benchmarks import probe, promises, report
 from benchmarks.cases import Case
-from benchmarks.driver import ROOT, CaseFailed, Driver, Mode
+from benchmarks.driver import ROOT, CaseFailed, Driver
+from benchmarks.modes import Mode, interpreters, modes_of
 from benchmarks.results import amount, as_json, best, compare, ours, ratio, verdict
 from benchmarks.suites import ALL, SUITES
-
-PACKAGES = {"torch": "torch", "tf": "tensorflow", "jax": "jax"}
-FIND = "import importlib, json; m = importlib.import_module({!r}); print(json.dumps(m.MODES))"
-
-
-def modes_of(library: str, python: str) -> list[Mode]:
-    """The modes of a library, asked from the interpreter that has it."""
-    found = subprocess.run(
-        [python, "-c", FIND.format(f"benchmarks.libraries.{library}")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    if found.returncode:
-        package = PACKAGES.get(library, library)
-        raise SystemExit(
-            f"{library} cannot be imported by {python}: pip install {package}, or name an interpreter "
-            f"that has it with --python {library}=PATH\n{found.stderr.strip().splitlines()[-1]}"
-        )
-    modes = json.loads(found.stdout.strip().splitlines()[-1])
-    return [Mode(library, name, environment, python) for name, environment in modes.items()]
 
 
 def chosen_cases(suites: str, substring: str) -> list[tuple[str, Case]]:
@@ -81,9 +60,21 @@ def summary(case: dict[str, Any], machine: dict[str, Any]) -> str:
     return "; ".join(parts)
 
 
+def without_paths(words: list[str]) -> list[str]:
+    """The command as others can repeat it: where things lie on this machine says nothing."""
+    kept, words = [], list(words)
+    while words:
+        word = words.pop(0)
+        if word in ("--python", "--json"):
+            words.pop(0)
+        elif not word.startswith(("--python=", "--json=")) and word not in ("--resume", "--quiet-table"):
+            kept.append(word)
+    return kept
+
+
 def run(arguments: argparse.Namespace) -> None:
     cases = chosen_cases(arguments.suite, arguments.case)
-    pythons = dict(pair.split("=", 1) for pair in arguments.python)
+    pythons = interpreters(arguments.python)
     modes: list[Mode] = []
     for library in ["drivetrain", "numpy", *filter(None, arguments.peers.split(","))]:
         if any(not case.only or library in case.only for _, case in cases):
@@ -96,7 +87,7 @@ def run(arguments: argparse.Namespace) -> None:
     machine = probe.machine(arguments.threads)
     machine["peak_flops"] = max(machine["peak_flops"], record["machine"].get("peak_flops", 0.0))
     record["machine"] = machine
-    command = "python -m benchmarks " + shlex.join(arguments.words)
+    command = "python -m benchmarks " + shlex.join(without_paths(arguments.words))
     record["commands"] += [command] if command not in record["commands"] else []
     print(
         f"{machine['cpu']}, {arguments.threads} threads, {len(cases)} cases, modes: "
@@ -182,7 +173,8 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="LIBRARY=PATH",
-        help="the interpreter that has a library, where it is not this one; may be repeated",
+        help="the interpreter that has a library, where it is not this one; may be repeated, or stand in the "
+        "environment: BENCHMARKS_PYTHON=tf=PATH,jax=PATH",
     )
     runner.set_defaults(function=run)
     comparer = commands.add_parser("compare", help="our times in two files; status 1 where B is slower")

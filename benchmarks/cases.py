@@ -37,8 +37,8 @@ class Case:
     flops: float = 0.0  # of one call, where a rate is worth telling
     traffic: float = 0.0  # bytes that one call has to move at least
     seconds: float = 0.15  # length of a turn, in which the call is repeated; at least one call
-    steps: int = 0  # calls of a turn, where fixed
-    first_steps: int = 3  # calls whose results are compared before anything is timed
+    steps: int = 0  # calls of a turn, at least
+    first_steps: int = 1  # calls whose results are compared before anything is timed
     tolerance: float = 2e-3
     measure: str = "seconds"  # or "bytes": the peak of resident memory
     without: dict[str, str] = field(default_factory=dict)  # label of a library and mode -> why not here

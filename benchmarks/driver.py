@@ -9,31 +9,24 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks.cases import Case, Variant
-from benchmarks.results import BUSY, Row
+from benchmarks.modes import Mode
+from benchmarks.results import Row
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = 1 << 30  # a process that keeps more memory than this between two cases starts anew
 LONGEST = 20.0  # seconds that a turn may take, whatever the case says
 HEAVY = 0.3  # seconds per step from which modes that cannot be the best take one turn only
 
-
-@dataclass(frozen=True)
-class Mode:
-    """A library in one of its modes, and the interpreter that has it."""
-
-    library: str
-    name: str
-    environment: dict[str, str] = field(default_factory=dict, hash=False)
-    python: str = sys.executable
-
-    @property
-    def label(self) -> str:
-        return self.name if self.library in self.name else f"{self.library} {self.name}"
+SPIN = """
+from benchmarks.worker import die_with_parent
+die_with_parent()
+while True:
+    pass
+"""
 
 
 class Process:
@@ -91,7 +84,7 @@ class Neighbour:
     def working(self) -> Iterator[Callable[[], float]]:
         """Gives a function that tells the CPU seconds which it has used."""
         if self.process is None:
-            self.process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+            self.process = subprocess.Popen([sys.executable, "-c", SPIN], cwd=ROOT)
             os.sched_setaffinity(self.process.pid, {max(os.sched_getaffinity(0))})
         process = self.process
 
@@ -185,7 +178,6 @@ class Driver:
                 if mode.library == "drivetrain":
                     raise CaseFailed(row.note)
                 continue
-            row.step = answer["seconds"]
             self._check(case, mode, answer["results"], checked)
         return rows
 
@@ -266,6 +258,3 @@ def watched(ask: Callable[[], dict[str, Any]], expected: Callable[[], float]) ->
         "faults": turn["faults"],
         "others": round(others, 3),
     }
-
-
-__all__ = ["BUSY", "CaseFailed", "Driver", "Mode", "Process", "agree"]

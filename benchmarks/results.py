@@ -20,7 +20,6 @@ class Row:
     version: str = ""
     variant: str = ""
     note: str = ""  # why it was not measured
-    step: float = 0.0  # seconds of the last of the first steps
     turns: list[Json] = field(default_factory=list)
 
     def quiet(self) -> list[Json]:

@@ -73,7 +73,6 @@ def random(kind: str, size: int, bars: tuple[Bar, ...]) -> Case:
         {"kind": kind, "size": size},
         (*bars, NUMPY),
         traffic=4.0 * size,
-        first_steps=2,
         tolerance=0.03,
         without=FLAT,
         tiny={"size": 1 << 16},
@@ -127,7 +126,6 @@ FUSED = [
         {"size": 1 << 24, "p": 0.5},
         (Bar("peers", 10, 30), NUMPY),
         traffic=8.0 * (1 << 24),
-        first_steps=2,
         tolerance=0.03,
         without={"torch channels_last tuned": "no images"},
         tiny={"size": 1 << 16},
@@ -244,7 +242,7 @@ def network(name: str, options: dict[str, Any], bars: tuple[Bar, ...], readme: s
         {"loss": "cross_entropy", "optimizer": "sgd", "lr": 0.01, **options},
         (*bars, Bar("numpy", 5.0)),
         readme=readme,
-        **rest,
+        **{"first_steps": 3, **rest},
     )
 
 
@@ -331,7 +329,7 @@ OVERHEAD = [
             f"{name} step, MLP 20-64-64-1",
             "optimizer",
             {"shapes": MLP_SHAPES, "lr": 1e-3, "optimizer": kind},
-            (),
+            first_steps=3,
             without=FLAT,
         )
         for name, kind in (("SGD", "sgd"), ("Adam", "adam"))
@@ -362,6 +360,7 @@ def busy(case: Case) -> Case:
         bars=bars,
         variants=variants,
         steps=200,
+        seconds=0.5,
         readme="",
         only=("drivetrain",),
     )

@@ -5,11 +5,13 @@
 Reads one JSON request per line from standard input and answers each with one line of JSON.
 """
 
+import ctypes
 import gc
 import importlib
 import json
 import os
 import resource
+import signal
 import sys
 import threading
 import time
@@ -20,6 +22,8 @@ import numpy as np
 
 from benchmarks import data
 from benchmarks.libraries import Job, Missing
+
+PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
 def summarise(value: np.ndarray) -> list[float]:
@@ -45,27 +49,25 @@ class Worker:
         self.jobs: dict[str, Job] = {}
 
     def setup(self, key: str, kind: str, options: dict[str, Any], first_steps: int) -> dict[str, Any]:
-        """Builds a job, runs its first steps and tells what they computed and how long the last took."""
+        """Builds a job, runs its first steps and tells what they computed."""
         if kind not in self.library.BUILD:
             return {"missing": "no such case"}
         try:
             job = self.library.BUILD[kind](getattr(data, kind)(options), options, self.mode)
         except Missing as reason:
             return {"missing": str(reason)}
-        results, seconds = [], 0.0
+        results = []
         for _ in range(first_steps):
-            start = time.perf_counter()
             value = job.step()
             self.library.wait(value)
-            seconds = time.perf_counter() - start
             results.append([summarise(array) for array in job.read(value)])
         self.jobs[key] = job
-        return {"results": results, "seconds": seconds, "version": self.library.version()}
+        return {"results": results, "version": self.library.version()}
 
     def turn(
         self, key: str, seconds: float, steps: int, most: float, threads: int | None, thread: bool
     ) -> dict[str, Any]:
-        """Seconds per step over `steps` steps, or as many as fit into `seconds`; at most `most` seconds.
+        """Seconds per step over `steps` steps, or more where they fit into `seconds`; at most `most` seconds.
 
         `thread`: beside a Python thread that does not rest.
         """
@@ -83,9 +85,9 @@ class Worker:
         cpu_start = time.process_time()
         one = self._run(step, 1)
         if one < 0.3:  # a heavy step needs no warm-up
-            more = max(1, min(1000, int(0.2 * (seconds or steps * one) / one)))
+            more = max(1, min(1000, int(0.2 * max(seconds, steps * one) / one)))
             one = self._run(step, more) / more
-        repeat = max(1, min(steps or int(seconds / one), int(most / one)))
+        repeat = max(1, min(max(steps, int(seconds / one)), int(most / one)))
         faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         wall = self._run(step, repeat)
         faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
@@ -116,7 +118,13 @@ def spin(stop: threading.Event) -> None:
         sum(range(1000))
 
 
+def die_with_parent() -> None:
+    """A stopped process would outlive a driver that was killed."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main() -> None:
+    die_with_parent()
     library, mode, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
     allowed = sorted(os.sched_getaffinity(0))
     if threads < len(allowed):  # for libraries that count processors

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import driver, networks, probe, report, results, suites  # noqa: E402
+from benchmarks import driver, modes, networks, probe, report, results, suites  # noqa: E402
 from benchmarks.cases import Bar, Case  # noqa: E402
 from benchmarks.worker import Worker, summarise  # noqa: E402
 
@@ -50,6 +50,30 @@ def test_case_agrees_with_numpy(name: str, workers: tuple[Worker, Worker]) -> No
     assert turn["steps"] == 2
 
 
+@pytest.mark.parametrize("library", ["torch", "tf", "jax"])
+def test_frameworks_agree(library: str, workers: tuple[Worker, Worker]) -> None:
+    """It takes a minute, and so runs only where BENCHMARKS_PYTHON=torch=PATH,... names an interpreter."""
+    python = modes.interpreters([]).get(library)
+    if python is None:
+        pytest.skip(f"BENCHMARKS_PYTHON does not name an interpreter that has {library}")
+    process = driver.Process(modes.modes_of(library, python)[0], 1)
+    label = process.mode.label
+    try:
+        for name, case in CASES.items():
+            if label in case.without or name.endswith("4096x1024"):  # differs from 64x64 in size only
+                continue
+            tiny = case.scaled_down()
+            request = {"key": "", "kind": tiny.kind, "options": tiny.options, "first_steps": tiny.first_steps}
+            answer = process.ask(do="setup", **request)
+            assert "error" not in answer, f"{name}: {answer}"
+            if "missing" not in answer:
+                ours = workers[0].setup(**request)["results"]
+                pairs = zip(ours, answer["results"], strict=True)
+                assert all(driver.agree(a, b, tiny.tolerance) for a, b in pairs), name
+    finally:
+        process.close()
+
+
 def test_fit_and_own_loop_agree(workers: tuple[Worker, Worker]) -> None:
     case = next(case for case in suites.OVERHEAD if case.kind == "fit").scaled_down()
     found = [
@@ -62,6 +86,18 @@ def test_fit_and_own_loop_agree(workers: tuple[Worker, Worker]) -> None:
 
 def test_what_a_library_lacks_is_said(workers: tuple[Worker, Worker]) -> None:
     assert "missing" in workers[1].setup("", "fit", {}, 1)
+
+
+def test_a_missing_library_is_named() -> None:
+    assert [mode.label for mode in modes.modes_of("drivetrain")] == ["drivetrain"]
+    with pytest.raises(SystemExit, match="there is no library 'mxnet'"):
+        modes.modes_of("mxnet")
+    modes.PACKAGES["jax"] = "a_package_that_nobody_has"
+    try:
+        with pytest.raises(SystemExit, match="pip install a_package_that_nobody_has"):
+            modes.modes_of("jax")
+    finally:
+        del modes.PACKAGES["jax"]
 
 
 def test_names_are_unique_and_every_suite_is_reached() -> None:
@@ -221,14 +257,14 @@ def test_run_report_and_resume(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_a_wrong_result_stops_the_case() -> None:
     runner = driver.Driver([], 1, 1, 1.0, lambda text: None)
     checked: dict[str, Any] = {}
-    mode = driver.Mode("numpy", "numpy")
+    mode = modes.Mode("numpy", "numpy")
     runner._check(Case("c", "gemm"), mode, [[[1.0, 0.5, 0.1]]], checked)
     with pytest.raises(driver.CaseFailed, match="step 1: torch eager computes"):
-        runner._check(Case("c", "gemm"), driver.Mode("torch", "eager"), [[[1.1, 0.5, 0.1]]], checked)
+        runner._check(Case("c", "gemm"), modes.Mode("torch", "eager"), [[[1.1, 0.5, 0.1]]], checked)
 
 
 def test_waiting_processes_are_stopped() -> None:
-    process = driver.Process(driver.Mode("numpy", "numpy"), 1)
+    process = driver.Process(modes.Mode("numpy", "numpy"), 1)
     try:
         assert process.ask(do="nonsense")["error"].startswith("AttributeError")
         os.waitpid(process.process.pid, os.WUNTRACED)

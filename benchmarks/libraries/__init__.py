@@ -1,6 +1,5 @@
-"""One package per library. Each has
+"""One package per library. Each has, for the modes in `benchmarks/modes.py`,
 
-- `MODES`: how its users run it, with the environment of the process of each mode,
 - `version()`, `set_threads(threads)`, and `wait(value)` for libraries that compute in the background,
 - `BUILD`: the builder of every kind of case that it has, `build(data, options, mode) -> Job`.
 

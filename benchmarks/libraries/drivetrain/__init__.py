@@ -6,7 +6,6 @@ import drivetrain as dt
 
 from . import kernels, networks
 
-MODES: dict[str, dict[str, str]] = {"drivetrain": {}}
 BUILD = {
     "gemm": kernels.gemm,
     "elementwise": kernels.elementwise,

@@ -9,7 +9,6 @@ import jax
 
 from . import kernels, networks
 
-MODES: dict[str, dict[str, str]] = {"jit": {}}
 BUILD = {
     "gemm": kernels.gemm,
     "elementwise": kernels.elementwise,

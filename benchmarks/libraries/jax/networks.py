@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.libraries import Job
 from benchmarks.networks import Layer as Spec
 
-from .kernels import arrays, batch_norm, call, conv2d, cross_entropy, make_optimizer, pool
+from .kernels import arrays, batch_norm, conv2d, cross_entropy, make_optimizer, pool
 
 Own = dict[str, Any]
 
@@ -96,4 +96,5 @@ def network(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
 
 def module_call(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
     layers, weights = data["layers"], parameters(data["layers"], data["weights"])
-    return Job(call(lambda x: Forward(weights).sequence(layers, x), data["x"]), arrays)
+    function, x = jax.jit(lambda weights, x: Forward(weights).sequence(layers, x)), jnp.asarray(data["x"])
+    return Job(lambda: jax.block_until_ready(function(weights, x)), arrays)

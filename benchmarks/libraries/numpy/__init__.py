@@ -9,7 +9,6 @@ import numpy as np
 
 from . import kernels, networks
 
-MODES: dict[str, dict[str, str]] = {"numpy": {}}
 BUILD = {
     "gemm": kernels.gemm,
     "elementwise": kernels.elementwise,

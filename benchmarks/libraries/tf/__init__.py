@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from . import kernels, networks
 
-MODES: dict[str, dict[str, str]] = {"graph": {}, "jit_compile": {}}
 BUILD = {
     "gemm": kernels.gemm,
     "elementwise": kernels.elementwise,

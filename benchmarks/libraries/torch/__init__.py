@@ -6,19 +6,6 @@ import torch
 
 from . import kernels, networks
 
-# The tuned allocator keeps memory and asks for huge pages.
-TUNED = {
-    "THP_MEM_ALLOC_ENABLE": "1",
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": "17179869184",
-    "MALLOC_TOP_PAD_": "268435456",
-}
-MODES: dict[str, dict[str, str]] = {
-    "eager": {},
-    "eager tuned": TUNED,
-    "channels_last tuned": TUNED,
-    "compile tuned": TUNED,
-}
 BUILD = {
     "gemm": kernels.gemm,
     "elementwise": kernels.elementwise,
