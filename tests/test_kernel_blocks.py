@@ -91,6 +91,10 @@ CONVOLUTIONS: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
     ((2, 20, 20, 24), (40, 1, 1, 24), {}),  # a plain product
     ((2, 20, 20, 24), (40, 1, 1, 24), {"stride": 2}),  # most of x has no part in it
     ((2, 5, 5, 256), (272, 3, 3, 256), {"padding": 1}),  # a weight that the threads divide
+    ((3, 9, 8, 100), (150, 3, 3, 100), {"padding": 1, "stride": 2}),
+    ((7, 12, 12, 530), (20, 1, 1, 530), {"stride": (3, 2)}),  # pixels gathered in several blocks
+    ((2, 14, 40, 19), (19, 5, 5, 1), {"padding": 2, "groups": 19}),  # depthwise: rows of several blocks
+    ((2, 14, 40, 32), (32, 3, 7, 1), {"padding": (0, 3), "stride": (1, 2), "groups": 32}),
     # Winograd: tiles that leave the image, pads of 0 to 2, channels round whole vectors.
     ((2, 16, 16, 16), (16, 3, 3, 16), {"padding": 1}),
     ((3, 13, 15, 17), (34, 3, 3, 17), {"padding": 1}),

@@ -19,6 +19,7 @@
     X(conv_winograd)                \
     X(conv_winograd_shared)         \
     X(conv_weight_product)          \
+    X(conv_weight_gathered)         \
     X(conv_weight_parts)            \
     X(conv_weight_divided)          \
     X(conv_weight_depthwise)        \

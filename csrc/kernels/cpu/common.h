@@ -3,7 +3,6 @@
 #include <cstdint>
 
 #include "core/parallel.h"
-#include "core/paths.h"
 #include "core/scratch.h"
 #include "kernels/cpu/vec.h"
 

@@ -1,5 +1,6 @@
 #pragma once
 // What the sources of the convolution family share.
+#include "core/paths.h"
 #include "kernels/conv.h"
 #include "kernels/cpu/common.h"
 #include "kernels/cpu/lanes.h"

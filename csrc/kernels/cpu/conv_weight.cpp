@@ -9,6 +9,8 @@ namespace dt::cpu::DT_LEVEL {
 namespace {
 
 constexpr int64_t kPartialElements = 4 << 20; // of all parts together
+constexpr int64_t kPartElements = 96 << 10;   // a larger sum would not stay in L2 beside an item
+constexpr int64_t kUnitPanels = 8;            // of rows of the weight that a task takes at a time
 
 // The images are worked through in items that stay in L2: several small images, or some output rows of a
 // large one.
@@ -40,20 +42,26 @@ template <class T> struct WeightGradient {
         const T* in;
         int64_t in_image;
         const T* dy;
-        int64_t dy_pixel;
+        int64_t dy_pixel, dy_panel;
     };
 
-    View prepare(const Items& items, int64_t item, T* copy, T* dy_copy) const {
+    // Copies what an item reads where it cannot be read in place: windows that leave the image, and dy of
+    // many filters, which is laid out in panels.
+    View prepare(const Items& items, int64_t item, T* copy, T* panels) const {
         View view{};
         const int64_t image = items.bands > 1 ? item / items.bands : item * items.images;
         const int64_t u0 = items.bands > 1 ? item % items.bands * items.band_rows : 0;
         view.images = min(items.images, c.batch - image);
         view.rows = min(items.band_rows, c.h.out - u0);
+        const int64_t tall = c.h.reach(view.rows), outputs = view.images * view.rows * c.w.out;
         if (copied) {
             view.in_image = band_elements(view.rows);
-            for (int64_t i = 0; i < view.images; ++i)
-                copy_band(c, image + i, u0, view.rows, copy + i * view.in_image, pixel);
             view.in = copy;
+            parallel(view.images * tall, grain_for(band_row()), [&](int64_t begin, int64_t end) {
+                for (int64_t i = begin; i < end; ++i)
+                    copy_band(c, image + i / tall, u0, i % tall, i % tall + 1,
+                              copy + i / tall * view.in_image, pixel);
+            });
         } else {
             view.in_image = c.in_image();
             view.in = c.in + image * view.in_image +
@@ -61,18 +69,23 @@ template <class T> struct WeightGradient {
         }
         view.dy = dy + (image * c.h.out + u0) * c.w.out * dy_pixel;
         view.dy_pixel = dy_pixel;
-        if (dy_copy) { // rows of whole vectors, for levels that cannot mask
-            view.dy_pixel = round_up(filters, kLanes<T>);
-            const int64_t outputs = view.images * view.rows * c.w.out;
-            for (int64_t i = 0; i < outputs; ++i)
-                copy_row(dy_copy + i * view.dy_pixel, view.dy + i * dy_pixel, filters);
-            view.dy = dy_copy;
+        view.dy_panel = kTileCols<T>;
+        if (panels) {
+            view.dy_pixel = min(kTileCols<T>, round_up(filters, kLanes<T>));
+            view.dy_panel = outputs * view.dy_pixel;
+            parallel(outputs, grain_for(filters), [&](int64_t begin, int64_t end) {
+                for (int64_t i = begin; i < end; ++i)
+                    for (int64_t j = 0; j < filters; j += kTileCols<T>)
+                        copy_row(panels + j / kTileCols<T> * view.dy_panel + i * view.dy_pixel,
+                                 view.dy + i * dy_pixel + j, min(kTileCols<T>, filters - j));
+            });
+            view.dy = panels;
         }
         return view;
     }
 
-    // Adds what one run of taps and one item contribute to sum (depth, filters).
-    void add_run(const View& view, int64_t r, bool first, T* sum) const {
+    // Adds what panels [i0, i1) of one run of taps and one item contribute to sum (depth, filters).
+    void add_run(const View& view, int64_t r, int64_t i0, int64_t i1, bool first, T* sum) const {
         const int64_t per_row = runs / c.h.taps;
         const T* base =
             view.in + r / per_row * c.h.dilation * band_row() + r % per_row * c.w.dilation * pixel;
@@ -90,8 +103,8 @@ template <class T> struct WeightGradient {
         tile.accumulate = !first;
         for (int64_t j = 0; j < filters; j += kTileCols<T>) {
             tile.cols = min(kTileCols<T>, filters - j);
-            tile.b = view.dy + j;
-            for (int64_t i = 0; i < panels.panels; ++i) {
+            tile.b = view.dy + j / kTileCols<T> * view.dy_panel;
+            for (int64_t i = i0; i < i1; ++i) {
                 const int64_t at = panels.start(i);
                 tile.rows = panels.start(i + 1) - at;
                 tile.a = base + at;
@@ -104,53 +117,91 @@ template <class T> struct WeightGradient {
     int64_t copy_elements(const Items& items) const {
         return copied ? items.images * band_elements(items.band_rows) : 0;
     }
-    int64_t dy_copy_elements(const Items& items) const {
-        if (kMasksB || filters % kLanes<T> == 0) return 0;
-        return items.images * items.band_rows * c.w.out * round_up(filters, kLanes<T>);
+    int64_t panel_elements(const Items& items) const {
+        if (filters <= kTileCols<T> && (kMasksB || filters % kLanes<T> == 0)) return 0;
+        return items.images * items.band_rows * c.w.out * round_up(filters, kTileCols<T>);
     }
 };
-
-// Splits `items` into parts that each sum their own; body(part, item begin, item end).
-template <class F> void for_parts(int64_t items, int64_t part_items, const F& body) {
-    parallel(items, part_items, [&](int64_t begin, int64_t end) { body(begin / part_items, begin, end); });
-}
 
 template <class T> void weight_gradient(const WeightGradient<T>& w, T* dw) {
     const int64_t depth = w.depth(), size = depth * w.filters;
     const double work = double(w.c.batch) * double(w.c.h.out * w.c.w.out) * double(size);
     const int64_t row_elements = w.c.h.stride * w.band_row() + w.c.w.out * w.filters;
-    const int64_t fitting = max(int64_t{1}, kPartialElements / size);
     // Large weights: all threads share the items and divide the weight. Small ones: they divide the items.
-    const bool divide_weight = fitting < 8 && w.runs * RowPanels(w.run).panels >= 8;
+    const int64_t panels = RowPanels(w.run).panels;
+    const bool divide_weight = size > kPartElements && w.runs * panels >= 16;
+    // The sums pass through the caches once for each item.
     const Items items(w.c.batch, w.c.h.out, row_elements,
-                      (divide_weight ? int64_t{1 << 20} : int64_t{1 << 18}) / sizeof(T));
+                      divide_weight ? clamp(size, int64_t{1} << 18, int64_t{1} << 20) : int64_t{1} << 16);
     count_path(divide_weight ? Path::conv_weight_divided : Path::conv_weight_parts);
+    const int64_t copy = w.copy_elements(items), panel = w.panel_elements(items);
     T* sum;
     if (divide_weight) {
         sum = scratch<T>(Scratch::gemm_partial, size);
-        const int64_t copy = w.copy_elements(items), dy_copy = w.dy_copy_elements(items);
-        T* copies = scratch<T>(Scratch::conv_input, copy + dy_copy);
+        T* copies = scratch<T>(Scratch::conv_input, copy + panel);
         for (int64_t item = 0; item < items.count; ++item) {
-            const auto view = w.prepare(items, item, copies, dy_copy ? copies + copy : nullptr);
-            parallel(w.runs, 1, [&](int64_t begin, int64_t end) {
-                for (int64_t r = begin; r < end; ++r) w.add_run(view, r, item == 0, sum);
+            const auto view = w.prepare(items, item, copies, panel ? copies + copy : nullptr);
+            const int64_t units = ceil_div(panels, kUnitPanels);
+            parallel(w.runs * units, 1, [&](int64_t begin, int64_t end) {
+                for (int64_t u = begin; u < end; ++u)
+                    w.add_run(view, u / units, u % units * kUnitPanels,
+                              min(panels, (u % units + 1) * kUnitPanels), item == 0, sum);
             });
         }
     } else {
+        const int64_t fitting = max(int64_t{1}, kPartialElements / size);
         const int64_t wanted = clamp(int64_t(work / kParallelWork), int64_t{1}, min(kMaxParts, fitting));
         const int64_t part_items = ceil_div(items.count, wanted), parts = ceil_div(items.count, part_items);
         sum = scratch<T>(Scratch::gemm_partial, parts * size);
-        for_parts(items.count, part_items, [&](int64_t part, int64_t begin, int64_t end) {
-            const int64_t copy = w.copy_elements(items), dy_copy = w.dy_copy_elements(items);
-            T* copies = scratch<T>(Scratch::conv_input, copy + dy_copy);
+        parallel(items.count, part_items, [&](int64_t begin, int64_t end) {
+            T* copies = scratch<T>(Scratch::conv_input, copy + panel);
             for (int64_t item = begin; item < end; ++item) {
-                const auto view = w.prepare(items, item, copies, dy_copy ? copies + copy : nullptr);
-                for (int64_t r = 0; r < w.runs; ++r) w.add_run(view, r, item == begin, sum + part * size);
+                const auto view = w.prepare(items, item, copies, panel ? copies + copy : nullptr);
+                for (int64_t r = 0; r < w.runs; ++r)
+                    w.add_run(view, r, 0, panels, item == begin, sum + begin / part_items * size);
             }
         });
         sum_parts(sum, parts, size);
     }
     Strided<T>{sum, w.filters, 1}.pack(dw, depth, 0, depth, 0, w.filters); // transposes
+}
+
+// dw [+]= dy' x for matrices of `pixels` rows.
+template <class T>
+void multiply_weight(const ConvShape& s, int64_t pixels, const T* x, const T* dy, bool accumulate, T* dw) {
+    GemmArgs g{.m = s.out_channels,
+               .n = s.in_channels,
+               .k = pixels,
+               .a = dy,
+               .a_row = 1,
+               .a_col = s.out_channels,
+               .b = x,
+               .b_row = s.in_channels,
+               .c = dw,
+               .c_row = s.in_channels,
+               .accumulate = accumulate};
+    multiply(g, T());
+}
+
+// 1 x 1 with a stride: the pixels that take part, put side by side some images at a time.
+template <class T> void strided_product(const ConvShape& s, const T* x, const T* dy, T* dw) {
+    const int64_t channels = s.in_channels, pixels = s.out_h * s.out_w;
+    const int64_t images =
+        clamp((int64_t{1} << 20) / max(int64_t{1}, pixels * channels), int64_t{1}, s.batch);
+    T* rows = scratch<T>(Scratch::conv_input, images * pixels * channels);
+    for (int64_t n = 0; n < s.batch; n += images) {
+        const int64_t count = min(images, s.batch - n);
+        parallel(count * s.out_h, grain_for(s.out_w * channels), [&](int64_t begin, int64_t end) {
+            for (int64_t row = begin; row < end; ++row) {
+                const int64_t y = row % s.out_h * s.stride_h;
+                const T* from = x + ((n + row / s.out_h) * s.in_h + y) * s.in_w * channels;
+                for (int64_t v = 0; v < s.out_w; ++v)
+                    copy_row(rows + (row * s.out_w + v) * channels, from + v * s.stride_w * channels,
+                             channels);
+            }
+        });
+        multiply_weight(s, count * pixels, rows, dy + n * pixels * s.out_channels, n > 0, dw);
+    }
 }
 
 template <class T> void backward_weight(const ConvShape& s, const T* x, const T* dy, T* dw) {
@@ -159,17 +210,12 @@ template <class T> void backward_weight(const ConvShape& s, const T* x, const T*
     if (s.batch <= 0 || s.out_h <= 0 || s.out_w <= 0) return fill_row(dw, T(0), size);
     if (is_pointwise(s)) {
         count_path(Path::conv_weight_product);
-        GemmArgs g{.m = s.out_channels,
-                   .n = s.in_channels,
-                   .k = s.batch * s.out_h * s.out_w,
-                   .a = dy,
-                   .a_row = 1,
-                   .a_col = s.out_channels,
-                   .b = x,
-                   .b_row = s.in_channels,
-                   .c = dw,
-                   .c_row = s.in_channels};
-        return multiply(g, T());
+        return multiply_weight(s, s.batch * s.out_h * s.out_w, x, dy, false, dw);
+    }
+    if (s.kernel_h == 1 && s.kernel_w == 1 && s.pad_top == 0 && s.pad_left == 0 && s.groups == 1 &&
+        (s.out_h - 1) * s.stride_h < s.in_h && (s.out_w - 1) * s.stride_w < s.in_w) {
+        count_path(Path::conv_weight_gathered);
+        return strided_product(s, x, dy, dw);
     }
     if (conv_winograd_weight(s, x, dy, dw)) return;
     const bool depthwise = is_depthwise(s);

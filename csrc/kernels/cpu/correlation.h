@@ -3,6 +3,7 @@
 // ...) * w(r, s), reading zeros outside. The forward pass is one correlation; the gradient of the input is
 // one for stride 1 and one for each remainder modulo the stride otherwise. Windows are read where they lie,
 // or from a copy of a few rows of one image with zeros round it: no matrix of patches is ever in memory.
+#include "core/paths.h"
 #include "kernels/cpu/gemm_core.h"
 
 namespace dt::cpu::DT_LEVEL {
@@ -38,14 +39,17 @@ template <class T> struct Band {
     int64_t row, pixel;
 };
 
-// Copies the pixels that output rows [u0, u0 + rows) read to `to`, zeros for those outside the image.
+// Copies the pixels that output rows [u0, u0 + rows) read to `to`, zeros for those outside the image; of the
+// rows that this makes only [first, last).
 template <class T>
-void copy_band(const Correlation<T>& c, int64_t image, int64_t u0, int64_t rows, T* to, int64_t pixel) {
-    const int64_t wide = c.w.reach(c.w.out), tall = c.h.reach(rows);
+void copy_band(const Correlation<T>& c, int64_t image, int64_t u0, int64_t first, int64_t last, T* to,
+               int64_t pixel) {
+    const int64_t wide = c.w.reach(c.w.out);
     const T* from = c.in + image * c.in_image();
     const int64_t left = clamp(-c.w.origin, int64_t{0}, wide),
                   inside = clamp(c.w.in - c.w.origin, left, wide) - left;
-    for (int64_t r = 0; r < tall; ++r, to += wide * pixel) {
+    to += first * wide * pixel;
+    for (int64_t r = first; r < last; ++r, to += wide * pixel) {
         const int64_t y = u0 * c.h.stride + c.h.origin + r;
         if (y < 0 || y >= c.h.in) {
             fill_row(to, T(0), wide * pixel);
@@ -78,7 +82,7 @@ void for_bands(const Correlation<T>& c, bool copied, int64_t pixel, int64_t work
                           rows = min(band_rows, c.h.out - u0);
             Band<T> band{copy, c.w.reach(c.w.out) * pixel, pixel};
             if (copied)
-                copy_band(c, image, u0, rows, copy, pixel);
+                copy_band(c, image, u0, 0, c.h.reach(rows), copy, pixel);
             else
                 band = {c.in + image * c.in_image() +
                             ((u0 * c.h.stride + c.h.origin) * c.w.in + c.w.origin) * c.in_pixel,

@@ -105,15 +105,23 @@ template <class T> void correlate_depthwise(const Correlation<T>& c) {
 
 // --- The gradient of the weight: per channel and tap, the sum over outputs of dy times what the tap read ---
 
+// What the next row of outputs will read: lines so far apart that the processor does not see them coming.
+template <class T> struct Ahead {
+    const T* data;
+    int64_t step; // from output to output
+};
+
 // `taps` neighbours in a row of the window over `count` neighbouring outputs, added to to[tap * channels].
 template <int taps, class T, class Count>
 DT_INLINE void depthwise_sums(const Correlation<T>& c, const T* x, const T* dy, int64_t count, Count part,
-                              T* to) {
+                              Ahead<T> ahead, T* to) {
     const int64_t step = c.w.stride * c.in_pixel, tap = c.w.dilation * c.in_pixel, channels = c.channels;
     Vec<T> even[taps] = {}, odd[taps] = {};
     int64_t v = 0;
     for (; v + 2 <= count; v += 2) {
         const Vec<T> g0 = load(dy + v * channels, part), g1 = load(dy + (v + 1) * channels, part);
+        __builtin_prefetch(ahead.data + v * ahead.step);
+        __builtin_prefetch(ahead.data + (v + 1) * ahead.step);
 #pragma GCC unroll 4
         for (int t = 0; t < taps; ++t) {
             even[t] = fma(load(x + v * step + t * tap, part), g0, even[t]);
@@ -130,23 +138,25 @@ DT_INLINE void depthwise_sums(const Correlation<T>& c, const T* x, const T* dy, 
 
 // Taps [cols.first, cols.last) of one row of the window, all channels.
 template <class T>
-void depthwise_taps(const Correlation<T>& c, const T* x, const T* dy, int64_t count, Taps cols, T* to) {
+void depthwise_taps(const Correlation<T>& c, const T* x, const T* dy, int64_t count, Taps cols,
+                    Ahead<T> ahead, T* to) {
     for_vectors<T>(c.channels, [&](int64_t ch, auto part) DT_INLINE_LAMBDA {
         for (int64_t s = cols.first; s < cols.last; s += 4) {
             const T* from = x + s * c.w.dilation * c.in_pixel + ch;
             T* at = to + s * c.channels + ch;
+            const Ahead<T> fetch{ahead.data + ch, ahead.step};
             switch (min(int64_t{4}, cols.last - s)) {
             case 1:
-                depthwise_sums<1>(c, from, dy + ch, count, part, at);
+                depthwise_sums<1>(c, from, dy + ch, count, part, fetch, at);
                 break;
             case 2:
-                depthwise_sums<2>(c, from, dy + ch, count, part, at);
+                depthwise_sums<2>(c, from, dy + ch, count, part, fetch, at);
                 break;
             case 3:
-                depthwise_sums<3>(c, from, dy + ch, count, part, at);
+                depthwise_sums<3>(c, from, dy + ch, count, part, fetch, at);
                 break;
             default:
-                depthwise_sums<4>(c, from, dy + ch, count, part, at);
+                depthwise_sums<4>(c, from, dy + ch, count, part, fetch, at);
             }
         }
     });
@@ -173,9 +183,15 @@ template <class T> void depthwise_gradient(const Correlation<T>& c, const T* dy,
                 const bool border = v < inner || v >= outer;
                 const int64_t count = border ? 1 : min(kOutputs, outer - v);
                 const Taps wide(c.w, v * c.w.stride + c.w.origin);
-                for (int64_t r = tall.first; r < tall.last; ++r)
-                    depthwise_taps(c, x + (r * c.h.dilation * c.w.in + v * c.w.stride) * c.in_pixel,
-                                   g + v * c.channels, count, wide, sums + r * c.w.taps * c.channels);
+                for (int64_t r = tall.first; r < tall.last; ++r) {
+                    const T* from = x + (r * c.h.dilation * c.w.in + v * c.w.stride) * c.in_pixel;
+                    const Ahead<T> ahead =
+                        r == tall.first
+                            ? Ahead<T>{g + (c.w.out + v) * c.channels, c.channels}
+                            : Ahead<T>{from + c.h.stride * c.w.in * c.in_pixel, c.w.stride * c.in_pixel};
+                    depthwise_taps(c, from, g + v * c.channels, count, wide, ahead,
+                                   sums + r * c.w.taps * c.channels);
+                }
                 v += count;
             }
         }

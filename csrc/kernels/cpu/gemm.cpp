@@ -1,4 +1,5 @@
 #include "kernels/gemm.h"
+#include "core/paths.h"
 
 #include "kernels/cpu/gemm_core.h"
 
