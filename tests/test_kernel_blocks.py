@@ -92,7 +92,7 @@ CONVOLUTIONS: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
     ((2, 20, 20, 24), (40, 1, 1, 24), {"stride": 2}),  # most of x has no part in it
     ((2, 5, 5, 256), (272, 3, 3, 256), {"padding": 1}),  # a weight that the threads divide
     ((3, 9, 8, 100), (150, 3, 3, 100), {"padding": 1, "stride": 2}),
-    ((3, 40, 40, 900), (17, 1, 1, 900), {"stride": 2}),  # pixels gathered in several blocks
+    ((3, 20, 40, 900), (17, 1, 1, 900), {"stride": (1, 2)}),  # pixels gathered in several blocks
     ((2, 14, 40, 19), (19, 5, 5, 1), {"padding": 2, "groups": 19}),  # depthwise: rows of several blocks
     ((2, 14, 40, 32), (32, 3, 7, 1), {"padding": (0, 3), "stride": (1, 2), "groups": 32}),
     # Winograd: tiles that leave the image, pads of 0 to 2, channels round whole vectors.
