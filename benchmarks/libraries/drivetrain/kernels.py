@@ -92,16 +92,17 @@ def layer(data: Data, o: Data, mode: str) -> Job:
         size, stride, padding = o["size"], o["stride"], o["padding"]
         return Job(backward(lambda: pool(x, size, stride, padding), grad, [x]), arrays)
     channels = o["shape"][-1]
-    norm = nn.LayerNorm(channels) if name == "layer_norm" else nn.BatchNorm2d(channels)
-    assert norm.weight is not None
-    assert norm.bias is not None
+    activation = "relu" if name == "batch_norm_add_relu" else None
+    norm: Any = (
+        nn.LayerNorm(channels) if name == "layer_norm" else nn.BatchNorm2d(channels, activation=activation)
+    )
     with dt.no_grad():
         norm.weight.copy_(dt.tensor(data["weight"]))
         norm.bias.copy_(dt.tensor(data["bias"]))
     inputs, run = [x], lambda: norm(x)
     if name == "batch_norm_add_relu":
         other = leaf(data["other"])
-        inputs, run = [x, other], lambda: F.relu(norm(x) + other)
+        inputs, run = [x, other], lambda: norm(x, residual=other)
     return Job(backward(run, grad, [*inputs, norm.weight, norm.bias]), arrays)
 
 

@@ -17,13 +17,16 @@ Weights = Iterator[dict[str, np.ndarray]]
 
 
 class Residual(nn.Module):
-    def __init__(self, main: nn.Module, shortcut: nn.Module) -> None:
+    """A block whose last norm adds the shortcut and applies the ReLU."""
+
+    def __init__(self, main: nn.Module, norm: nn.Module, shortcut: nn.Module) -> None:
         super().__init__()
         self.main = main
+        self.norm = norm
         self.shortcut = shortcut
 
     def forward(self, x: Any) -> Any:
-        return F.relu(self.main(x) + self.shortcut(x))
+        return self.norm(self.main(x), residual=self.shortcut(x))
 
 
 def build(specs: list[Spec], weights: Weights) -> nn.Sequential:
@@ -33,12 +36,13 @@ def build(specs: list[Spec], weights: Weights) -> nn.Sequential:
 def one(name: str, o: dict[str, Any], weights: Weights) -> nn.Module:
     layer: nn.Module
     if name == "residual":
-        main = build(o["main"], weights)
-        return Residual(main, build(o["shortcut"], weights) if o["shortcut"] else nn.Identity())
+        *specs, (last, own) = o["main"]
+        main, norm = build(specs, weights), one(last, {**own, "activation": "relu"}, weights)
+        return Residual(main, norm, build(o["shortcut"], weights) if o["shortcut"] else nn.Identity())
     if name == "conv":
         layer = nn.Conv2d(o["inputs"], o["outputs"], o["size"], o["stride"], o["padding"], bias=o["bias"])
     elif name == "batch_norm":
-        layer = nn.BatchNorm2d(o["channels"])
+        layer = nn.BatchNorm2d(o["channels"], activation=o.get("activation"))
     elif name == "linear":
         layer = nn.Linear(o["inputs"], o["outputs"])
     elif name == "max_pool":
