@@ -164,7 +164,7 @@ def parser() -> argparse.ArgumentParser:
     runner.add_argument("--case", default="", help="only cases whose name contains this")
     runner.add_argument("--threads", type=int, default=2)
     runner.add_argument("--rounds", type=int, default=5, help="turns of each mode; the median counts")
-    runner.add_argument("--budget", type=float, default=30, help="seconds after which a case begins no round")
+    runner.add_argument("--budget", type=float, default=15, help="seconds after which a case begins no round")
     runner.add_argument("--json", default="", help="file for the results, written after every case")
     runner.add_argument("--resume", action="store_true", help="leave out what the file has already")
     runner.add_argument("--quiet-table", action="store_true", help="no table at the end")

@@ -415,13 +415,13 @@ MEMORY = [
 
 SUITES: dict[str, list[Case]] = {
     "core": [MLP_SMALL, LENET, *GEMM_CORE],
-    "kernels": KERNELS,
-    "gemm": GEMM,
-    "conv": CONV,
     "networks": NETWORKS,
+    "conv": CONV,
+    "gemm": GEMM,
+    "kernels": KERNELS,
     "overhead": OVERHEAD,
+    "memory": MEMORY,
     "busy": BUSY,
     "scaling": SCALING,
-    "memory": MEMORY,
 }
 ALL = [name for name in SUITES if name != "core"]
