@@ -1,6 +1,8 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <unistd.h>
+
 #include "bindings/families.h"
 #include "bindings/op.h"
 #include "core/long_work.h"
@@ -57,7 +59,18 @@ bool has_amx() { return cpu_has_amx(); }
 void install_hooks() {
     LongWork::set_hooks(
         []() -> void* { return PyGILState_Check() ? static_cast<void*>(PyEval_SaveThread()) : nullptr; },
-        [](void* state) { PyEval_RestoreThread(static_cast<PyThreadState*>(state)); });
+        [](void* state) {
+            // At the interpreter's end Python lets go of a daemon thread by unwinding its stack, which C++
+            // ends with a crash of the whole process: such a thread rather sleeps until the process is gone.
+            struct Sleep {
+                bool needed = true;
+                ~Sleep() {
+                    while (needed) pause();
+                }
+            } sleep;
+            PyEval_RestoreThread(static_cast<PyThreadState*>(state));
+            sleep.needed = false;
+        });
 }
 
 } // namespace

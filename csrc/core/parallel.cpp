@@ -1,7 +1,7 @@
+// How many threads there are and the mode they compute in; what they do is in pool.cpp.
+
 #include "core/parallel.h"
 
-#include <omp.h>
-#include <pthread.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -9,7 +9,6 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <exception>
 #include <thread>
 
 #if defined(__SSE2__)
@@ -20,13 +19,6 @@ namespace dt {
 namespace {
 
 std::atomic<int> threads{0};
-std::atomic<bool> forked{false};
-thread_local bool inside = false;
-
-struct Inside {
-    Inside() { inside = true; }
-    ~Inside() { inside = false; }
-};
 
 // "max 100000" or "150000 100000" (quota and period in microseconds) of cgroup v2; two files in v1.
 int cgroup_limit() {
@@ -72,47 +64,13 @@ int default_thread_count() {
 
 int thread_count() {
     int n = threads.load(std::memory_order_relaxed);
-    if (n == 0) {
-        // libgomp's threads do not survive fork(): a child that woke them would hang.
-        pthread_atfork(nullptr, nullptr, [] { forked.store(true); });
-        threads.store(n = default_thread_count());
-    }
+    if (n == 0) threads.store(n = default_thread_count());
     return n;
 }
 
 void set_thread_count(int n) {
     thread_count();
     threads.store(std::max(1, n));
-}
-
-void parallel_for(int64_t n, int64_t grain, BlockFunction function, void* context) {
-    if (n <= 0) return;
-    if (grain < 1) grain = 1;
-    const int64_t blocks = (n + grain - 1) / grain;
-    const int team = static_cast<int>(std::min<int64_t>(thread_count(), blocks));
-    if (team == 1 || inside || forked.load(std::memory_order_relaxed)) {
-        for (int64_t b = 0; b < blocks; ++b) function(context, b * grain, std::min(n, (b + 1) * grain));
-        return;
-    }
-    // An exception (no memory for a kernel's scratch) must not leave a thread of the team: that would end the
-    // process. The first one skips what is left and is thrown again behind the team.
-    std::exception_ptr failure;
-    std::atomic<bool> failed{false};
-#pragma omp parallel num_threads(team)
-    {
-        FloatMode mode;
-        Inside guard;
-#pragma omp for schedule(dynamic, 1)
-        for (int64_t b = 0; b < blocks; ++b) {
-            if (failed.load(std::memory_order_relaxed)) continue;
-            try {
-                function(context, b * grain, std::min(n, (b + 1) * grain));
-            } catch (...) {
-                if (!failed.exchange(true)) failure = std::current_exception();
-            }
-        }
-    }
-    if (failure) std::rethrow_exception(failure);
 }
 
 #if defined(__SSE2__)

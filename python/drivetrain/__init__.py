@@ -10,9 +10,6 @@ The functions come from the compiled ``drivetrain._core``, whose ``__all__`` lis
 import importlib as _importlib
 import typing as _typing
 
-from . import _openmp as _openmp  # before all that imports the core
-
-# isort: split
 # `bool` and `float`-like names of dtypes come with the star: this module must not use those built-ins.
 from . import _core, _tensor
 from . import autograd as autograd

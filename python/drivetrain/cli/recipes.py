@@ -23,16 +23,12 @@ class Recipe:
     epochs: int
     batch_size: int
     learning_rate: float = 3e-3
-    threads: int | None = None  # None: as many as the machine offers
     class_names: tuple[str, ...] = tuple("0123456789")
     has_folder: bool = False
 
 
 RECIPES = {
-    # A step takes half a millisecond: too little for threads to share, least of all on a busy machine.
-    "digits": Recipe(
-        datasets.digits, (8, 8, 1), 16, channels=(16, 32, 32), epochs=20, batch_size=32, threads=1
-    ),
+    "digits": Recipe(datasets.digits, (8, 8, 1), 16, channels=(16, 32, 32), epochs=20, batch_size=32),
     "mnist5k": Recipe(datasets.mnist5k, (28, 28, 1), 255, channels=(16, 32, 64), epochs=15, batch_size=32),
     "fashion_mnist": Recipe(
         datasets.fashion_mnist,

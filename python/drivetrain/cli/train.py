@@ -58,12 +58,7 @@ def add_command(commands: Any) -> None:
     )
     parser.add_argument("--optimizer", choices=optimizers, default="adamw", help="default: adamw")
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
-    parser.add_argument(
-        "--threads",
-        type=positive_int,
-        metavar="N",
-        help="default: 1 for digits, else as drivetrain info says",
-    )
+    parser.add_argument("--threads", type=positive_int, metavar="N", help="default: as drivetrain info says")
     parser.add_argument("--data", metavar="FOLDER", help="folder with the files of fashion_mnist")
     parser.add_argument(
         "--out", metavar="FOLDER", help="run folder; default: runs/DATASET, or runs/DATASET-2 and so on"
@@ -110,9 +105,8 @@ def run(options: argparse.Namespace) -> int:
     from . import recipes
 
     recipe = recipes.RECIPES[options.dataset]
-    threads: int | None = options.threads or recipe.threads
-    if threads is not None:
-        dt.set_num_threads(threads)
+    if options.threads is not None:
+        dt.set_num_threads(options.threads)
     train_part = recipes.load_part(options.dataset, "train", options.data)
     test_part = recipes.load_part(options.dataset, "test", options.data)
     dt.manual_seed(options.seed)
