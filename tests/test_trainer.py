@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import signal
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import drivetrain as dt
 from drivetrain import nn, optim
 from drivetrain.data import ArrayDataset, DataLoader
 from drivetrain.metrics import Accuracy, TopKAccuracy
-from drivetrain.train import Callback, EarlyStopping, Trainer
+from drivetrain.train import Callback, CSVLogger, EarlyStopping, Trainer
 
 rng = np.random.default_rng(3)
 X = rng.normal(size=(90, 4)).astype(np.float32)
@@ -507,6 +508,31 @@ class TestCallbacks:
         assert trainer.history.epoch == [0]
         assert len(ended) == 1
         assert trainer.model.training
+
+    @pytest.fixture
+    def python_s_ctrl_c(self):
+        """A test run in the background is started with the signal ignored."""
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield signal.default_int_handler
+        signal.signal(signal.SIGINT, before)
+
+    @pytest.mark.parametrize("times", [1, 2])
+    def test_ctrl_c_while_an_epoch_is_written_down(self, tmp_path, python_s_ctrl_c, times):
+        class CtrlC(Callback):
+            def on_epoch_end(self, epoch, logs=None):
+                for _ in range(times if epoch == 1 else 0):
+                    signal.raise_signal(signal.SIGINT)
+
+        log = tmp_path / "log.csv"
+        trainer = regression()
+        with pytest.raises(KeyboardInterrupt):
+            trainer.fit(X, R, epochs=5, verbose=0, callbacks=[CtrlC(), CSVLogger(log)])
+        # Once: the epoch is finished first. Twice: at once, before the callbacks that follow.
+        whole = 2 if times == 1 else 1
+        assert trainer.history.epoch == list(range(whole))
+        assert len(log.read_text().splitlines()) == 1 + whole
+        assert signal.getsignal(signal.SIGINT) is python_s_ctrl_c
+        trainer.fit(X, R, epochs=1, verbose=0)
 
     def test_wrong_kind(self):
         with pytest.raises(TypeError, match="callbacks: got a int"):

@@ -12,6 +12,7 @@ from ..data.shuffle import check_seed
 from ..metrics import Mean
 from .callbacks import Callback, CallbackList, Logs
 from .history import History
+from .interrupts import interrupts_wait
 from .lookup import find_loss, find_metrics, find_optimizer
 from .predictor import Predictor, in_mode
 from .sources import Batch, Source, make_source, split_off_validation
@@ -144,7 +145,8 @@ class Trainer(Predictor):
         TypeError
             For data of a kind that cannot be trained on.
         KeyboardInterrupt
-            On Ctrl-C, after ``on_train_end`` of the callbacks; ``trainer.history`` has what was done.
+            On Ctrl-C, after ``on_train_end`` of the callbacks; ``trainer.history`` has what was done. Within
+            ``on_epoch_end`` it waits until that is done; a second Ctrl-C does not.
         """
         check_epochs(initial_epoch, epochs)
         given = (x, y, sample_weight)
@@ -163,21 +165,27 @@ class Trainer(Predictor):
         validation = self._validation(validation_data, batch_size, validation_steps)
         self.history, self.model.stop_training = History(), False
         hooks = self._hooks(verbose, callbacks, [self.history], epochs=epochs, steps=data.steps)
+        self._run(range(initial_epoch, epochs), data, validation, hooks)
+        return self.history
+
+    def _run(self, epochs: range, data: Source, validation: Source | None, hooks: CallbackList) -> None:
         logs: Logs = {}
         try:
             hooks.call("on_train_begin", logs)
-            for epoch in range(initial_epoch, epochs):
+            for epoch in epochs:
                 hooks.call("on_epoch_begin", epoch, {})
                 logs = self._train_epoch(data, hooks)
                 if validation is not None:
                     results = self._evaluate(validation, hooks)
                     logs |= {f"val_{name}": value for name, value in results.items()}
-                hooks.call("on_epoch_end", epoch, logs)
+                # The history, log files and checkpoints of callbacks agree on which epochs are done.
+                with interrupts_wait():
+                    hooks.call("on_epoch_end", epoch, logs)
+                    self._epochs_done += 1
                 if self.model.stop_training:
                     break
         finally:
             hooks.call("on_train_end", logs)
-        return self.history
 
     def _train_epoch(self, data: Source, hooks: CallbackList) -> Logs:
         self._reset()
@@ -194,7 +202,6 @@ class Trainer(Predictor):
                 hooks.call("on_train_batch_end", step, logs)
                 if self.model.stop_training:
                     break
-        self._epochs_done += 1
         return logs
 
     def evaluate(
