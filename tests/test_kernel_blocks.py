@@ -57,6 +57,18 @@ LARGE = [
     (1500, 20, 80),
     (256, 64, 5000),
     (5, 7, 0),
+    (64, 130, 512),  # a depth block, one element less and one more
+    (64, 130, 511),
+    (64, 130, 513),
+    (127, 255, 128),  # blocks of C that one task computes
+    (128, 256, 128),
+    (129, 257, 128),
+    (257, 1023, 512),  # pieces of B that are packed at a time
+    (257, 1024, 520),
+    (150, 1025, 1030),
+    (1030, 150, 300),  # the larger operand stays where it is, and C is turned
+    (129, 1024, 300),  # rows that share sets of the cache
+    (20, 1024, 1024),
 ]
 
 
@@ -72,6 +84,20 @@ def test_product(shape: tuple[int, int, int], turned: tuple[bool, bool], dtype: 
     (got,) = on_threads(lambda: [dt.matmul(left, right)])
     want = (a.T if turned[0] else a).astype("float64") @ (b.T if turned[1] else b).astype("float64")
     close(got, want, max(1.0, k**0.5))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize(
+    "shape", [(14, 16, 20), (16, 33, 20), (32, 70, 64), (64, 129, 784), (100, 30, 40), (257, 530, 1030)]
+)
+def test_linear(shape: tuple[int, int, int], relu: bool, dtype: str) -> None:
+    m, n, k = shape
+    x, w, b = (rng.standard_normal(s).astype(dtype) for s in ((m, k), (n, k), (n,)))
+    function = dt._core.linear_relu if relu else dt.nn.functional.linear
+    (got,) = on_threads(lambda: [function(*(dt.from_numpy(v) for v in (x, w, b)))])
+    want = x.astype("float64") @ w.T.astype("float64") + b
+    close(got, np.maximum(want, 0) if relu else want, k**0.5)
 
 
 CONVOLUTIONS: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [

@@ -8,8 +8,8 @@
     X(gemm_dots)                    \
     X(gemm_one_row)                 \
     X(gemm_serial)                  \
-    X(gemm_rows)                    \
-    X(gemm_cols)                    \
+    X(gemm_blocks)                  \
+    X(gemm_turned)                  \
     X(gemm_depth)                   \
     X(conv_product)                 \
     X(conv_rows)                    \

@@ -146,40 +146,61 @@ bool skinny(const Strided<T>& a, const Strided<T>& b, int64_t m, int64_t n, int6
     return false;
 }
 
-// Reading A in place is as quick as packed unless a panel's rows would evict each other from L1 (all within a
-// few sets), or walks memory against its grain once too often.
+// True where items `step` apart would evict each other from L1, all being in a few sets of it.
+template <class T> bool crowded(int64_t step) { return step * int64_t(sizeof(T)) % 2048 == 0; }
+
+// Reading an operand in place is as quick as packed where its lines are neither crowded nor far apart.
 template <class T> Source source_of_a(const Strided<T>& a, int64_t m, int64_t n, int64_t k) {
-    const bool crowded = a.depth_step == 1 && a.step * int64_t(sizeof(T)) % 2048 == 0 && m > kTileRows / 2;
-    const bool small = m * k * int64_t(sizeof(T)) <= 16384;
-    if (small || (a.depth_step == 1 && !crowded && n <= 4 * kTileCols<T>)) return Source::direct;
-    if (a.step == 1 && n <= kTileCols<T>) return Source::direct;
-    return Source::packed;
+    if (m * k * int64_t(sizeof(T)) <= 16384) return Source::direct;
+    if (a.depth_step == 1) return crowded<T>(a.step) && n > kTileCols<T> ? Source::packed : Source::direct;
+    return a.step == 1 && n <= 4 * kTileCols<T> ? Source::direct : Source::packed;
 }
 template <class T> Source source_of_b(const Strided<T>& b, int64_t m, int64_t k) {
     if (b.step != 1) return Source::packed;
-    return m <= kTileRows || k * b.depth_step * int64_t(sizeof(T)) <= 32768 ? Source::direct : Source::packed;
+    if (m <= kTileRows || k * b.depth_step * int64_t(sizeof(T)) <= 32768) return Source::direct;
+    return m <= 128 && !crowded<T>(b.depth_step) ? Source::direct : Source::packed;
+}
+
+template <class T>
+void run_plan(const Strided<T>& a, const Strided<T>& b, int64_t m, int64_t n, int64_t k,
+              const Output<T>& out) {
+    const Source a_from = source_of_a(a, m, n, k), b_from = source_of_b(b, m, k);
+    switch (choose_plan<T>(m, n, k)) {
+    case Plan::serial:
+        count_path(Path::gemm_serial);
+        return product_serially(a, a_from, b, b_from, m, n, k, out);
+    case Plan::blocks:
+        count_path(Path::gemm_blocks);
+        return product_by_blocks(a, a_from, b, b_from, m, n, k, out);
+    case Plan::depth:
+        count_path(Path::gemm_depth);
+        return product_by_depth(a, a_from, b, b_from, m, n, k, out);
+    }
+}
+
+// Where both operands have their depth adjacent, the one that is B is packed with its depth turned. Changing
+// places pays where that is the larger one, and costs a turn of C on the way to memory.
+template <class T>
+bool change_places(const Strided<T>& a, const Strided<T>& b, int64_t m, int64_t n, int64_t k) {
+    if (b.depth_step != 1 || b.step == 1) return false;
+    const auto cost = [k](int64_t rows, int64_t cols, bool packs) {
+        return double(rows) * double(ceil_div(cols, kLanes<T>)) * double(k) / 2 +
+               (packs ? double(cols) * double(k) / 4 : 0.0);
+    };
+    return cost(n, m, a.step != 1) + double(m) * double(n) / 4 < cost(m, n, true);
 }
 
 template <class T>
 void product(const Strided<T>& a, const Strided<T>& b, int64_t m, int64_t n, int64_t k,
              const Output<T>& out) {
     if (skinny(a, b, m, n, k, out)) return;
-    const Source a_from = source_of_a(a, m, n, k), b_from = source_of_b(b, m, k);
-    switch (choose_plan<T>(m, n, k)) {
-    case Plan::serial:
-        count_path(Path::gemm_serial);
-        return compute_range(a, a_from, b, b_from, Shared<T>{}, Range{0, m, 0, n, 0, k}, depth_blocks<T>(k),
-                             true, true, out);
-    case Plan::rows:
-        count_path(Path::gemm_rows);
-        return product_by_rows(a, a_from, b, m, n, k, out);
-    case Plan::cols:
-        count_path(Path::gemm_cols);
-        return product_by_cols(a, b, b_from, m, n, k, out);
-    case Plan::depth:
-        count_path(Path::gemm_depth);
-        return product_by_depth(a, a_from, b, b_from, m, n, k, out);
+    if (change_places(a, b, m, n, k)) {
+        count_path(Path::gemm_turned);
+        Output<T> turned = out;
+        turned.turned = true;
+        return run_plan(b, a, n, m, k, turned);
     }
+    run_plan(a, b, m, n, k, out);
 }
 
 template <class T> void run(const GemmArgs& args) {

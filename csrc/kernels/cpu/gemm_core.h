@@ -13,12 +13,17 @@ namespace {
 
 template <class T> inline constexpr int64_t kTileCols = kTileVectors * kLanes<T>;
 // A panel of B, kDepth deep, fills two thirds of a 48 KB L1 cache and lives there while the rows of A pass.
-template <class T> inline constexpr int64_t kDepth = sizeof(T) == 4 ? 256 : 224;
-constexpr int64_t kBlockRows = 8 * kTileRows;
+template <class T> inline constexpr int64_t kDepth = sizeof(T) == 4 ? 512 : 256;
+// The block of C of one task stays in L2 beside the block of A that it multiplies.
+constexpr int64_t kBlockRows = 128, kBlockCols = 256;
+constexpr int64_t kTasks = 16;       // into which a product is cut where each has enough work
+constexpr int64_t kPieceCols = 1024; // columns of B that are packed at a time
 // Elements of a packed operand that all threads share; beyond it the product is cut into pieces.
-template <class T> inline constexpr int64_t kSharedElements = (int64_t{8} << 20) / int64_t(sizeof(T));
+template <class T> inline constexpr int64_t kSharedElements = (int64_t{2} << 20) / int64_t(sizeof(T));
 constexpr int64_t kParallelWork =
     1 << 19; // multiplications from which a second thread pays (about 4 microseconds)
+
+constexpr int64_t kPackRows = 16; // rows of B that a unit of packing copies; divides depth blocks
 
 enum class Source {
     direct,
@@ -32,7 +37,7 @@ struct DepthBlocks {
 };
 template <class T> DepthBlocks depth_blocks(int64_t k) {
     const int64_t blocks = max(int64_t{1}, ceil_div(k, kDepth<T>));
-    const int64_t size = max(int64_t{1}, round_up(ceil_div(k, blocks), 8));
+    const int64_t size = max(int64_t{1}, round_up(ceil_div(k, blocks), kPackRows));
     return {size, max(int64_t{1}, ceil_div(k, size))};
 }
 
@@ -49,20 +54,20 @@ template <class T> struct Output {
     bool accumulate = false;
     const T* bias = nullptr;
     Activation activation = Activation::none;
+    bool turned = false; // the operands changed places: item (i, j) goes to c[j * row + i], with bias[i]
 };
 
-// The part of a product that one task computes: rows [i0, i1), columns [j0, j1), depth [p0, p1).
-struct Range {
-    int64_t i0, i1, j0, j1, p0, p1;
-};
-
-// Packed operands of all tasks, laid out by depth block, in it by panel.
+// Packed columns of B that all tasks share: from column j0 and depth p0, by depth block, in it by panel.
 template <class T> struct Shared {
-    const T* a = nullptr; // rows [a0, a0 + a_rows)
-    int64_t a0 = 0, a_rows = 0;
-    const T* b = nullptr; // columns from b0, padded to b_cols
-    int64_t b0 = 0, b_cols = 0;
-    int64_t p0 = 0; // depth from here
+    const T* b = nullptr;
+    int64_t j0 = 0, cols = 0; // padded to whole vectors
+    int64_t p0 = 0;
+};
+
+// The part of a product that one task computes: panels [r0, r1) of rows, columns [j0, j1), depth [p0, p1).
+struct Block {
+    RowPanels panels;
+    int64_t r0, r1, j0, j1, p0, p1;
 };
 
 template <class T, class B>
@@ -70,42 +75,100 @@ void pack_columns(const B& b, T* to, int64_t j0, int64_t cols, int64_t p0, int64
     b.pack(to, round_up(cols, kLanes<T>), j0, cols, p0, depth);
 }
 
+// Packs panels [r0, r1) of rows of A, one behind the other.
 template <class T, class A>
-void pack_rows(const A& a, T* to, int64_t i0, int64_t rows, int64_t p0, int64_t depth) {
-    const RowPanels panels(rows);
-    for (int64_t r = 0; r < panels.panels; ++r) {
-        const int64_t at = panels.start(r), count = panels.start(r + 1) - at;
-        a.pack(to + at * depth, count, i0 + at, count, p0, depth);
+void pack_panels(const A& a, const RowPanels& panels, int64_t r0, int64_t r1, int64_t p0, int64_t depth,
+                 T* to) {
+    bool along = false; // the items of one depth lie along memory: a few depths for all panels
+    if constexpr (A::addressable) along = a.step == 1;
+    const int64_t top = panels.start(r0), run = along ? 8 : depth;
+    for (int64_t p = 0; p < depth; p += run) {
+        if constexpr (A::addressable)
+            if (along)
+                for (int64_t q = p + run; q < min(depth, p + 2 * run); ++q)
+                    for (int64_t i = top; i < panels.start(r1); i += 64 / sizeof(T))
+                        __builtin_prefetch(a.at(i, p0 + q));
+        for (int64_t r = r0; r < r1; ++r) {
+            const int64_t at = panels.start(r), count = panels.start(r + 1) - at;
+            a.pack(to + (at - top) * depth + p * count, count, at, count, p0 + p, min(run, depth - p));
+        }
     }
+}
+
+// Puts a tile that was computed turned, item (i, j) at sums[i * kTileCols + j], into C at (j, i).
+template <class T> void store_turned(const T* sums, const Tile<T>& tile) {
+    constexpr int n = kLanes<T>;
+    const Vec<T> low = broadcast(tile.activation == Activation::relu ? T(0) : -T(__builtin_inf()));
+    for (int64_t i = 0; i < tile.rows; i += n) {
+        const int64_t count = min(tile.rows - i, int64_t{n});
+        const Vec<T> bias = tile.bias ? load_upto(tile.bias + i, count) : zero<T>();
+        for (int64_t j = 0; j < tile.cols; j += n) {
+            Vec<T> v[n];
+#pragma GCC unroll 16
+            for (int r = 0; r < n; ++r) v[r] = load(sums + (i + r) * kTileCols<T> + j);
+            transpose_step<1>(v);
+            T* to = tile.c + j * tile.c_row + i;
+#pragma GCC unroll 16
+            for (int q = 0; q < n; ++q, to += tile.c_row) {
+                if (j + q >= tile.cols) break;
+                Vec<T> y = v[q];
+                if (tile.accumulate) y += load_upto(to, count);
+                if (tile.bias) y += bias;
+                store_upto(to, max_or_second(low, y), count);
+            }
+        }
+    }
+    if (tile.activation > Activation::relu)
+        for (int64_t j = 0; j < tile.cols; ++j)
+            activate_row(tile.c + j * tile.c_row, tile.rows, tile.activation);
+}
+
+// compute_tile, whose result goes to C turned where `turned` is set.
+template <class T> void compute_tile_to(const Tile<T>& tile, bool turned) {
+    if (!turned) return compute_tile(tile);
+    alignas(64) T sums[round_up(kTileRows, kLanes<T>) * kTileCols<T>];
+    for (int64_t j = 0; j < tile.cols; ++j) __builtin_prefetch(tile.c + j * tile.c_row, 1);
+    Tile<T> plain = tile;
+    plain.c = sums;
+    plain.c_row = kTileCols<T>;
+    plain.accumulate = false;
+    plain.bias = nullptr;
+    plain.activation = Activation::none;
+    compute_tile(plain);
+    store_turned(sums, tile);
+}
+
+// The first tiles along a panel of B fetch the next one, a line of each of its rows per tile.
+template <class T> DT_INLINE void fetch_ahead(Tile<T>& tile, int64_t r, const T* b_next, int64_t b_step) {
+    constexpr int64_t line = 64 / sizeof(T);
+    tile.ahead = b_next && r * line < kTileCols<T> ? b_next + r * line : nullptr;
+    tile.ahead_step = b_step;
 }
 
 // One task: by depth block, by panel of B, by panel of A. first and last: of the whole depth of the product.
 template <class T, class A, class B>
-void compute_range(const A& a, Source a_from, const B& b, Source b_from, const Shared<T>& shared,
-                   const Range& range, const DepthBlocks& blocks, bool first, bool last,
+void compute_block(const A& a, Source a_from, const B& b, Source b_from, const Shared<T>& shared,
+                   const Block& block, const DepthBlocks& blocks, bool first, bool last,
                    const Output<T>& out) {
-    const int64_t rows = range.i1 - range.i0;
-    const RowPanels panels(a_from == Source::shared ? shared.a_rows : rows);
-    const int64_t i0 = a_from == Source::shared ? shared.a0 : range.i0;
+    const RowPanels& panels = block.panels;
+    const int64_t top = panels.start(block.r0), rows = panels.start(block.r1) - top;
     T* a_packed = a_from == Source::packed ? scratch<T>(Scratch::gemm_a, rows * blocks.size) : nullptr;
     T* b_packed =
         b_from == Source::packed ? scratch<T>(Scratch::gemm_b, kTileCols<T> * blocks.size) : nullptr;
     Tile<T> tile;
     tile.c_row = out.row;
-    for (int64_t p = range.p0; p == range.p0 || p < range.p1; p += blocks.size) {
-        const int64_t depth = min(blocks.size, range.p1 - p);
-        if (a_from == Source::packed) pack_rows(a, a_packed, range.i0, rows, p, depth);
-        const T* a_panels = a_from == Source::shared ? shared.a + (p - shared.p0) * shared.a_rows : a_packed;
-        const bool final = last && p + blocks.size >= range.p1;
+    for (int64_t p = block.p0; p == block.p0 || p < block.p1; p += blocks.size) {
+        const int64_t depth = min(blocks.size, block.p1 - p);
+        if (a_from == Source::packed) pack_panels(a, panels, block.r0, block.r1, p, depth, a_packed);
+        const bool final = last && p + blocks.size >= block.p1;
         tile.depth = depth;
-        tile.accumulate = out.accumulate || !first || p > range.p0;
+        tile.accumulate = out.accumulate || !first || p > block.p0;
         tile.activation = final ? out.activation : Activation::none;
-        for (int64_t j = range.j0; j < range.j1; j += kTileCols<T>) {
-            tile.cols = min(kTileCols<T>, range.j1 - j);
-            tile.bias = final && out.bias ? out.bias + j : nullptr;
+        for (int64_t j = block.j0; j < block.j1; j += kTileCols<T>) {
+            tile.cols = min(kTileCols<T>, block.j1 - j);
             tile.b_row = round_up(tile.cols, kLanes<T>);
             if (b_from == Source::shared) {
-                tile.b = shared.b + (p - shared.p0) * shared.b_cols + (j - shared.b0) * depth;
+                tile.b = shared.b + (p - shared.p0) * shared.cols + (j - shared.j0) * depth;
             } else {
                 bool direct = false;
                 if constexpr (B::addressable) {
@@ -121,90 +184,177 @@ void compute_range(const A& a, Source a_from, const B& b, Source b_from, const S
                     tile.b = b_packed;
                 }
             }
-            for (int64_t r = 0; r < panels.panels; ++r) {
-                const int64_t at = panels.start(r);
-                tile.rows = panels.start(r + 1) - at;
-                tile.c = out.c + (i0 + at) * out.row + j;
-                tile.a = a_panels + at * depth;
+            const int64_t j_next = j + kTileCols<T> < block.j1 ? j + kTileCols<T> : block.j0;
+            const int64_t p_next = j_next > j ? p : p + blocks.size;
+            const T* b_next = nullptr;
+            int64_t b_next_step = 0;
+            if (p_next < block.p1) {
+                if (b_from == Source::shared) {
+                    b_next = shared.b + (p_next - shared.p0) * shared.cols +
+                             (j_next - shared.j0) * min(blocks.size, block.p1 - p_next);
+                    b_next_step = round_up(min(kTileCols<T>, block.j1 - j_next), kLanes<T>);
+                } else if constexpr (B::addressable) {
+                    if (b_from == Source::direct) {
+                        b_next = b.at(j_next, p_next);
+                        b_next_step = b.depth_step;
+                    }
+                }
+            }
+            for (int64_t r = block.r0; r < block.r1; ++r) {
+                const int64_t i = panels.start(r);
+                tile.rows = panels.start(r + 1) - i;
+                tile.a = a_packed + (i - top) * depth;
                 tile.a_row = 1;
                 tile.a_depth = tile.rows;
                 if constexpr (A::addressable) {
                     if (a_from == Source::direct) {
-                        tile.a = a.at(i0 + at, p);
+                        tile.a = a.at(i, p);
                         tile.a_row = a.step;
                         tile.a_depth = a.depth_step;
                     }
                 }
-                compute_tile(tile);
+                fetch_ahead(tile, r - block.r0, b_next, b_next_step);
+                tile.c = out.turned ? out.c + j * out.row + i : out.c + i * out.row + j;
+                tile.bias = final && out.bias ? out.bias + (out.turned ? i : j) : nullptr;
+                compute_tile_to(tile, out.turned);
             }
         }
     }
 }
 
-// Many rows: B is packed once for all, each task packs (or reads in place) a block of rows of A.
-template <class T, class A, class B>
-void product_by_rows(const A& a, Source a_from, const B& b, int64_t m, int64_t n, int64_t k,
-                     const Output<T>& out) {
-    const DepthBlocks blocks = depth_blocks<T>(k);
-    const int64_t piece_cols = min(round_up(n, kTileCols<T>), int64_t{1024});
-    const int64_t piece_depth = max(int64_t{1}, kSharedElements<T> / piece_cols / blocks.size) * blocks.size;
-    const int64_t least =
-        max(int64_t{1}, kParallelWork / max(int64_t{1}, min(n, piece_cols) * min(k, piece_depth)));
-    const int64_t block_rows = min(kBlockRows, round_up(max(ceil_div(m, 24), least), kTileRows));
-    for (int64_t j0 = 0; j0 < n; j0 += piece_cols)
-        for (int64_t p0 = 0; p0 == 0 || p0 < k; p0 += piece_depth) {
-            const int64_t j1 = min(n, j0 + piece_cols), p1 = min(k, p0 + piece_depth);
-            const int64_t width = round_up(j1 - j0, kLanes<T>);
-            T* packed = scratch<T>(Scratch::gemm_shared, width * (p1 - p0));
-            const int64_t col_panels = ceil_div(j1 - j0, kTileCols<T>);
-            const int64_t units = col_panels * ceil_div(p1 - p0, blocks.size);
-            parallel(units, grain_for(kTileCols<T> * blocks.size), [&](int64_t begin, int64_t end) {
-                for (int64_t u = begin; u < end; ++u) {
-                    const int64_t p = p0 + u / col_panels * blocks.size,
-                                  j = j0 + u % col_panels * kTileCols<T>;
-                    const int64_t depth = min(blocks.size, p1 - p);
-                    pack_columns(b, packed + (p - p0) * width + (j - j0) * depth, j,
-                                 min(kTileCols<T>, j1 - j), p, depth);
-                }
-            });
-            const Shared<T> shared{nullptr, 0, 0, packed, j0, width, p0};
-            parallel(m, block_rows, [&](int64_t i0, int64_t i1) {
-                compute_range(a, a_from, b, Source::shared, shared, Range{i0, i1, j0, j1, p0, p1}, blocks,
-                              p0 == 0, p1 == k, out);
-            });
-        }
+// How a product is cut into tasks: blocks of panels of rows times blocks of panels of columns.
+struct Grid {
+    int64_t row_blocks, col_blocks;
+};
+template <class T> Grid choose_grid(int64_t m, int64_t n, int64_t k) {
+    const int64_t row_panels = ceil_div(m, kTileRows), col_panels = ceil_div(n, kTileCols<T>);
+    int64_t rows = ceil_div(row_panels, ceil_div(kBlockRows, kTileRows));
+    int64_t cols = ceil_div(col_panels, kBlockCols / kTileCols<T>);
+    const double work = double(m) * double(n) * double(k);
+    while (rows * cols < kTasks && work >= 2.0 * double(kParallelWork) * double(rows * cols)) {
+        if (row_panels >= 2 * rows && (m / rows * 2 >= n / cols || col_panels < 2 * cols))
+            rows *= 2;
+        else if (col_panels >= 2 * cols)
+            cols *= 2;
+        else
+            break;
+    }
+    if (rows * cols % 2 == 1) { // two threads share evenly
+        if (rows > 1 && rows < row_panels)
+            ++rows;
+        else if (cols > 1 && cols < col_panels)
+            ++cols;
+    }
+    return {rows, cols};
 }
 
-// Many columns: A is packed once for all, each task packs (or reads in place) a block of columns of B.
-template <class T, class A, class B>
-void product_by_cols(const A& a, const B& b, Source b_from, int64_t m, int64_t n, int64_t k,
-                     const Output<T>& out) {
-    const DepthBlocks blocks = depth_blocks<T>(k);
-    const int64_t piece_rows = min(m, 64 * int64_t{kTileRows});
-    const int64_t piece_depth = max(int64_t{1}, kSharedElements<T> / piece_rows / blocks.size) * blocks.size;
-    const int64_t least = max(int64_t{1}, kParallelWork / max(int64_t{1}, piece_rows * min(k, piece_depth)));
-    const int64_t block_cols = min(8 * kTileCols<T>, round_up(max(ceil_div(n, 24), least), kTileCols<T>));
-    for (int64_t i0 = 0; i0 < m; i0 += piece_rows)
-        for (int64_t p0 = 0; p0 == 0 || p0 < k; p0 += piece_depth) {
-            const int64_t i1 = min(m, i0 + piece_rows), p1 = min(k, p0 + piece_depth);
-            const int64_t rows = i1 - i0;
-            T* packed = scratch<T>(Scratch::gemm_shared, rows * (p1 - p0));
-            const RowPanels panels(rows);
-            const int64_t units = panels.panels * ceil_div(p1 - p0, blocks.size);
-            parallel(units, grain_for(kTileRows * blocks.size), [&](int64_t begin, int64_t end) {
-                for (int64_t u = begin; u < end; ++u) {
-                    const int64_t p = p0 + u / panels.panels * blocks.size, r = u % panels.panels;
-                    const int64_t depth = min(blocks.size, p1 - p), at = panels.start(r);
-                    const int64_t count = panels.start(r + 1) - at;
-                    a.pack(packed + (p - p0) * rows + at * depth, count, i0 + at, count, p, depth);
-                }
-            });
-            const Shared<T> shared{packed, i0, rows, nullptr, 0, 0, p0};
-            parallel(n, block_cols, [&](int64_t j0, int64_t j1) {
-                compute_range(a, Source::shared, b, b_from, shared, Range{i0, i1, j0, j1, p0, p1}, blocks,
-                              p0 == 0, p1 == k, out);
-            });
+// A piece of B that all tasks share: columns [j0, j1), depth [p0, p1), in panels by depth block.
+struct Piece {
+    int64_t j0, j1, p0, p1;
+    int64_t panels(int64_t cols) const { return ceil_div(j1 - j0, cols); }
+};
+
+// Where the rows of B lie along memory they are read one by one, each for all panels, elsewhere panel by
+// panel.
+template <class T, class B> bool packs_rows(const B& b) {
+    if constexpr (B::addressable) return b.step == 1;
+    return false;
+}
+template <class T, class B> int64_t pack_units(const B& b, const Piece& piece, const DepthBlocks& blocks) {
+    const int64_t depth = piece.p1 - piece.p0;
+    return packs_rows<T>(b) ? ceil_div(depth, kPackRows)
+                            : piece.panels(kTileCols<T>) * ceil_div(depth, blocks.size);
+}
+
+// Packs units [begin, end) of a piece.
+template <class T, class B>
+void pack_piece(const B& b, const Piece& piece, const DepthBlocks& blocks, T* to, int64_t begin,
+                int64_t end) {
+    const int64_t panels = piece.panels(kTileCols<T>), width = round_up(piece.j1 - piece.j0, kLanes<T>);
+    const bool rows = packs_rows<T>(b);
+    for (int64_t u = begin; u < end; ++u) {
+        int64_t p = rows ? u * kPackRows : u / panels * blocks.size;
+        const int64_t block = p / blocks.size * blocks.size;
+        const int64_t depth = min(blocks.size, piece.p1 - piece.p0 - block);
+        const auto pack = [&](int64_t panel, int64_t first, int64_t count) {
+            const int64_t j = panel * kTileCols<T>, cols = min(kTileCols<T>, piece.j1 - piece.j0 - j);
+            pack_columns(b, to + block * width + j * depth + (first - block) * round_up(cols, kLanes<T>),
+                         piece.j0 + j, cols, piece.p0 + first, count);
+        };
+        if (!rows) {
+            pack(u % panels, p, depth);
+            continue;
         }
+        for (const int64_t stop = min(p + kPackRows, block + depth); p < stop; ++p)
+            for (int64_t panel = 0; panel < panels; ++panel) pack(panel, p, 1);
+    }
+}
+
+// A grid of tasks, each a block of rows of A times a block of columns of B. A task packs its part of A
+// itself. What several tasks read of B is packed once for all, in pieces that the last cache holds: while one
+// piece is multiplied the next one is packed.
+template <class T, class A, class B>
+void product_by_blocks(const A& a, Source a_from, const B& b, Source b_from, int64_t m, int64_t n, int64_t k,
+                       const Output<T>& out) {
+    const DepthBlocks blocks = depth_blocks<T>(k);
+    const bool packs = b_from == Source::packed;
+    const int64_t piece_cols = packs ? min(round_up(n, kTileCols<T>), kPieceCols) : n;
+    const Grid grid = choose_grid<T>(m, min(n, piece_cols), k);
+    if (packs && grid.row_blocks > 1) b_from = Source::shared;
+    const bool shares = b_from == Source::shared;
+    const int64_t piece_depth =
+        shares ? max(int64_t{1}, kSharedElements<T> / piece_cols / blocks.size) * blocks.size
+               : max(k, int64_t{1});
+    const int64_t depth_pieces = max(int64_t{1}, ceil_div(k, piece_depth)),
+                  pieces = ceil_div(n, piece_cols) * depth_pieces;
+    const auto piece_at = [&](int64_t i) {
+        const int64_t j = i / depth_pieces * piece_cols, p = i % depth_pieces * piece_depth;
+        return Piece{j, min(n, j + piece_cols), p, min(k, p + piece_depth)};
+    };
+    const int64_t buffer = piece_cols * min(piece_depth, round_up(k, 8));
+    T* packed = shares ? scratch<T>(Scratch::gemm_shared, buffer * min(pieces, int64_t{2})) : nullptr;
+    if (shares) {
+        const Piece piece = piece_at(0);
+        const int64_t units = pack_units<T>(b, piece, blocks);
+        parallel(units, grain_for((piece.j1 - piece.j0) * (piece.p1 - piece.p0) / units),
+                 [&](int64_t begin, int64_t end) { pack_piece(b, piece, blocks, packed, begin, end); });
+    }
+    const RowPanels panels(m);
+    for (int64_t i = 0; i < pieces; ++i) {
+        const Piece piece = piece_at(i), next = i + 1 < pieces ? piece_at(i + 1) : Piece{};
+        const int64_t units = shares && i + 1 < pieces ? pack_units<T>(b, next, blocks) : 0;
+        T* next_packed = packed + (i + 1) % 2 * buffer;
+        const int64_t col_panels = piece.panels(kTileCols<T>), cols = min(grid.col_blocks, col_panels);
+        const int64_t tasks = grid.row_blocks * cols;
+        const Shared<T> shared{packed + i % 2 * buffer, piece.j0, round_up(piece.j1 - piece.j0, kLanes<T>),
+                               piece.p0};
+        parallel(tasks, 1, [&](int64_t begin, int64_t end) {
+            for (int64_t task = begin; task < end; ++task) {
+                // Packing waits for memory, multiplying does not: neighbours do it at different times.
+                const int64_t first = units * task / tasks, last = units * (task + 1) / tasks;
+                if (task % 2 == 0) pack_piece(b, next, blocks, next_packed, first, last);
+                const int64_t r = task / cols, c = task % cols;
+                const Block block{panels,
+                                  panels.panels * r / grid.row_blocks,
+                                  panels.panels * (r + 1) / grid.row_blocks,
+                                  piece.j0 + col_panels * c / cols * kTileCols<T>,
+                                  min(piece.j1, piece.j0 + col_panels * (c + 1) / cols * kTileCols<T>),
+                                  piece.p0,
+                                  piece.p1};
+                compute_block(a, a_from, b, b_from, shared, block, blocks, piece.p0 == 0, piece.p1 == k, out);
+                if (task % 2 == 1) pack_piece(b, next, blocks, next_packed, first, last);
+            }
+        });
+    }
+}
+
+// The whole product on the calling thread.
+template <class T, class A, class B>
+void product_serially(const A& a, Source a_from, const B& b, Source b_from, int64_t m, int64_t n, int64_t k,
+                      const Output<T>& out) {
+    const RowPanels panels(m);
+    compute_block(a, a_from, b, b_from, Shared<T>{}, Block{panels, 0, panels.panels, 0, n, 0, k},
+                  depth_blocks<T>(k), true, true, out);
 }
 
 // c = activation([c +] the sum over `parts` of partial[part] + bias), part by part in order.
@@ -233,29 +383,28 @@ void product_by_depth(const A& a, Source a_from, const B& b, Source b_from, int6
     const int64_t least = max(kDepth<T>, ceil_div(kParallelWork, m * n));
     const int64_t part_depth = round_up(max(ceil_div(k, 16), least), 8);
     const int64_t parts = ceil_div(k, part_depth);
-    if (parts == 1) {
-        compute_range(a, a_from, b, b_from, Shared<T>{}, Range{0, m, 0, n, 0, k}, depth_blocks<T>(k), true,
-                      true, out);
-        return;
-    }
+    if (parts == 1) return product_serially(a, a_from, b, b_from, m, n, k, out);
     T* partial = scratch<T>(Scratch::gemm_partial, parts * m * n);
     const DepthBlocks blocks = depth_blocks<T>(part_depth);
+    const RowPanels panels(m);
+    const int64_t c_rows = out.turned ? n : m, c_cols = out.turned ? m : n;
     parallel(k, part_depth, [&](int64_t p0, int64_t p1) {
-        const Output<T> part{partial + p0 / part_depth * m * n, n};
-        compute_range(a, a_from, b, b_from, Shared<T>{}, Range{0, m, 0, n, p0, p1}, blocks, true, true, part);
+        Output<T> part{partial + p0 / part_depth * m * n, c_cols};
+        part.turned = out.turned;
+        compute_block(a, a_from, b, b_from, Shared<T>{}, Block{panels, 0, panels.panels, 0, n, p0, p1},
+                      blocks, true, true, part);
     });
-    add_partials(partial, parts, m, n, out);
+    add_partials(partial, parts, c_rows, c_cols, out);
 }
 
 // Which plan suits a product of this size; `serial` is one task on the calling thread.
-enum class Plan { serial, rows, cols, depth };
+enum class Plan { serial, blocks, depth };
 template <class T> Plan choose_plan(int64_t m, int64_t n, int64_t k) {
     if (double(m) * double(n) * double(k) < 2.0 * kParallelWork) return Plan::serial;
     const int64_t row_tasks = ceil_div(m, 2 * kTileRows), col_tasks = ceil_div(n, kTileCols<T>);
     const bool narrow =
         k >= 16 * max(m, n) && m * n <= 1 << 17; // reading a few columns of long rows wastes bandwidth
-    if ((max(row_tasks, col_tasks) < 8 || narrow) && k >= 4 * kDepth<T>) return Plan::depth;
-    return row_tasks >= col_tasks ? Plan::rows : Plan::cols;
+    return (max(row_tasks, col_tasks) < 8 || narrow) && k >= 4 * kDepth<T> ? Plan::depth : Plan::blocks;
 }
 
 } // namespace

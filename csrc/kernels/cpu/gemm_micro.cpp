@@ -18,6 +18,8 @@ template <class T, int rows, int vectors, bool adjacent> void tile_kernel(const 
 
     const int64_t row = adjacent ? 1 : t.a_row, a_depth = t.a_depth, b_row = t.b_row;
     const T* b = t.b;
+    const T* ahead = t.ahead ? t.ahead : b;
+    const int64_t ahead_step = t.ahead ? t.ahead_step : 0;
     for (int64_t o = 0; o < t.outer; ++o)
         for (int64_t s = 0; s < t.segments; ++s) {
             const T* a = t.a + o * t.a_outer + s * t.a_segment;
@@ -33,8 +35,10 @@ template <class T, int rows, int vectors, bool adjacent> void tile_kernel(const 
 #pragma GCC unroll 4
                     for (int j = 0; j < vectors; ++j) sum[i][j] = fma(av, bv[j], sum[i][j]);
                 }
+                __builtin_prefetch(ahead, 0, 2);
                 a += a_depth;
                 b += b_row;
+                ahead += ahead_step;
             }
         }
 

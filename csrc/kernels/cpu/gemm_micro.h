@@ -36,6 +36,9 @@ template <class T> struct Tile {
     bool accumulate = false;
     const T* bias = nullptr;
     Activation activation = Activation::none;
+    // What a later tile reads is fetched into L2 meanwhile: a line at ahead + p * ahead_step per depth p.
+    const T* ahead = nullptr;
+    int64_t ahead_step = 0;
 };
 
 #if defined(DT_LEVEL_v4)

@@ -23,27 +23,32 @@ template <int distance, class V, int n> DT_INLINE void transpose_step(V (&v)[n])
     }
 }
 
-// to[p * width + i] = from[i * step + p] for i < count <= kLanes, p < depth.
+// to[p * width + i] = from[i * step + p] for i < count <= kLanes, p < depth. `room` elements of a row of `to`
+// may be written; what stands behind the first `count` of them is left undefined.
 template <class T>
-void pack_transposed(T* to, int64_t width, const T* from, int64_t step, int64_t count, int64_t depth) {
+void pack_transposed(T* to, int64_t width, const T* from, int64_t step, int64_t count, int64_t room,
+                     int64_t depth) {
     constexpr int n = kLanes<T>;
-    for (int64_t p = 0; p < depth; p += n) {
-        const int64_t left = min(depth - p, int64_t{n});
-        Vec<T> v[n] = {};
-        if (left == n && count == n) {
+    int64_t p = 0;
+    for (; p + n <= depth; p += n) {
+        Vec<T> v[n];
 #pragma GCC unroll 16
-            for (int i = 0; i < n; ++i) v[i] = load(from + i * step + p);
-        } else {
-            for (int i = 0; i < count; ++i) v[i] = load_upto(from + i * step + p, left);
-        }
+        for (int i = 0; i < n; ++i) v[i] = i < count ? load(from + i * step + p) : zero<T>();
         transpose_step<1>(v);
-        if (left == n && count == n) {
+        T* row = to + p * width;
+        if (room >= n && (depth - p - n + 1) * width >= n) {
 #pragma GCC unroll 16
-            for (int i = 0; i < n; ++i) store(to + (p + i) * width, v[i]);
+            for (int i = 0; i < n; ++i) store(row + i * width, v[i]);
         } else {
-            for (int i = 0; i < left; ++i) store_upto(to + (p + i) * width, v[i], count);
+            for (int i = 0; i < n; ++i) store_upto(row + i * width, v[i], count);
         }
     }
+    if (p == depth) return;
+    const int64_t left = depth - p;
+    Vec<T> v[n] = {};
+    for (int i = 0; i < count; ++i) v[i] = load_tail(from + i * step + p, left);
+    transpose_step<1>(v);
+    for (int i = 0; i < left; ++i) store_upto(to + (p + i) * width, v[i], count);
 }
 
 template <class T> DT_INLINE void copy_row(T* to, const T* from, int64_t count) {
@@ -69,11 +74,16 @@ template <class T> struct Strided {
     void pack(T* to, int64_t width, int64_t first, int64_t count, int64_t p0, int64_t depth) const {
         const T* from = at(first, p0);
         if (depth_step == 1 && step != 1) {
+            // A vector may run into the next row where that is written later: in the first column of vectors.
             for (int64_t i = 0; i < count; i += kLanes<T>)
                 pack_transposed(to + i, width, from + i * step, step, min(count - i, int64_t{kLanes<T>}),
-                                depth);
+                                i == 0 ? kLanes<T> : width - i, depth);
         } else if (step == 1) {
-            for (int64_t p = 0; p < depth; ++p) copy_row(to + p * width, from + p * depth_step, count);
+            int64_t p = 0;
+            if (count < kLanes<T>) // as above
+                for (; (depth - p) * width >= kLanes<T>; ++p)
+                    store(to + p * width, load_tail(from + p * depth_step, count));
+            for (; p < depth; ++p) copy_row(to + p * width, from + p * depth_step, count);
         } else {
             for (int64_t p = 0; p < depth; ++p)
                 for (int64_t i = 0; i < count; ++i) to[p * width + i] = from[i * step + p * depth_step];
