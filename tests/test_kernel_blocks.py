@@ -94,7 +94,7 @@ def test_product(shape: tuple[int, int, int], turned: tuple[bool, bool], dtype: 
 def test_linear(shape: tuple[int, int, int], relu: bool, dtype: str) -> None:
     m, n, k = shape
     x, w, b = (rng.standard_normal(s).astype(dtype) for s in ((m, k), (n, k), (n,)))
-    function = dt._core.linear_relu if relu else dt.nn.functional.linear
+    function = _core.linear_relu if relu else dt.nn.functional.linear
     (got,) = on_threads(lambda: [function(*(dt.from_numpy(v) for v in (x, w, b)))])
     want = x.astype("float64") @ w.T.astype("float64") + b
     close(got, np.maximum(want, 0) if relu else want, k**0.5)
@@ -239,7 +239,15 @@ def test_winograd_error(images: int, size: int, channels: int, filters: int, lev
         assert error.max() <= 8 * kappa.max() * unit  # of a million values with long tails
 
 
-PRODUCTS = [(1, 50, 40), (3, 4, 50), (20, 30, 40), (400, 100, 100), (60, 900, 100), (30, 40, 5000)]
+PRODUCTS = [
+    (1, 50, 40),
+    (64, 512, 200),
+    (3, 4, 50),
+    (20, 30, 40),
+    (400, 100, 100),
+    (60, 900, 100),
+    (30, 40, 5000),
+]
 
 
 @pytest.mark.parametrize("level", LEVELS)

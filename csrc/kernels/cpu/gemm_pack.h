@@ -26,8 +26,8 @@ template <int distance, class V, int n> DT_INLINE void transpose_step(V (&v)[n])
 // to[p * width + i] = from[i * step + p] for i < count <= kLanes, p < depth. `room` elements of a row of `to`
 // may be written; what stands behind the first `count` of them is left undefined.
 template <class T>
-void pack_transposed(T* to, int64_t width, const T* from, int64_t step, int64_t count, int64_t room,
-                     int64_t depth) {
+void pack_transposed(T* to, int64_t width, const T* from, int64_t step, int64_t count, int64_t depth,
+                     int64_t room = 0) {
     constexpr int n = kLanes<T>;
     int64_t p = 0;
     for (; p + n <= depth; p += n) {
@@ -77,7 +77,7 @@ template <class T> struct Strided {
             // A vector may run into the next row where that is written later: in the first column of vectors.
             for (int64_t i = 0; i < count; i += kLanes<T>)
                 pack_transposed(to + i, width, from + i * step, step, min(count - i, int64_t{kLanes<T>}),
-                                i == 0 ? kLanes<T> : width - i, depth);
+                                depth, i == 0 ? kLanes<T> : width - i);
         } else if (step == 1) {
             int64_t p = 0;
             if (count < kLanes<T>) // as above
