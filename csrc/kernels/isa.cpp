@@ -22,6 +22,9 @@ DT_DECLARE_LEVEL(v3)
 #ifdef DT_HAVE_v4
 DT_DECLARE_LEVEL(v4)
 #endif
+#ifdef DT_HAVE_neon
+DT_DECLARE_LEVEL(neon)
+#endif
 #ifdef DT_HAVE_generic
 DT_DECLARE_LEVEL(generic)
 #endif
@@ -54,9 +57,14 @@ const std::vector<Level>& levels() {
                 DT_ENTRY(v4, bool(__builtin_cpu_supports("x86-64-v4")))
 #undef X
 #endif
+#ifdef DT_HAVE_neon
+#define X(Type, name) cpu::neon::name(),
+                    DT_ENTRY(neon, true)
+#undef X
+#endif
 #ifdef DT_HAVE_generic
 #define X(Type, name) cpu::generic::name(),
-                    DT_ENTRY(generic, true)
+                        DT_ENTRY(generic, true)
 #undef X
 #endif
     };

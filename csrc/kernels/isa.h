@@ -4,8 +4,8 @@
 
 namespace dt {
 
-// Names of the ISA levels, lowest first: "v2" (SSE4.2), "v3" (AVX2, FMA), "v4" (AVX-512), or "generic"
-// elsewhere.
+// Names of the ISA levels, lowest first: "v2" (SSE4.2), "v3" (AVX2, FMA), "v4" (AVX-512); "neon" on
+// aarch64; "generic" elsewhere.
 std::vector<std::string> built_levels();     // in this binary
 std::vector<std::string> supported_levels(); // of those, what the CPU and the operating system can run
 std::string current_level();

@@ -11,6 +11,8 @@ namespace dt::cpu::DT_LEVEL {
 constexpr int kTileRows = 14; // 28 of 32 registers
 #elif defined(DT_LEVEL_v3)
 constexpr int kTileRows = 6; // 12 of 16
+#elif defined(DT_LEVEL_neon)
+constexpr int kTileRows = 10; // 20 of 32: with more, GCC 12 spills sums to hold scalars of A
 #else
 constexpr int kTileRows = 4; // 8 of 16: without FMA a product needs a register of its own
 #endif

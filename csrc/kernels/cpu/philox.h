@@ -71,6 +71,7 @@ DT_INLINE void philox_group(const RandomSource& source, int64_t group, uint32_t*
 // below 0 or run past the end).
 template <int per_group, class T, class F>
 DT_INLINE void fill_from_groups(const RandomSource& source, int64_t n, T* output, const F& make) {
+    if (n <= 0) return;
     const int64_t first_group = source.begin / per_group, last_group = ceil_div(source.begin + n, per_group);
     parallel(last_group - first_group, grain_for(8 * per_group), [&](int64_t begin, int64_t end) {
         for (int64_t g = begin + first_group; g < end + first_group; ++g) {

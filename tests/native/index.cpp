@@ -1,0 +1,164 @@
+#include "kernels/index.h"
+
+#include <algorithm>
+
+#include "check.h"
+
+namespace dt::check {
+namespace {
+
+void check_resolve(Checks& c) {
+    for (int64_t n : {int64_t(0), int64_t(1), int64_t(9), int64_t(65), kLargeSize})
+        for (int64_t bad : {int64_t(-1), int64_t(0), n / 2, n - 1}) {
+            if (bad >= n) continue;
+            c.at("resolve, size ", n, ", bad at ", bad);
+            Array<int64_t> index = c.whole_array(n, -20, 20), offsets(n);
+            if (bad >= 0) index[bad] = bad % 2 ? 20 : -21;
+            for (int64_t i = 0; i < n; ++i) offsets[i] = i;
+            const int64_t found =
+                c.call(c.table.index.resolve, n, index.data(), int64_t(20), int64_t(24), offsets.data());
+            c.expect_true("position", found == bad);
+            if (bad < 0)
+                c.expect_exactly("offsets", offsets, [&](int64_t i) {
+                    return i + 24 * (index[i] < 0 ? index[i] + 20 : index[i]);
+                });
+        }
+}
+
+void check_positions(Checks& c) {
+    for (const Dims& shape :
+         {Dims{}, Dims{1}, Dims{0}, Dims{7}, Dims{3, 5}, Dims{4, 0, 3}, Dims{2, 3, 4, 5}, Dims{300, 70, 3}}) {
+        Dims strides;
+        for (int d = 0; d < shape.rank(); ++d) strides.push(d % 2 ? -40 * d : 8 + 100 * d);
+        c.at("positions of shape ", to_string(shape));
+        Array<int64_t> offsets(shape.product());
+        c.call(c.table.index.positions, shape, strides, offsets.data());
+        c.expect_exactly("offsets", offsets, [&](int64_t i) {
+            int64_t offset = 0;
+            for (int d = shape.rank() - 1; d >= 0; --d) {
+                offset += i % shape[d] * strides[d];
+                i /= shape[d];
+            }
+            return offset;
+        });
+    }
+}
+
+void check_find(Checks& c) {
+    for (int64_t n : {int64_t(0), int64_t(1), int64_t(8), int64_t(17), int64_t(100), kLargeSize})
+        for (int kind = 0; kind < 3; ++kind) { // none, all, some
+            c.at("find, size ", n, ", kind ", kind);
+            Array<uint8_t> mask(n);
+            std::vector<int64_t> want;
+            for (int64_t i = 0; i < n; ++i) {
+                mask[i] = uint8_t(kind == 2 ? c.whole(0, 2) : kind);
+                if (mask[i]) want.push_back(i);
+            }
+            const int64_t room =
+                int64_t(want.size()) - (kind == 2 && want.size() > 2); // and one that does not fit
+            Array<int64_t> out(room);
+            c.expect_true("number", c.call(c.table.index.find, n, mask.data(), room, out.data()) ==
+                                        int64_t(want.size()));
+            c.expect_exactly("positions", out, [&](int64_t i) { return want[size_t(i)]; });
+        }
+}
+
+// Items of `rows` x `cols`, laid out plain on one side and within a wider table on the other.
+template <class T>
+void check_moves(Checks& c, int64_t count, int64_t rows, int64_t cols, bool repeat, bool turned) {
+    const int64_t item = sizeof(T), places = 9, size = rows * cols;
+    c.at("items of ", rows, "x", cols, ", ", count, " of them", repeat ? ", one for all" : "",
+         turned ? ", turned" : "");
+    IndexArgs args;
+    args.count = count;
+    args.shape = {rows, cols};
+    args.indexed_strides = turned ? Dims{item, rows * item} : Dims{cols * item, item};
+    args.plain_strides = {cols * item, item};
+    args.plain_step = repeat ? 0 : size * item;
+    Array<int64_t> chosen = c.whole_array(count, 0, places), offsets(count);
+    for (int64_t i = 0; i < count; ++i) offsets[i] = chosen[i] * size * item;
+    args.offsets = offsets.data();
+    const auto random = [&](int64_t n) {
+        Array<T> a(n);
+        for (int64_t i = 0; i < n; ++i) a[i] = rounded<T>(double(c.whole(0, 8))); // sums are exact
+        return a;
+    };
+    const auto inner = [&](int64_t k) {
+        return turned ? k / cols + k % cols * rows : k;
+    }; // place in an indexed item
+    const Array<T> table = random(places * size), plain = random(repeat ? size : count * size);
+
+    if (!repeat) {
+        Array<T> out(count * size);
+        args.plain = out.data(), args.indexed = const_cast<T*>(table.data());
+        c.call(c.table.index.get, dtype_of<T>, args);
+        c.expect_exactly("get", out,
+                         [&](int64_t i) { return table[chosen[i / size] * size + inner(i % size)]; });
+    }
+    Array<T> put = table, added = table;
+    std::vector<double> put_want, added_want;
+    for (int64_t i = 0; i < places * size; ++i) {
+        put_want.push_back(table.at(i));
+        added_want.push_back(table.at(i));
+    }
+    for (int64_t i = 0; i < count; ++i)
+        for (int64_t k = 0; k < size; ++k) {
+            const double x = plain.at(repeat ? k : i * size + k);
+            const size_t to = size_t(chosen[i] * size + inner(k));
+            put_want[to] = x;
+            added_want[to] = value(rounded<T>(added_want[to] + x)); // half formats round each time
+        }
+    args.plain = const_cast<T*>(plain.data());
+    args.indexed = put.data();
+    c.call(c.table.index.put, dtype_of<T>, args);
+    c.expect_exactly("put", put, [&](int64_t i) { return rounded<T>(put_want[size_t(i)]); });
+    args.indexed = added.data();
+    c.call(c.table.index.add, dtype_of<T>, args);
+    c.expect_exactly("add", added, [&](int64_t i) { return rounded<T>(added_want[size_t(i)]); });
+}
+
+template <class T> void check_argsort(Checks& c, int64_t rows, int64_t n, bool descending) {
+    c.at("argsort, rows ", rows, ", size ", n, descending ? ", descending" : "");
+    Array<T> x(rows * n);
+    for (int64_t i = 0; i < rows * n; ++i) {
+        x[i] = rounded<T>(double(c.whole(0, 40) - (dtype_of<T> == DType::uint8 ? 0 : 20)));
+        if (kFloat<T> && i % 13 == 5) x[i] = rounded<T>(NAN);
+        if (dtype_of<T> == DType::int64 && i % 3 == 0) x[i] = rounded<T>(double(c.whole(-3, 3)) * 0x1p61);
+    }
+    std::vector<int64_t> want(size_t(rows * n));
+    for (int64_t r = 0; r < rows; ++r) {
+        const auto begin = want.begin() + r * n;
+        for (int64_t i = 0; i < n; ++i) begin[i] = i;
+        std::stable_sort(begin, begin + n, [&](int64_t a, int64_t b) {
+            const double u = x.at(r * n + a), v = x.at(r * n + b);
+            if (std::isnan(u) || std::isnan(v)) return !std::isnan(u) && std::isnan(v);
+            return descending ? u > v : u < v;
+        });
+    }
+    Array<int64_t> out(rows * n);
+    c.call(c.table.index.argsort, dtype_of<T>, rows, n, descending, x.data(), out.data());
+    c.expect_exactly("positions", out, [&](int64_t i) { return want[size_t(i)]; });
+}
+
+} // namespace
+
+void check_index(Checks& c) {
+    check_resolve(c);
+    check_positions(c);
+    check_find(c);
+    for_dtypes([&]<class T>(T) {
+        for (bool repeat : {false, true})
+            for (bool turned : {false, true}) {
+                for (int64_t count : {0, 1, 5, 40})
+                    for (int64_t cols : {1, 3, 16, 33}) check_moves<T>(c, count, 2, cols, repeat, turned);
+                check_moves<T>(c, 6, 3, 5000, repeat, turned);
+                check_moves<T>(c, 6, 3, 0, repeat, turned);
+            }
+        for (bool descending : {false, true}) {
+            for (int64_t n : {0, 1, 2, 15, 16, 17, 33, 257, 1000}) check_argsort<T>(c, 3, n, descending);
+            check_argsort<T>(c, 40, 300, descending);
+        }
+    });
+}
+
+} // namespace dt::check
