@@ -47,6 +47,7 @@ class Worker:
         self.mode = mode
         self.library.set_threads(threads)
         self.jobs: dict[str, Job] = {}
+        self.warm = False
 
     def setup(self, key: str, kind: str, options: dict[str, Any], first_steps: int) -> dict[str, Any]:
         """Builds a job, runs its first steps and tells what they computed."""
@@ -61,8 +62,17 @@ class Worker:
             value = job.step()
             self.library.wait(value)
             results.append([summarise(array) for array in job.read(value)])
+        if not self.warm:
+            self._warm_up(job)
         self.jobs[key] = job
         return {"results": results, "version": self.library.version()}
+
+    def _warm_up(self, job: Job) -> None:
+        """The kernel of the system takes a moment to spread the threads of a process over the cores."""
+        end = time.perf_counter() + 0.5
+        while time.perf_counter() < end:
+            self.library.wait(job.step())
+        self.warm = True
 
     def turn(
         self, key: str, seconds: float, steps: int, most: float, threads: int | None, thread: bool
