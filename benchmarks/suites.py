@@ -409,6 +409,7 @@ MEMORY = [
         flops=0.0,
         bars=(Bar("torch", 1 / 0.75, 1 / 0.6),),
         readme="",
+        only=("drivetrain", "torch", "tf", "jax"),
         without={"torch compile tuned": "left out to keep the suite short", "tf jit_compile": "the same"},
     )
 ]

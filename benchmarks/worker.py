@@ -23,6 +23,7 @@ import numpy as np
 from benchmarks import data
 from benchmarks.libraries import Job, Missing
 
+HEAVY = 0.3  # seconds of a step that warms everything up by itself
 PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
@@ -57,12 +58,14 @@ class Worker:
             job = self.library.BUILD[kind](getattr(data, kind)(options), options, self.mode)
         except Missing as reason:
             return {"missing": str(reason)}
-        results = []
+        results, last = [], 0.0
         for _ in range(first_steps):
+            start = time.perf_counter()
             value = job.step()
             self.library.wait(value)
+            last = time.perf_counter() - start
             results.append([summarise(array) for array in job.read(value)])
-        if not self.warm:
+        if not self.warm and last < HEAVY:
             self._warm_up(job)
         self.jobs[key] = job
         return {"results": results, "version": self.library.version()}
@@ -92,24 +95,29 @@ class Worker:
             stop.set()
 
     def _turn(self, step: Any, seconds: float, steps: int, most: float) -> dict[str, Any]:
-        cpu_start = time.process_time()
-        one = self._run(step, 1)
-        if one < 0.3:  # a heavy step needs no warm-up
-            more = max(1, min(1000, int(0.2 * max(seconds, steps * one) / one)))
-            one = self._run(step, more) / more
-        repeat = max(1, min(max(steps, int(seconds / one)), int(most / one)))
-        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        wall = self._run(step, repeat)
-        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
-        cpu = time.process_time() - cpu_start
-        return {"seconds": wall / repeat, "steps": repeat, "cpu": cpu, "faults": faults}
+        def repeat(one: float) -> int:
+            return max(1, min(max(steps, int(seconds / one)), int(most / one)))
 
-    def _run(self, step: Any, repeat: int) -> float:
+        cpu = time.process_time()
+        wall, faults = self._run(step, 1)
+        if wall < HEAVY:  # a fifth of the turn to warm up
+            more = max(1, min(1000, repeat(wall) // 5))
+            wall = self._run(step, more)[0] / more
+        count = repeat(wall)
+        if wall < HEAVY or count > 1:
+            wall, faults = self._run(step, count)
+        cpu = time.process_time() - cpu
+        return {"seconds": wall / count, "steps": count, "cpu": cpu, "faults": faults}
+
+    def _run(self, step: Any, count: int) -> tuple[float, int]:
+        """Seconds and page faults of so many steps."""
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         start = time.perf_counter()
-        for _ in range(repeat):
+        for _ in range(count):
             value = step()
         self.library.wait(value)
-        return time.perf_counter() - start
+        seconds = time.perf_counter() - start
+        return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
 
     def drop(self) -> dict[str, Any]:
         """Forgets the jobs; tells the resident memory that stays, and the peak."""
