@@ -60,6 +60,13 @@ def summary(case: dict[str, Any], machine: dict[str, Any]) -> str:
     return "; ".join(parts)
 
 
+def place_of(case: dict[str, Any]) -> int:
+    """Where a case stands in the suites, whenever it was run."""
+    names = [(suite, case.name) for suite, cases in SUITES.items() for case in cases]
+    here = (case["suite"], case["name"])
+    return names.index(here) if here in names else len(names)
+
+
 def without_paths(words: list[str]) -> list[str]:
     """The command as others can repeat it: where things lie on this machine says nothing."""
     kept, words = [], list(words)
@@ -108,9 +115,8 @@ def run(arguments: argparse.Namespace) -> None:
                 found = as_json(case, suite, [], failed=str(error))
                 failed += 1
             tell.clear()
-            record["cases"] = [
-                c for c in record["cases"] if (c["suite"], c["name"]) != (suite, case.name)
-            ] + [found]
+            others = [c for c in record["cases"] if (c["suite"], c["name"]) != (suite, case.name)]
+            record["cases"] = sorted([*others, found], key=place_of)
             minutes = (time.monotonic() - start) / 60
             place = f"[{number}/{len(cases)}, {minutes:.1f} min]"
             print(f"{place} {suite}: {case.name}: {summary(found, machine)}", flush=True)

@@ -170,9 +170,12 @@ class Driver:
             if case.measure == "bytes" and mode in self.processes:  # a peak is of the whole process
                 self.processes.pop(mode).close()
             options = {**case.options, **variant.options}
-            answer = self._process(mode).ask(
-                do="setup", key=variant.name, kind=case.kind, options=options, first_steps=case.first_steps
-            )
+            request = {"do": "setup", "key": variant.name, "kind": case.kind, "options": options}
+            try:
+                answer = self._process(mode).ask(**request, first_steps=case.first_steps)
+            except RuntimeError as ended:
+                self.processes.pop(mode).close()
+                answer = {"error": str(ended)}
             row = Row(mode.library, mode.label, answer.get("version", ""), variant.name)
             rows.append(row)
             if "error" in answer or "missing" in answer:
@@ -207,6 +210,8 @@ class Driver:
         """Rounds in which each takes a turn; more of them where others used the machine."""
         start = time.monotonic()
         for number in range(2 * self.rounds):
+            if number == 1:  # the first round has everybody in it and is not cut short
+                start = time.monotonic()
             over = time.monotonic() - start > self.budget
             taking = [row for row in rows if number == 0 or (not over and self._wants(row, rows, number))]
             if not taking:
