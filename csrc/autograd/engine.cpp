@@ -81,13 +81,15 @@ class Walk {
     }
     // `capture` sees each target before it is spent; leaves collect gradients only where `into_leaves`.
     template <class Capture> void run(bool into_leaves, Capture capture) {
-        std::unique_ptr<LongWork> unlocked;
+        std::unique_ptr<LongWork> unlocked; // from where the walk turns out to be long
+        double work = 0;
         while (!queue_.empty()) {
             std::pop_heap(queue_.begin(), queue_.end(), later_last);
             Ref<Node> node = std::move(queue_.back());
             queue_.pop_back();
             node->queued_in = 0;
-            if (!unlocked && node->work > 2e5) unlocked = std::make_unique<LongWork>(2e6);
+            work += node->work;
+            if (!unlocked && work > kLongWork) unlocked = std::make_unique<LongWork>(work);
             struct Spent { // whatever happens, no gradient stays behind
                 Node& node;
                 ~Spent() { std::fill(node.pending.begin(), node.pending.end(), Tensor()); }

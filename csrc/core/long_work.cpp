@@ -13,7 +13,7 @@ void LongWork::set_hooks(void* (*release)(), void (*restore)(void*)) {
 
 // The hook returns null where this thread does not hold the lock (inside another LongWork).
 LongWork::LongWork(double nanoseconds) {
-    if (nanoseconds > 1e6 && release_hook) state_ = release_hook();
+    if (nanoseconds > kLongWork && release_hook) state_ = release_hook();
 }
 
 LongWork::~LongWork() {

@@ -3,8 +3,10 @@
 
 namespace dt {
 
-// Lets other Python threads run during work estimated at more than a millisecond. The interpreter lock is not
-// let go for less: a short call that releases it waits milliseconds to get it back beside a busy thread.
+// Lets other Python threads run during work estimated at more than `kLongWork`. The interpreter lock is not
+// let go for less: a busy thread that gets it keeps it for Python's switch interval, 5 milliseconds. The
+// estimates are for a modest machine; on a fast one this is a millisecond.
+constexpr double kLongWork = 5e6; // nanoseconds
 class LongWork {
   public:
     explicit LongWork(double nanoseconds);
