@@ -11,13 +11,12 @@ using V = Vec<float>;
 constexpr int64_t kPoints = kWinogradProducts, kTile = kWinogradTile, kPanel = kTileCols<float>;
 // Up to so many weights their transform stays in the caches near the cores: then each task takes a few tiles
 // through all stages. Above, all tasks share a large block of tiles, stage by stage, so that a weight once
-// read meets many tiles.
-constexpr int64_t kPrivateWeights = 128 * 128;
-constexpr int64_t kPrivateGradientWeights = 64 * 64;
-constexpr int64_t kPrivateGradient = 192 << 10;
-constexpr int64_t kPrivateElements = 160 << 10;  // of a task's transformed tiles: they stay in L2
-constexpr int64_t kSharedTransforms = 128 << 10; // tiles times channels of a shared block, in and out
-constexpr int64_t kWeightBlock = 64 << 10;       // channels times filters transformed at a time
+// read meets many tiles. The gradient of the weight also sums in a transform of that size, hence sooner.
+constexpr int64_t kPrivateWeights = 128 * 128, kPrivateGradientWeights = 64 * 64;
+// Elements of a task's transformed tiles: few enough for L2; for the gradient many more than of its sums.
+constexpr int64_t kPrivateElements = 160 << 10, kPrivateGradient = 320 << 10;
+constexpr int64_t kSharedTransforms = 64 << 10; // tiles times channels, in and out, of a shared block
+constexpr int64_t kWeightBlock = 64 << 10;      // channels times filters that are transformed at a time
 
 // The tiles of all images, numbered, over an image of (in_h, in_w) and one of (out_h, out_w) that begins at
 // (-pad_top, -pad_left) of it.
@@ -46,17 +45,25 @@ template <int n> struct Patch {
           c0(clamp(-left, int64_t{0}, int64_t{n})), c1(clamp(w - left, c0, int64_t{n})) {}
     bool inside() const { return r0 == 0 && c0 == 0 && r1 == n && c1 == n; }
 
-    template <class Count> DT_INLINE void read_inside(int64_t ch, Count count, V* to) const {
+    DT_INLINE void read_inside(int64_t ch, V* to) const {
 #pragma GCC unroll 6
         for (int r = 0; r < n; ++r)
 #pragma GCC unroll 6
-            for (int c = 0; c < n; ++c) to[r * n + c] = load(data + r * row + c * pixel + ch, count);
+            for (int c = 0; c < n; ++c) to[r * n + c] = load(data + r * row + c * pixel + ch);
+        // The next patch begins kTile pixels further on; its lower rows are new to the caches.
+#pragma GCC unroll 4
+        for (int r = n - kTile; r < n; ++r)
+#pragma GCC unroll 4
+            for (int c = n; c < n + kTile; ++c) __builtin_prefetch(data + r * row + c * pixel + ch);
     }
-    void read(int64_t ch, int64_t left, V* to) const {
-        for (int i = 0; i < n * n; ++i) to[i] = V{};
-        for (int64_t r = r0; r < r1; ++r)
-            for (int64_t c = c0; c < c1; ++c)
-                to[r * n + c] = load_upto(data + r * row + c * pixel + ch, left);
+    DT_INLINE void read(int64_t ch, int64_t left, V* to) const {
+#pragma GCC unroll 6
+        for (int r = 0; r < n; ++r)
+#pragma GCC unroll 6
+            for (int c = 0; c < n; ++c)
+                to[r * n + c] = r0 <= r && r < r1 && c0 <= c && c < c1
+                                    ? load_upto(data + r * row + c * pixel + ch, left)
+                                    : V{};
     }
 };
 
@@ -72,7 +79,7 @@ template <int n> void transform_patch(const Patch<n>& patch, int64_t channels, f
     int64_t ch = 0;
     if (patch.inside())
         for (; ch + kLanes<float> <= channels; ch += kLanes<float>) {
-            patch.read_inside(ch, Whole{}, x);
+            patch.read_inside(ch, x);
             transform(x, ch);
         }
     for (; ch < channels; ch += kLanes<float>) {
