@@ -103,6 +103,8 @@ def test_linear(shape: tuple[int, int, int], relu: bool, dtype: str) -> None:
 CONVOLUTIONS: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
     # The shape of x, that of the weight, options. One row per path of the kernels.
     ((3, 28, 28, 1), (6, 5, 5, 1), {"padding": 2}),  # one input channel
+    ((2, 9, 32, 3), (2, 3, 3, 3), {"padding": 1}),  # few filters: neighbouring outputs share a vector
+    ((2, 9, 61, 2), (1, 4, 5, 2), {"padding": 2, "stride": (1, 2)}),
     ((3, 14, 14, 6), (16, 5, 5, 6), {}),  # few: the gradient of x is scattered
     ((2, 17, 16, 40), (33, 3, 3, 40), {"padding": 1}),
     ((2, 17, 16, 40), (33, 3, 3, 40), {"padding": 1, "stride": 2}),  # a correlation per remainder

@@ -15,6 +15,7 @@
     X(conv_rows)                    \
     X(conv_patches)                 \
     X(conv_depthwise)               \
+    X(conv_folded)                  \
     X(conv_scatter)                 \
     X(conv_winograd)                \
     X(conv_winograd_shared)         \
@@ -23,6 +24,7 @@
     X(conv_weight_parts)            \
     X(conv_weight_divided)          \
     X(conv_weight_depthwise)        \
+    X(conv_weight_folded)           \
     X(conv_weight_winograd)         \
     X(conv_weight_winograd_shared)
 // clang-format on

@@ -204,6 +204,24 @@ template <class T> void strided_product(const ConvShape& s, const T* x, const T*
     }
 }
 
+template <class T> void backward_weight(const ConvShape& s, const T* x, const T* dy, T* dw);
+
+// With n neighbouring outputs folded into one; the gradient of each weight comes in n parts.
+template <class T> void folded_gradient(const ConvShape& s, int64_t n, const T* x, const T* dy, T* dw) {
+    count_path(Path::conv_weight_folded);
+    const ConvShape folded = fold(s, n);
+    const int64_t row = s.kernel_w * s.in_channels;
+    T* wide = scratch<T>(Scratch::kernel, folded.out_channels * s.kernel_h * folded.kernel_w * s.in_channels);
+    backward_weight(folded, x, dy, wide);
+    for (int64_t f = 0; f < s.out_channels; ++f)
+        for (int64_t r = 0; r < s.kernel_h; ++r)
+            for (int64_t i = 0; i < row; ++i) {
+                T sum = wide[folded_row(s, n, 0, f, r) + i];
+                for (int64_t q = 1; q < n; ++q) sum += wide[folded_row(s, n, q, f, r) + i];
+                dw[(f * s.kernel_h + r) * row + i] = sum;
+            }
+}
+
 template <class T> void backward_weight(const ConvShape& s, const T* x, const T* dy, T* dw) {
     const int64_t channels = s.in_channels / s.groups, filters = s.out_channels / s.groups;
     const int64_t size = s.kernel_h * s.kernel_w * channels * s.out_channels;
@@ -218,6 +236,7 @@ template <class T> void backward_weight(const ConvShape& s, const T* x, const T*
         return strided_product(s, x, dy, dw);
     }
     if (conv_winograd_weight(s, x, dy, dw)) return;
+    if (const int64_t n = folded_outputs<T>(s); n > 1) return folded_gradient(s, n, x, dy, dw);
     const bool depthwise = is_depthwise(s);
     Correlation<T> c{s.batch,
                      {s.in_h, s.out_h, s.kernel_h, s.stride_h, s.dilation_h, -s.pad_top},
