@@ -104,3 +104,26 @@ def test_dropout_draws_the_same_mask_backwards() -> None:
     y.backward(dt.tensor(np.ones((100, 50)), dtype="float32"))
     np.testing.assert_array_equal(x.grad.numpy(), y.detach().numpy())
     assert np.mean(y.detach().numpy() != 0) == pytest.approx(0.7, abs=0.03)
+
+
+@pytest.mark.parametrize("level", dt.isa_levels())
+def test_draws_beyond_the_caches(level: str) -> None:
+    """Long draws are stored past the caches, on several threads: they are what pieces of them are."""
+    n, piece = 6_300_007, 1000
+    before, threads = dt.get_isa(), dt.get_num_threads()
+    dt.set_isa(level)
+    try:
+        x = dt.tensor(np.arange(1, n + 1, dtype=np.float32))
+        for draw in (dt.rand, dt.randn):
+            dt.set_num_threads(1)
+            one = draw(n, generator=dt.Generator(5)).numpy()
+            dt.set_num_threads(3)
+            np.testing.assert_array_equal(draw(n, generator=dt.Generator(5)).numpy(), one)
+            np.testing.assert_array_equal(draw(piece, generator=dt.Generator(5)).numpy(), one[:piece])
+        kept = dt.rand(n, generator=dt.Generator(5)).numpy() >= 0.25  # the same words
+        dropped = dt.dropout(x, 0.25, True, generator=dt.Generator(5)).numpy()
+        scaled = x.numpy() * np.float32(1 / 0.75)
+        np.testing.assert_array_equal(dropped, np.where(kept, scaled, np.float32(0)))
+    finally:
+        dt.set_isa(before)
+        dt.set_num_threads(threads)

@@ -20,6 +20,8 @@ struct Part {
     int64_t n;
 };
 
+template <class T> DT_INLINE int64_t lanes_of(Whole) { return kLanes<T>; }
+template <class T> DT_INLINE int64_t lanes_of(Part part) { return part.n; }
 template <class T> DT_INLINE Vec<T> load(const T* p, Whole) { return load(p); }
 template <class T> DT_INLINE Vec<T> load(const T* p, Part part) { return load_tail(p, part.n); }
 template <class T> DT_INLINE void store(T* p, Vec<T> v, Whole) { store(p, v); }

@@ -1,12 +1,8 @@
 #pragma once
 // Philox 4x32-10 on vectors of counters. A group is the 64 words of 16 neighbouring counters: word j of group
 // g is output j / 16 of counter 16 g + j % 16, whatever the vector width.
-#include "kernels/cpu/common.h"
+#include "kernels/cpu/lanes.h"
 #include "kernels/random.h"
-
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -32,37 +28,46 @@ DT_INLINE WideVec multiply_even(WideVec a, WideVec b) {
 #endif
 }
 
-// Every 32-bit lane times `factor`: the high and the low half of the product.
-DT_INLINE void multiply(Vec<uint32_t> x, uint32_t factor, Vec<uint32_t>& high, Vec<uint32_t>& low) {
-    const WideVec f = uint64_t(factor) - WideVec{};
-    const WideVec even = multiply_even((WideVec)x, f), odd = multiply_even((WideVec)x >> 32, f);
-    high = (Vec<uint32_t>)((even >> 32) | (odd & 0xffffffff00000000u));
-    low = (Vec<uint32_t>)((even & 0xffffffffu) | (odd << 32));
+// The four words of counters in the 64-bit lanes: the low half of each holds the word, the high half
+// anything, which the multiplication does not see.
+struct PhiloxState {
+    WideVec c0, c1, c2, c3;
+
+    DT_INLINE void round(uint64_t k0, uint64_t k1) {
+        const WideVec p0 = multiply_even(c0, uint64_t{0xD2511F53u} - WideVec{});
+        const WideVec p1 = multiply_even(c2, uint64_t{0xCD9E8D57u} - WideVec{});
+        c0 = (p1 >> 32) ^ c1 ^ k0;
+        c1 = p1;
+        c2 = (p0 >> 32) ^ c3 ^ k1;
+        c3 = p0;
+    }
+};
+DT_INLINE void store_words(uint32_t* words, WideVec even, WideVec odd) {
+    const WideVec both = (even & 0xffffffffu) | (odd << 32);
+    __builtin_memcpy(words, &both, sizeof both);
 }
 
 DT_INLINE void philox_group(const RandomSource& source, int64_t group, uint32_t* words) {
-    using V = Vec<uint32_t>;
     const uint64_t first = uint64_t(group) * 16;
     for (int lane = 0; lane < 16; lane += kLanes<uint32_t>) {
         uint32_t k0 = uint32_t(source.seed), k1 = uint32_t(source.seed >> 32);
-        V c0 = iota<uint32_t>() + (uint32_t(first) + lane), c1 = broadcast(uint32_t(first >> 32));
-        V c2 = broadcast(uint32_t(source.stream)), c3 = broadcast(uint32_t(source.stream >> 32));
+        PhiloxState even, odd; // counters first + lane + 0, 2, 4, ... and 1, 3, 5, ...
+        even.c0 = 2 * iota<uint64_t>() + (first + uint64_t(lane)); // no carry: first is a multiple of 16
+        odd.c0 = even.c0 + 1;
+        even.c1 = odd.c1 = (first >> 32) - WideVec{};
+        even.c2 = odd.c2 = uint64_t(uint32_t(source.stream)) - WideVec{};
+        even.c3 = odd.c3 = (source.stream >> 32) - WideVec{};
 #pragma GCC unroll 10
         for (int round = 0; round < 10; ++round) {
-            V high0, low0, high1, low1;
-            multiply(c0, 0xD2511F53u, high0, low0);
-            multiply(c2, 0xCD9E8D57u, high1, low1);
-            c0 = high1 ^ c1 ^ k0;
-            c1 = low1;
-            c2 = high0 ^ c3 ^ k1;
-            c3 = low0;
+            even.round(k0, k1);
+            odd.round(k0, k1);
             k0 += 0x9E3779B9u;
             k1 += 0xBB67AE85u;
         }
-        store(words + lane, c0);
-        store(words + 16 + lane, c1);
-        store(words + 32 + lane, c2);
-        store(words + 48 + lane, c3);
+        store_words(words + lane, even.c0, odd.c0);
+        store_words(words + 16 + lane, even.c1, odd.c1);
+        store_words(words + 32 + lane, even.c2, odd.c2);
+        store_words(words + 48 + lane, even.c3, odd.c3);
     }
 }
 
@@ -73,20 +78,26 @@ template <int per_group, class T, class F>
 DT_INLINE void fill_from_groups(const RandomSource& source, int64_t n, T* output, const F& make) {
     if (n <= 0) return;
     const int64_t first_group = source.begin / per_group, last_group = ceil_div(source.begin + n, per_group);
+    const bool streaming = source.begin % per_group == 0 && can_stream(output, n, per_group);
     parallel(last_group - first_group, grain_for(8 * per_group), [&](int64_t begin, int64_t end) {
         for (int64_t g = begin + first_group; g < end + first_group; ++g) {
             alignas(64) uint32_t words[kGroupWords];
             philox_group(source, g, words);
             const int64_t at = g * per_group - source.begin;
-            if (at >= 0 && at + per_group <= n) {
-                make(words, at, output + at);
-            } else {
-                alignas(64) T values[per_group];
+            alignas(64) T values[per_group];
+            if (at < 0 || at + per_group > n) {
                 make(words, at, values);
                 for (int j = 0; j < per_group; ++j)
                     if (at + j >= 0 && at + j < n) output[at + j] = values[j];
+            } else if (streaming) {
+                make(words, at, values);
+                for (int j = 0; j < per_group; j += kLanes<T>)
+                    stream(output + at + j, load(values + j), Whole{});
+            } else {
+                make(words, at, output + at);
             }
         }
+        if (streaming) finish_streaming();
     });
 }
 

@@ -3,6 +3,10 @@
 #include "kernels/cpu/common.h"
 #include "kernels/pool.h"
 
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
 
@@ -32,27 +36,65 @@ Window col_window(const PoolShape& s, int64_t j) {
     return {j, s.in_w, s.kernel_w, s.stride_w, s.pad_left, s.dilation_w};
 }
 
-// Places in a window are vectors of the masks' type, stored in one or four bytes each.
-template <class T, class I> struct Narrow {
-    typedef I type __attribute__((vector_size(sizeof(I) * kLanes<T>)));
-};
-template <class T, class I> DT_INLINE void store_places(I* to, Mask<T> place, int64_t count) {
-    if (count >= kLanes<T>) {
-        const auto narrow = __builtin_convertvector(place, typename Narrow<T, I>::type);
-        memcpy(to, &narrow, sizeof narrow);
-    } else {
-        for (int64_t i = 0; i < count; ++i) to[i] = I(place[i]);
+// Places in a window are vectors of the masks' type, stored in one or four bytes each. GCC converts vectors
+// of bytes one by one: hence the instructions by name.
+template <class T> DT_INLINE void store_bytes(uint8_t* to, Mask<T> place) {
+#if defined(DT_LEVEL_v4)
+    if constexpr (sizeof(T) == 4)
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
+                         _mm512_maskz_cvtepi32_epi8(__mmask16(-1), (__m512i)place));
+    else
+        _mm_storel_epi64(reinterpret_cast<__m128i*>(to),
+                         _mm512_maskz_cvtepi64_epi8(__mmask8(-1), (__m512i)place));
+#elif defined(DT_LEVEL_v3) || defined(DT_LEVEL_v2)
+    constexpr char step = sizeof(T), none = -1;
+    const __m128i lowest = _mm_setr_epi8(0, step, step == 4 ? 8 : none, step == 4 ? 12 : none, none, none,
+                                         none, none, none, none, none, none, none, none, none, none);
+    for (int i = 0; i < kVectorBytes / 16; ++i) {
+        __m128i part;
+        memcpy(&part, reinterpret_cast<const char*>(&place) + 16 * i, 16);
+        const int32_t bytes = _mm_cvtsi128_si32(_mm_shuffle_epi8(part, lowest));
+        memcpy(to + i * 16 / step, &bytes, 16 / step);
     }
+#else
+    for (int i = 0; i < kLanes<T>; ++i) to[i] = uint8_t(place[i]);
+#endif
 }
-template <class T, class I> DT_INLINE Mask<T> load_places(const I* from, int64_t count) {
+template <class T> DT_INLINE Mask<T> load_bytes(const uint8_t* from) {
+#if defined(DT_LEVEL_v4)
+    if constexpr (sizeof(T) == 4)
+        return (Mask<T>)_mm512_maskz_cvtepu8_epi32(__mmask16(-1),
+                                                   _mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+    else
+        return (Mask<T>)_mm512_maskz_cvtepu8_epi64(__mmask8(-1),
+                                                   _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)));
+#elif defined(DT_LEVEL_v3) || defined(DT_LEVEL_v2)
+    int64_t bytes = 0;
+    memcpy(&bytes, from, kLanes<T>);
+    const __m128i v = _mm_cvtsi64_si128(bytes);
+#if defined(DT_LEVEL_v3)
+    return (Mask<T>)(sizeof(T) == 4 ? _mm256_cvtepu8_epi32(v) : _mm256_cvtepu8_epi64(v));
+#else
+    return (Mask<T>)(sizeof(T) == 4 ? _mm_cvtepu8_epi32(v) : _mm_cvtepu8_epi64(v));
+#endif
+#else
     Mask<T> place{};
-    if (count >= kLanes<T>) {
-        typename Narrow<T, I>::type narrow;
-        memcpy(&narrow, from, sizeof narrow);
-        place = __builtin_convertvector(narrow, Mask<T>);
-    } else {
-        for (int64_t i = 0; i < count; ++i) place[i] = from[i];
-    }
+    for (int i = 0; i < kLanes<T>; ++i) place[i] = from[i];
+    return place;
+#endif
+}
+
+template <class T> DT_INLINE void store_places(uint8_t* to, Mask<T> place, int64_t count) {
+    if (count >= kLanes<T>) return store_bytes<T>(to, place);
+    for (int64_t i = 0; i < count; ++i) to[i] = uint8_t(place[i]);
+}
+template <class T> DT_INLINE void store_places(int32_t* to, Mask<T> place, int64_t count) {
+    for (int64_t i = 0; i < kLanes<T> && i < count; ++i) to[i] = int32_t(place[i]);
+}
+template <class T> DT_INLINE Mask<T> load_places(const uint8_t* from, int64_t count) {
+    if (count >= kLanes<T>) return load_bytes<T>(from);
+    Mask<T> place{};
+    for (int64_t i = 0; i < count; ++i) place[i] = from[i];
     return place;
 }
 

@@ -95,18 +95,19 @@ DT_INLINE void sine_cosine(typename Bits<T>::UnsignedVec bits, Vec<T>& sine, Vec
 template <class T> void normal(const RandomSource& source, int64_t n, double mean, double std, void* output) {
     using B = Bits<T>;
     constexpr int half = kPerGroup<T> / 2;
-    auto make = [&](const uint32_t* words, int64_t, T* values) {
-        typename B::Unsigned bits[kPerGroup<T>];
+    auto make = [&](const uint32_t* words, int64_t, T* values) DT_INLINE_LAMBDA {
+        alignas(64) typename B::Unsigned bits[kPerGroup<T>];
         group_bits(words, bits);
-        T open[half]; // in (0, 1]
         constexpr T unit = B::bits == 32 ? T(0x1p-32) : T(0x1p-53);
-        for (int j = 0; j < half; ++j) open[j] = (T(B::bits == 32 ? bits[j] : bits[j] >> 11) + T(0.5)) * unit;
         for (int j = 0; j < half; j += kLanes<T>) {
-            typename B::UnsignedVec angle;
+            typename B::UnsignedVec radius_bits, angle;
+            __builtin_memcpy(&radius_bits, bits + j, sizeof radius_bits);
             __builtin_memcpy(&angle, bits + half + j, sizeof angle);
+            if constexpr (B::bits == 64) radius_bits >>= 11;
+            const Vec<T> open = (__builtin_convertvector(radius_bits, Vec<T>) + T(0.5)) * unit; // in (0, 1]
             Vec<T> sine, cosine;
             sine_cosine<T>(angle, sine, cosine);
-            const Vec<T> radius = sqrt(log(load(open + j)) * T(-2)) * T(std);
+            const Vec<T> radius = sqrt(log(open) * T(-2)) * T(std);
             store(values + j, radius * cosine + T(mean));
             store(values + half + j, radius * sine + T(mean));
         }
