@@ -32,7 +32,7 @@ def blocks(text: str) -> list[tuple[int, str]]:
 def run_doctest(test: doctest.DocTest) -> None:
     report: list[str] = []
     runner = doctest.DocTestRunner(optionflags=FLAGS)
-    runner.run(test, out=report.append)
+    runner.run(test, out=report.append, clear_globs=False)
     assert runner.failures == 0, "".join(report)
 
 
@@ -43,7 +43,9 @@ def test_page(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     namespace: dict[str, Any] = {"__name__": "__main__"}
     for line, source in blocks(page.read_text()):
         if ">>>" in source:
-            run_doctest(doctest.DocTestParser().get_doctest(source, namespace, page.name, str(page), line))
+            test = doctest.DocTestParser().get_doctest(source, namespace, page.name, str(page), line)
+            test.globs = namespace  # not the copy that it made: names carry over to the next block
+            run_doctest(test)
         else:
             exec(compile("\n" * (line - 1) + source, str(page), "exec"), namespace)
 
@@ -93,3 +95,49 @@ def test_docstring(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     text, module = DOCUMENTED[name]
     namespace = {**vars(module), "dt": dt, "drivetrain": dt, "__name__": "__main__"}
     run_doctest(doctest.DocTestParser().get_doctest(text, namespace, name, module.__file__, 0))
+
+
+PACKAGES = (
+    "nn",
+    "nn.functional",
+    "optim",
+    "data",
+    "metrics",
+    "train",
+    "models",
+    "io",
+    "datasets",
+    "autograd",
+)
+
+
+def public_callables() -> dict[str, Any]:
+    """Every function and class that a user finds, and the methods of tensors."""
+    found = {f"dt.{name}": getattr(dt, name) for name in dt._core.__all__}
+    found |= {f"Tensor.{name}": getattr(dt.Tensor, name) for name in dir(dt.Tensor)}
+    for package in PACKAGES:
+        module = import_module(f"drivetrain.{package}")
+        names = getattr(
+            module, "__all__", [name for name, x in vars(module).items() if inspect.isfunction(x)]
+        )
+        found |= {f"{package}.{name}": getattr(module, name) for name in names}
+    return {
+        name: thing
+        for name, thing in found.items()
+        if callable(thing) and not inspect.ismodule(thing) and not name.rpartition(".")[2].startswith("_")
+    }
+
+
+PUBLIC = public_callables()
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_everything_public_has_an_example(name: str) -> None:
+    text = inspect.getdoc(PUBLIC[name]) or ""
+    assert ">>>" in text, f"{name} has a docstring without example: {text!r}"
+
+
+def test_one_style() -> None:
+    """Google's sections: no underlined headings."""
+    for path in Path(dt.__file__).parent.rglob("*.py"):
+        assert not re.search(r"^ +-{4,}$", path.read_text(), re.MULTILINE), path

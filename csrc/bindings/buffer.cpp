@@ -3,6 +3,7 @@
 
 #include "autograd/node.h"
 #include "autograd/plain.h"
+#include "bindings/docs.h"
 #include "bindings/exchange.h"
 #include "bindings/families.h"
 #include "bindings/op.h"
@@ -128,12 +129,20 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
 void release_buffer(PyObject*, Py_buffer* view) { delete static_cast<Layout*>(view->internal); }
 
 void bind_buffer(py::module_& m) {
-    method<&tobytes>("tobytes", "A copy of the elements, in the order of the axes, as bytes.");
+    method<&tobytes>("tobytes", to_text({"A copy of the elements, in the order of the axes.", "", "bytes", "",
+                                         ">>> dt.tensor([1, 2], dtype=\"uint8\").tobytes()\nb'\\x01\\x02'"})
+                                    .c_str());
     method<&tobytes>("__bytes__", "");
-    op<&frombuffer>(m, "frombuffer",
-                    "A tensor that shares the memory of bytes, a memoryview or any other buffer.\n\nWithout "
-                    "a shape it has one axis. On memory that is read-only it is so too.",
-                    {"buffer"_a, "dtype"_a, "shape"_a = py::none()});
+    op<&frombuffer>(
+        m, "frombuffer",
+        to_text({"A tensor that shares the memory of bytes, a memoryview or any other buffer.",
+                 "buffer: What has the buffer protocol.\ndtype: Of the elements.\nshape: Sizes; None for one "
+                 "axis.",
+                 "Tensor; one that cannot be changed in place where the buffer is read-only.",
+                 "ValueError: where the bytes are not those of the shape.\nTypeError: for what is no buffer.",
+                 ">>> dt.frombuffer(b\"\\x01\\x02\", \"uint8\")\ntensor([1, 2], dtype=uint8)"})
+            .c_str(),
+        {"buffer"_a, "dtype"_a, "shape"_a = py::none()});
 }
 
 } // namespace dt::bindings

@@ -155,10 +155,10 @@ Example:
 void bind_conv(py::module_& m) {
     op<&activated<&ops::conv1d, Activation::none>>(m, "conv1d", kConv1d, conv_arguments());
     op<&activated<&ops::conv2d, Activation::none>>(m, "conv2d", kConv2d, conv_arguments());
-    op<&activated<&ops::conv1d, Activation::relu>>(m, "conv1d_relu", "relu(conv1d(...)) in one pass.",
-                                                   conv_arguments());
-    op<&activated<&ops::conv2d, Activation::relu>>(m, "conv2d_relu", "relu(conv2d(...)) in one pass.",
-                                                   conv_arguments());
+    op<&activated<&ops::conv1d, Activation::relu>>(m, "_conv1d_relu", "relu(conv1d(...)) in one pass.",
+                                                   conv_arguments(), "conv1d");
+    op<&activated<&ops::conv2d, Activation::relu>>(m, "_conv2d_relu", "relu(conv2d(...)) in one pass.",
+                                                   conv_arguments(), "conv2d");
     op<&ops::conv_transpose1d>(m, "conv_transpose1d", kTransposed1d, transposed_arguments());
     op<&ops::conv_transpose2d>(m, "conv_transpose2d", kTransposed2d, transposed_arguments());
 }

@@ -75,7 +75,7 @@ Scalar read_scalar(PyObject* o, const Where& where) {
     s.kind = DType::float64;
     s.real = PyFloat_AsDouble(o);
     if (s.real == -1 && PyErr_Occurred()) throw py::error_already_set();
-    s.integer = std::abs(s.real) < 9e18 ? static_cast<int64_t>(s.real) : 0;
+    s.integer = std::abs(s.real) < 0x1p63 ? static_cast<int64_t>(s.real) : 0;
     return s;
 }
 

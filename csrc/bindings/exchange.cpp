@@ -2,8 +2,11 @@
 
 #include <pybind11/numpy.h>
 
+#include <cstring>
+
 #include "autograd/node.h"
 #include "autograd/plain.h"
+#include "bindings/docs.h"
 #include "bindings/families.h"
 #include "bindings/op.h"
 #include "bindings/python_object.h"
@@ -23,6 +26,16 @@ bool dtype_of_array(const py::array& a, DType& dtype) {
         if ((format[0] == '?' ? 'b' : format[0]) == kind) return dtype = static_cast<DType>(i), true;
     }
     return false;
+}
+
+// Beneath a mask lies what must not be read; the plain array would not know.
+void check_unmasked(const char* op, const py::object& array) {
+    if (std::strcmp(Py_TYPE(array.ptr())->tp_name, "numpy.ndarray") == 0) return;
+    PyObject* modules = PyImport_GetModuleDict();
+    PyObject* masked = PyDict_GetItemString(modules, "numpy.ma");
+    if (masked && py::isinstance(array, py::handle(masked).attr("MaskedArray")))
+        type_error({op, ": masked arrays are not supported; choose values for the masked elements with "
+                        "array.filled(value)"});
 }
 
 void release_array(void* owner) {
@@ -76,10 +89,16 @@ py::object as_array(const char* op, const py::object& data) {
     }
 }
 
+// What an integer dtype cannot hold is refused; fractions are cut off, as the dtype asks.
 void check_range(const char* op, const py::array& a, DType dtype) {
-    if (!is_integer(dtype) || a.size() == 0 || (a.dtype().kind() != 'i' && a.dtype().kind() != 'u')) return;
+    const char kind = a.dtype().kind();
+    if (!is_integer(dtype) || a.size() == 0 || (kind != 'i' && kind != 'u' && kind != 'f')) return;
+    DType same;
+    if (dtype_of_array(a, same) && same == dtype) return;
+    if (kind == 'f' && !numpy_module().attr("isfinite")(a).attr("all")().cast<bool>())
+        value_error({op, ": data holds NaN or infinity, which do not fit into ", dtype});
     py::object info = numpy_module().attr("iinfo")(numpy_format(dtype));
-    py::object low = a.attr("min")(), high = a.attr("max")();
+    py::object low = py::int_(a.attr("min")()), high = py::int_(a.attr("max")());
     if (low < info.attr("min") || high > info.attr("max"))
         value_error({op, ": data has values from ", py::str(low).cast<std::string>(), " to ",
                      py::str(high).cast<std::string>(), ", which do not fit into ", dtype});
@@ -104,9 +123,10 @@ Tensor convert_if(Tensor t, const std::optional<DType>& dtype) {
 Tensor read_data(const char* op, const py::object& data, const std::optional<DType>& dtype) {
     if (is_tensor(data.ptr())) return convert_if(unwrap(data.ptr()), dtype);
     if (!is_array(data.ptr()) && py::hasattr(data, "__dlpack__")) return convert_if(take_dlpack(data), dtype);
+    if (is_array(data.ptr())) check_unmasked(op, data); // NumPy would drop the mask
     const bool own = has_own_dtype(data);
     const auto array = py::array(as_array(op, data));
-    if (!own && dtype) check_range(op, array, *dtype);
+    if (dtype) check_range(op, array, *dtype);
     Tensor t = share_array(op, sharable(array, dtype).ptr());
     if (!own && !dtype && t.dtype() == DType::float64) return plain::convert(t, DType::float32);
     return convert_if(t, dtype);
@@ -170,7 +190,12 @@ Tensor share(const char* op, Foreign m) {
 
 Tensor share_array(const char* op, PyObject* object) {
     auto a = py::reinterpret_borrow<py::array>(object);
+    check_unmasked(op, a);
     Foreign m;
+    if (a.dtype().byteorder() == '>')
+        type_error({op, ": dtype ", py::str(a.dtype()).cast<std::string>(),
+                    " is not supported: its bytes are in the other order; ",
+                    "convert with array.astype(array.dtype.newbyteorder('='))"});
     if (!dtype_of_array(a, m.dtype))
         type_error({op, ": dtype ", py::str(a.dtype()).cast<std::string>(),
                     " is not supported; supported are bool, uint8, int32, int64, float16, float32, float64"});
@@ -207,28 +232,44 @@ py::object to_numpy(const Tensor& t) {
 }
 
 void bind_exchange(py::module_& m) {
-    op<&tensor>(
-        m, "tensor",
-        "Makes a tensor from numbers, nested sequences, an array or a tensor; the data are copied.\n\n"
-        "Python floats become float32, ints int64; arrays keep their dtype, float64 too. With a dtype "
-        "the data are converted to it.\n\n"
-        ">>> import drivetrain as dt\n"
-        ">>> dt.tensor([[1, 2], [3, 4]]).shape\n"
-        "(2, 2)",
-        {"data"_a, "dtype"_a = py::none(), "requires_grad"_a = false});
+    op<&tensor>(m, "tensor",
+                to_text({"Makes a tensor of a copy of the data.",
+                         "data: Numbers, nested sequences of them, an array or a Tensor.\n"
+                         "dtype: None for float32 from Python's floats, int64 from its ints, and the dtype "
+                         "of an array. What an\n"
+                         "    integer dtype cannot hold is refused; fractions are cut off.\n"
+                         "requires_grad: Whether backward computes a gradient for it.",
+                         "Tensor",
+                         "ValueError: for ragged sequences, and values that the dtype cannot hold.\n"
+                         "TypeError: for masked arrays and other kinds.",
+                         ">>> dt.tensor([[1, 2], [3, 4]])\ntensor([[1, 2],\n        [3, 4]])"})
+                    .c_str(),
+                {"data"_a, "dtype"_a = py::none(), "requires_grad"_a = false});
     op<&asarray>(
         m, "asarray",
-        "Makes a tensor as `tensor` does, but shares the memory of arrays and tensors where the dtype "
-        "allows.\n\n`copy=True` always copies; `copy=False` never, and raises ValueError where it "
-        "would have to.",
+        to_text({"Makes a tensor as `tensor` does, but shares the memory of arrays and tensors where it can.",
+                 "data: As for `tensor`.\ndtype: As for `tensor`.\n"
+                 "copy: True always copies; False never, and raises ValueError where it would have to.",
+                 "Tensor", "ValueError, TypeError: as `tensor`.",
+                 ">>> dt.asarray([1.0, 2.0])\ntensor([1., 2.])"})
+            .c_str(),
         {"data"_a, "dtype"_a = py::none(), keyword("copy"_a = py::none())});
-    op<&from_numpy>(m, "from_numpy",
-                    "A tensor that shares the memory of a NumPy array: changes of one show in the other.\n\n"
-                    "An array that is read-only gives a tensor that cannot be changed in place.",
-                    {"array"_a});
-    method<&numpy>("numpy",
-                   "The elements as a NumPy array that shares the tensor's memory.\n\nRuntimeError where the "
-                   "tensor requires a gradient (use detach().numpy()), TypeError for bfloat16.");
+    op<&from_numpy>(
+        m, "from_numpy",
+        to_text({"A tensor that shares the memory of a NumPy array: changes of one show in the other.",
+                 "array: numpy.ndarray of any strides, in the machine's byte order.",
+                 "Tensor; one that cannot be changed in place where the array is read-only.",
+                 "ValueError: for memory that is not aligned.\nTypeError: for other kinds and dtypes.",
+                 ">>> import numpy as np\n>>> dt.from_numpy(np.ones(2))\ntensor([1., 1.], dtype=float64)"})
+            .c_str(),
+        {"array"_a});
+    method<&numpy>(
+        "numpy",
+        to_text({"The elements as a NumPy array that shares the tensor's memory.", "", "numpy.ndarray",
+                 "RuntimeError: where the tensor requires a gradient; use detach().numpy().\n"
+                 "TypeError: for bfloat16, which NumPy lacks.",
+                 ">>> dt.tensor([1, 2]).numpy()\narray([1, 2])"})
+            .c_str());
     method<&array_protocol>("__array__", "What numpy.asarray(t) calls.",
                             {"dtype"_a = py::none(), "copy"_a = py::none()});
     py::setattr(reinterpret_cast<PyObject*>(tensor_type()), "__array_ufunc__", py::none());

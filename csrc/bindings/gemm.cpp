@@ -54,12 +54,12 @@ Example:
 
 void bind_gemm(py::module_& m) {
     op<&ops::matmul>(m, "matmul", kMatmul, {"x1"_a, "x2"_a});
-    method<&ops::matmul>("matmul", "Matrix product; see drivetrain.matmul.", {"other"_a});
-    method<&ops::matmul>("__matmul__", "self @ other", {"other"_a});
-    method<&reversed_matmul>("__rmatmul__", "other @ self", {"other"_a});
+    method<&ops::matmul>("matmul", kMatmul, {"other"_a});
+    method<&ops::matmul>("__matmul__", "self @ other", {"other"_a}, "matmul");
+    method<&reversed_matmul>("__rmatmul__", "other @ self", {"other"_a}, "matmul");
     op<&ops::linear>(m, "linear", kLinear, {"input"_a, "weight"_a, "bias"_a = py::none()});
-    op<&linear_relu>(m, "linear_relu", "relu(linear(input, weight, bias)) in one pass.",
-                     {"input"_a, "weight"_a, "bias"_a = py::none()});
+    op<&linear_relu>(m, "_linear_relu", "relu(linear(input, weight, bias)) in one pass.",
+                     {"input"_a, "weight"_a, "bias"_a = py::none()}, "linear");
 }
 
 } // namespace dt::bindings

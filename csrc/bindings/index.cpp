@@ -2,6 +2,7 @@
 
 #include "ops/index.h"
 
+#include "bindings/docs.h"
 #include "bindings/families.h"
 #include "bindings/in_place.h"
 #include "bindings/op.h"
@@ -92,42 +93,101 @@ bool contains(const Tensor& x, const Operand& value) {
 } // namespace
 
 #define DT_BOTH(name, doc, ...)                                                                              \
-    op<&ops::name>(m, #name, doc, {"x"_a, __VA_ARGS__});                                                     \
-    method<&ops::name>(#name, doc, {__VA_ARGS__});
+    {                                                                                                        \
+        const std::string text = to_text(doc);                                                               \
+        op<&ops::name>(m, #name, text.c_str(), {"x"_a, __VA_ARGS__});                                        \
+        method<&ops::name>(#name, text.c_str(), {__VA_ARGS__});                                              \
+    }
 
 void bind_index(py::module_& m) {
     method<&get_item>("__getitem__",
                       "Indexing as in NumPy; without arrays among the indices the result is a view.",
-                      {"key"_a});
+                      {"key"_a}, "index");
     method<&set_item>("__setitem__", "Assignment in place, the value being broadcast and converted.",
-                      {"key"_a, "value"_a});
+                      {"key"_a, "value"_a}, "index");
     method<&iterate>("__iter__", "Iterates over the first axis.");
     method<&contains>("__contains__", "True when an element equals the value.", {"value"_a});
-    DT_BOTH(take, "Entries of x along an axis at the given positions; negative ones count from the end.",
+    const char* errors =
+        "IndexError: where axis or an index is out of range.\nTypeError: where indices are no integers.";
+    DT_BOTH(take,
+            (Doc{"Entries of x along an axis at the given positions; negative ones count from the end.",
+                 "x: Tensor.\nindices: Tensor of integers, of any shape.\naxis: An int; None takes from the "
+                 "flattened x.",
+                 "Tensor of the dtype of x, the shape of indices in the place of axis.", errors,
+                 ">>> dt.take(dt.tensor([10, 20, 30]), dt.tensor([2, 0]), axis=0)\ntensor([30, 10])"}),
             "indices"_a, "axis"_a = py::none())
+    const char *along =
+                   "Elements of x at the given positions along an axis, and at their own position along the\n"
+                   "others: out[i, j] = x[indices[i, j], j] for axis 0.",
+               *along_args = "x: Tensor.\nindices: Tensor of integers, of as many axes as x.\naxis: An int.",
+               *along_result = "Tensor of the shape of indices and the dtype of x.";
+    DT_BOTH(gather,
+            (Doc{along, along_args, along_result, errors,
+                 ">>> dt.gather(dt.tensor([[1, 2], [3, 4]]), dt.tensor([[1, 0]]), 0)\ntensor([[3, 2]])"}),
+            "indices"_a, "axis"_a)
+    op<&ops::gather, 1>(
+        m, "take_along_axis",
+        to_text(
+            {along, along_args, along_result, errors,
+             ">>> dt.take_along_axis(dt.tensor([[1, 2], [3, 4]]), dt.tensor([[1, 0]]), 0)\ntensor([[3, 2]])"})
+            .c_str(),
+        {"x"_a, "indices"_a, "axis"_a});
     DT_BOTH(
-        gather,
-        "Elements of x at the given positions along an axis, and at their own position along the others:\n"
-        "out[i, j] = x[indices[i, j], j] for axis 0.",
-        "indices"_a, "axis"_a)
-    op<&ops::gather>(m, "take_along_axis", "The same as `gather`.", {"x"_a, "indices"_a, "axis"_a});
-    DT_BOTH(scatter_add,
-            "A copy of x with elements of `source` added at the given positions along an axis:\n"
-            "out[indices[i, j], j] += source[i, j] for axis 0. Positions may repeat.",
-            "indices"_a, "source"_a, "axis"_a)
-    method<&InPlace<&ops::scatter_add_>::call>("scatter_add_", "The same as `scatter_add`, in place.",
-                                               {"indices"_a, "source"_a, "axis"_a});
-    op<&ops::one_hot>(m, "one_hot", "1 at the given positions of a new last axis, 0 elsewhere.",
-                      {"indices"_a, "num_classes"_a = py::none(),
-                       "dtype"_a = py::reinterpret_borrow<py::object>(dtype_object(DType::float32))});
-    op<&ops::nonzero>(m, "nonzero", "The positions of what is not 0: one tensor of int64 for each axis.",
-                      {"x"_a});
-    method<&ops::nonzero>("nonzero", "The positions of what is not 0: one tensor of int64 for each axis.");
-    DT_BOTH(argsort, "The positions that sort x along an axis: stable, NaN last.", "axis"_a = -1,
-            "descending"_a = false)
-    DT_BOTH(sort, "x sorted along an axis, NaN last.", "axis"_a = -1, "descending"_a = false)
-    DT_BOTH(topk, "The k largest (or smallest) elements along an axis in order, and their positions.", "k"_a,
-            "axis"_a = -1, "largest"_a = true)
+        scatter_add,
+        (Doc{"A copy of x with elements of `source` added at the given positions along an axis:\n"
+             "out[indices[i, j], j] += source[i, j] for axis 0. Positions may repeat.",
+             "x: Tensor.\nindices: Tensor of integers, of as many axes as x.\n"
+             "source: Tensor of the dtype of x, at least as large as indices.\naxis: An int.",
+             "Tensor of the shape and dtype of x.", errors,
+             ">>> dt.scatter_add(dt.zeros(3), dt.tensor([0, 2, 0]), dt.ones(3), 0)\ntensor([2., 0., 1.])"}),
+        "indices"_a, "source"_a, "axis"_a)
+    method<&InPlace<&ops::scatter_add_>::call>(
+        "scatter_add_",
+        to_text({"The same as `scatter_add`, in place.", "indices, source, axis: As there.",
+                 "The tensor itself.", errors,
+                 ">>> dt.zeros(3).scatter_add_(dt.tensor([0, 2, 0]), dt.ones(3), 0)\ntensor([2., 0., 1.])"})
+            .c_str(),
+        {"indices"_a, "source"_a, "axis"_a});
+    op<&ops::one_hot>(
+        m, "one_hot",
+        to_text({"1 at the given positions of a new last axis, 0 elsewhere.",
+                 "indices: Tensor of integers, 0 or more.\n"
+                 "num_classes: Size of the new axis; None for the largest index plus 1.\n"
+                 "dtype: Of the result; float32 by default.",
+                 "Tensor (..., num_classes).",
+                 "ValueError: where an index is negative or not below num_classes.\n"
+                 "TypeError: where indices are no integers.",
+                 ">>> dt.one_hot(dt.tensor([2, 0]), 3)\ntensor([[0., 0., 1.],\n        [1., 0., 0.]])"})
+            .c_str(),
+        {"indices"_a, "num_classes"_a = py::none(),
+         "dtype"_a = py::reinterpret_borrow<py::object>(dtype_object(DType::float32))});
+    const std::string nonzero =
+        to_text({"The positions of what is not 0.", "x: Tensor of at least one axis.",
+                 "A tuple with one Tensor of int64 for each axis.", "TypeError: for what is no Tensor.",
+                 ">>> dt.nonzero(dt.tensor([0, 5, 6]))\n(tensor([1, 2]),)"});
+    op<&ops::nonzero>(m, "nonzero", nonzero.c_str(), {"x"_a});
+    method<&ops::nonzero>("nonzero", nonzero.c_str());
+    const char
+        *order =
+            "x: Tensor of at least one axis.\naxis: An int.\ndescending: Whether the greatest comes first.",
+        *order_errors = "IndexError: where axis is out of range.\nValueError: for a tensor without axes.";
+    DT_BOTH(argsort,
+            (Doc{"The positions that sort x along an axis: stable, NaN last.", order,
+                 "Tensor of int64, of the shape of x.", order_errors,
+                 ">>> dt.argsort(dt.tensor([3.0, 1.0, 2.0]))\ntensor([1, 2, 0])"}),
+            "axis"_a = -1, "descending"_a = false)
+    DT_BOTH(sort,
+            (Doc{"x sorted along an axis: stable, NaN last.", order, "Tensor of the shape and dtype of x.",
+                 order_errors, ">>> dt.sort(dt.tensor([3.0, 1.0, 2.0]))\ntensor([1., 2., 3.])"}),
+            "axis"_a = -1, "descending"_a = false)
+    DT_BOTH(topk,
+            (Doc{"The k largest (or smallest) elements along an axis, in order.",
+                 "x: Tensor of at least one axis.\nk: 0 to the size of the axis.\naxis: An int.\n"
+                 "largest: False for the smallest.",
+                 "(values, positions): Tensors of size k along axis, of the dtype of x and of int64.",
+                 "IndexError: where axis is out of range.\nValueError: where k is.",
+                 ">>> dt.topk(dt.tensor([3.0, 1.0, 2.0]), 2)\n(tensor([3., 2.]), tensor([0, 2]))"}),
+            "k"_a, "axis"_a = -1, "largest"_a = true)
 }
 
 } // namespace dt::bindings

@@ -1,5 +1,8 @@
 #include <pybind11/pybind11.h>
 
+#include <algorithm>
+#include <cctype>
+
 #include "bindings/op.h"
 
 // Files that include pytypes.h alone find the one definition here.
@@ -29,8 +32,8 @@ const char* known_as(const std::string& name) {
         has_better |= better && std::string(better) == spec.args[i].name;
     }
     if (has_better)
-        type_error({spec.name, ": unknown argument '", name, "'; here it is called '", better, "'"});
-    type_error({spec.name, ": unknown argument '", name, "'; the arguments are: ", list});
+        type_error({spec.shown, ": unknown argument '", name, "'; here it is called '", better, "'"});
+    type_error({spec.shown, ": unknown argument '", name, "'; the arguments are: ", list});
 }
 
 // A dtype by its name: inspect.signature reads literals only.
@@ -39,6 +42,18 @@ std::string shown_default(const py::object& value) {
     if (!PyUnicode_Check(value.ptr()) && read_dtype(value.ptr(), dtype))
         return std::string("'") + name(dtype) + "'";
     return std::string(py::str(py::repr(value)));
+}
+
+bool heads_message(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
+
+// "maximum: shapes ..." from within clip is about clip. The walk over the tape speaks of ops called before.
+std::string in_the_name_of(const Spec* spec, const std::string& message) {
+    if (!spec || spec->shown[0] == '_' || spec->shown == "backward") return message;
+    const size_t end = static_cast<size_t>(std::find_if_not(message.begin(), message.end(), heads_message) -
+                                           message.begin());
+    if (message.compare(end, 2, ": ") != 0 || !signature_table().contains(message.substr(0, end).c_str()))
+        return message;
+    return spec->shown + message.substr(end);
 }
 
 PyObject* tuple_of(PyObject* const* given, Py_ssize_t count, py::object& gathered) {
@@ -62,7 +77,7 @@ void parse(const Spec& spec, PyObject* self, PyObject* const* given, Py_ssize_t 
         if (next >= n || spec.args[next].keyword_only) {
             size_t most = 0;
             while (most < n && !spec.args[most].keyword_only) ++most;
-            type_error({spec.name, ": takes at most ", most - spec.is_method, " positional arguments, got ",
+            type_error({spec.shown, ": takes at most ", most - spec.is_method, " positional arguments, got ",
                         static_cast<int64_t>(count)});
         }
         slots[next++] = given[i];
@@ -77,27 +92,30 @@ void parse(const Spec& spec, PyObject* self, PyObject* const* given, Py_ssize_t 
                 if (PyUnicode_Compare(spec.args[j].interned, key) == 0) i = j;
             if (i == n) unknown_argument(spec, std::string(py::str(key)));
             if (slots[i])
-                type_error({spec.name, ": got more than one value for argument '", spec.args[i].name, "'"});
+                type_error({spec.shown, ": got more than one value for argument '", spec.args[i].name, "'"});
             slots[i] = given[count + k];
         }
     }
     for (size_t i = 0; i < n; ++i)
         if (!slots[i] && spec.args[i].required())
-            type_error({spec.name, ": missing argument '", spec.args[i].name, "'"});
+            type_error({spec.shown, ": missing argument '", spec.args[i].name, "'"});
 }
 
-void set_python_error() {
+void set_python_error(const Spec* spec) {
+    const auto set = [spec](PyObject* type, const std::exception& e) {
+        PyErr_SetString(type, in_the_name_of(spec, e.what()).c_str());
+    };
     try {
         throw;
     } catch (py::error_already_set& e) { e.restore(); } catch (const ValueError& e) {
-        PyErr_SetString(PyExc_ValueError, e.what());
-    } catch (const TypeError& e) { PyErr_SetString(PyExc_TypeError, e.what()); } catch (const IndexError& e) {
-        PyErr_SetString(PyExc_IndexError, e.what());
+        set(PyExc_ValueError, e);
+    } catch (const TypeError& e) { set(PyExc_TypeError, e); } catch (const IndexError& e) {
+        set(PyExc_IndexError, e);
     } catch (const MemoryError& e) {
         PyErr_SetString(PyExc_MemoryError, e.what());
     } catch (const py::builtin_exception& e) { e.set_error(); } catch (const std::bad_alloc&) {
         PyErr_NoMemory();
-    } catch (const std::exception& e) { PyErr_SetString(PyExc_RuntimeError, e.what()); }
+    } catch (const std::exception& e) { set(PyExc_RuntimeError, e); }
 }
 
 void finish(Spec& spec, const std::vector<std::string>& types, const std::string& result) {

@@ -43,6 +43,7 @@ inline Arg many(Arg a) {
 
 struct Spec {
     std::string name, doc; // doc begins with "name(args)\n--\n\n", which CPython reads as the signature
+    std::string shown;     // what messages call it: "add" for __add__
     std::vector<Arg> args; // self first, for methods
     bool is_method = false;
     PyMethodDef definition{};
@@ -51,7 +52,8 @@ struct Spec {
 // Sorts the given arguments into `slots`, in the order of spec.args; nullptr stands for the default.
 void parse(const Spec& spec, PyObject* self, PyObject* const* given, Py_ssize_t count, PyObject* names,
            PyObject** slots, py::object& gathered);
-void set_python_error(); // from the C++ exception in flight
+// From the C++ exception in flight. An op made of others speaks for them: its name heads the message.
+void set_python_error(const Spec* spec = nullptr);
 void finish(Spec& spec, const std::vector<std::string>& types, const std::string& result);
 void add_function(py::module_& m, Spec& spec);
 void add_method(Spec& spec);
@@ -75,11 +77,11 @@ template <class R, class... A> struct Signature<R (*)(A...)> {
   private:
     template <class T> static decltype(auto) load(const Spec& spec, PyObject** slots, size_t i) {
         PyObject* o = slots[i] ? slots[i] : spec.args[i].value.ptr();
-        return Convert<T>::load(o, Where{spec.name.c_str(), spec.args[i].name});
+        return Convert<T>::load(o, Where{spec.shown.c_str(), spec.args[i].name});
     }
 };
 
-template <auto F, bool Method> struct Bound {
+template <auto F, bool Method, int Alias> struct Bound {
     using Sig = Signature<decltype(F)>;
     static inline Spec* spec = nullptr;
     static PyObject* call(PyObject* self, PyObject* const* given, Py_ssize_t count, PyObject* names) {
@@ -90,33 +92,38 @@ template <auto F, bool Method> struct Bound {
             parse(*spec, Method ? self : nullptr, given, count, names, slots, gathered);
             return Sig::template call<F>(*spec, slots, std::make_index_sequence<Sig::count>());
         } catch (...) {
-            set_python_error();
+            set_python_error(spec);
             return nullptr;
         }
     }
 };
 
-template <auto F, bool Method> Spec& make_spec(const char* name, const char* doc, std::vector<Arg> args) {
-    using B = Bound<F, Method>;
+template <auto F, bool Method, int Alias>
+Spec& make_spec(const char* name, const char* doc, std::vector<Arg> args, const char* shown) {
+    using B = Bound<F, Method, Alias>;
     auto* spec = new Spec; // lives as long as the process, like the functions themselves
     spec->name = name;
+    spec->shown = shown ? shown : name;
     spec->doc = doc;
     if (Method) args.insert(args.begin(), Arg("self"));
     spec->args = std::move(args);
     spec->is_method = Method;
     spec->definition.ml_meth = reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&B::call));
-    // A function bound under two names shares the parser of the first: their arguments must agree.
+    // A function bound twice shares parser and messages of the first, unless Alias tells them apart.
     if (!B::spec) B::spec = spec;
     if (spec->args.size() != B::Sig::count) throw std::logic_error(std::string("arguments of ") + name);
     finish(*spec, B::Sig::types(), result_type<typename B::Sig::Result>());
     return *spec;
 }
 
-template <auto F> void op(py::module_& m, const char* name, const char* doc, std::vector<Arg> args) {
-    add_function(m, make_spec<F, false>(name, doc, std::move(args)));
+template <auto F, int Alias = 0>
+void op(py::module_& m, const char* name, const char* doc, std::vector<Arg> args,
+        const char* shown = nullptr) {
+    add_function(m, make_spec<F, false, Alias>(name, doc, std::move(args), shown));
 }
-template <auto F> void method(const char* name, const char* doc, std::vector<Arg> args = {}) {
-    add_method(make_spec<F, true>(name, doc, std::move(args)));
+template <auto F, int Alias = 0>
+void method(const char* name, const char* doc, std::vector<Arg> args = {}, const char* shown = nullptr) {
+    add_method(make_spec<F, true, Alias>(name, doc, std::move(args), shown));
 }
 
 // A read-only (or, with Set, writable) attribute of Tensor.

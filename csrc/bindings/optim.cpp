@@ -1,5 +1,6 @@
 #include "ops/optim.h"
 
+#include "bindings/docs.h"
 #include "bindings/families.h"
 #include "bindings/op.h"
 
@@ -7,7 +8,7 @@ namespace dt::bindings {
 
 void bind_optim(py::module_& m) {
     op<&ops::sgd_step>(
-        m, "sgd_step",
+        m, "_sgd_step",
         "One step of stochastic gradient descent for all parameters, in place, in one call.\n\n"
         "parameters, gradients, buffers (the momentum; empty without) are sequences of tensors that belong "
         "together:\n"
@@ -18,8 +19,9 @@ void bind_optim(py::module_& m) {
         "As torch.optim.SGD.",
         {"parameters"_a, "gradients"_a, "buffers"_a, keyword("step"_a), "lr"_a, "momentum"_a = 0.0,
          "dampening"_a = 0.0, "weight_decay"_a = 0.0, "nesterov"_a = false, "maximize"_a = false,
-         "grad_scale"_a = 1.0});
-    op<&ops::adam_step>(m, "adam_step",
+         "grad_scale"_a = 1.0},
+        "sgd_step");
+    op<&ops::adam_step>(m, "_adam_step",
                         "One step of Adam (Kingma and Ba, 2015), or with decoupled=True of AdamW (Loshchilov "
                         "and Hutter, 2019), for all\n"
                         "parameters, in place, in one call.\n\n"
@@ -32,15 +34,21 @@ void bind_optim(py::module_& m) {
                         {"parameters"_a, "gradients"_a, "exp_avg"_a, "exp_avg_sq"_a, "max_exp_avg_sq"_a,
                          keyword("step"_a), "lr"_a = 1e-3, "beta1"_a = 0.9, "beta2"_a = 0.999, "eps"_a = 1e-8,
                          "weight_decay"_a = 0.0, "decoupled"_a = false, "maximize"_a = false,
-                         "grad_scale"_a = 1.0});
+                         "grad_scale"_a = 1.0},
+                        "adam_step");
     op<&ops::clip_grad_norm>(
         m, "clip_grad_norm_",
-        "Scales the gradients of `parameters` in place so that their norm, taken over all of them together, "
-        "is at most\n"
-        "max_norm; returns the norm before. norm_type: 1, 2 or inf. Parameters without gradient are passed "
-        "over. A norm\n"
-        "that is infinite or NaN raises RuntimeError with error_if_nonfinite=True. As "
-        "torch.nn.utils.clip_grad_norm_.",
+        to_text(
+            {"Scales gradients in place so that their norm, taken over all of them together, is at most "
+             "max_norm.",
+             "parameters: Sequence of Tensors; those without gradient are passed over.\nmax_norm: A number.\n"
+             "norm_type: 1, 2 or inf.\nerror_if_nonfinite: Whether a norm that is infinite or NaN is an "
+             "error.",
+             "Tensor: the norm before (Pascanu et al., 2013), as torch.nn.utils.clip_grad_norm_.",
+             "ValueError: for another norm_type.\nRuntimeError: with error_if_nonfinite, for such a norm.",
+             ">>> w = dt.tensor([3.0, 4.0], requires_grad=True)\n>>> (w * w / 2).sum().backward()\n"
+             ">>> dt.clip_grad_norm_([w], 1.0)\ntensor(5.)"})
+            .c_str(),
         {"parameters"_a, "max_norm"_a, "norm_type"_a = 2.0, "error_if_nonfinite"_a = false});
 }
 

@@ -4,24 +4,52 @@
 #include "bindings/op.h"
 
 namespace dt::bindings {
+namespace {
+
+constexpr const char* kSoftmax = R"(exp(input) / sum(exp(input)) along an axis, without overflow.
+
+Args:
+    input: Tensor of any shape, float32 or float64.
+    axis: An int.
+
+Returns:
+    Tensor of the shape and dtype of input.
+
+Raises:
+    IndexError: where axis is out of range.
+    TypeError: for other dtypes.
+
+Example:
+    >>> dt.softmax(dt.tensor([0.0, 0.0]))
+    tensor([0.5, 0.5])
+)";
+
+constexpr const char* kLogSoftmax =
+    R"(log(softmax(input)) along an axis, without the detour through tiny probabilities.
+
+Args:
+    input: Tensor of any shape, float32 or float64.
+    axis: An int.
+
+Returns:
+    Tensor of the shape and dtype of input.
+
+Raises:
+    IndexError: where axis is out of range.
+    TypeError: for other dtypes.
+
+Example:
+    >>> dt.log_softmax(dt.tensor([1000.0, 0.0]))
+    tensor([    0., -1000.])
+)";
+
+} // namespace
 
 void bind_softmax(py::module_& m) {
-    op<&ops::softmax>(
-        m, "softmax",
-        "exp(input) / sum(exp(input)) along `axis`, without overflow. The result has input's shape and\n"
-        "dtype, float32 or float64 (TypeError otherwise).\n\n"
-        ">>> dt.softmax(dt.tensor([0.0, 0.0])).tolist()\n"
-        "[0.5, 0.5]",
-        {"input"_a, "axis"_a = -1});
-    op<&ops::log_softmax>(
-        m, "log_softmax",
-        "log(softmax(input)) along `axis`, computed without the detour through tiny probabilities.\n"
-        "The result has input's shape and dtype, float32 or float64 (TypeError otherwise).\n\n"
-        ">>> dt.log_softmax(dt.tensor([1000.0, 0.0])).tolist()\n"
-        "[0.0, -1000.0]",
-        {"input"_a, "axis"_a = -1});
-    method<&ops::softmax>("softmax", "softmax(self, axis)", {"axis"_a = -1});
-    method<&ops::log_softmax>("log_softmax", "log_softmax(self, axis)", {"axis"_a = -1});
+    op<&ops::softmax>(m, "softmax", kSoftmax, {"input"_a, "axis"_a = -1});
+    op<&ops::log_softmax>(m, "log_softmax", kLogSoftmax, {"input"_a, "axis"_a = -1});
+    method<&ops::softmax>("softmax", kSoftmax, {"axis"_a = -1});
+    method<&ops::log_softmax>("log_softmax", kLogSoftmax, {"axis"_a = -1});
 }
 
 } // namespace dt::bindings

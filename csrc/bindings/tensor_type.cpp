@@ -62,7 +62,8 @@ PyTypeObject* make_type() {
          const_cast<char*>(
              "Tensor(data)\n--\n\nAn array of one dtype that remembers how it was computed, so that "
              "gradients can flow back.\n\nMake one with `drivetrain.tensor`, `drivetrain.from_numpy` "
-             "or `drivetrain.zeros`.")},
+             "or `drivetrain.zeros`.\n\nExample:\n    >>> t = dt.tensor([[1.0, 2.0]])\n    >>> t.shape, "
+             "t.dtype.name\n    ((1, 2), 'float32')")},
         {0, nullptr},
     };
     PyType_Spec spec = {"drivetrain.Tensor", sizeof(PyTensor), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,

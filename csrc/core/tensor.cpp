@@ -39,6 +39,20 @@ int64_t checked_size(const char* op, const Dims& shape, DType dtype) {
     return shape.contains(0) ? 0 : n;
 }
 
+int64_t checked_add(const char* op, int64_t a, int64_t b) {
+    int64_t sum;
+    if (__builtin_add_overflow(a, b, &sum))
+        value_error({op, ": a size of ", a, " + ", b, " is more than memory can hold"});
+    return sum;
+}
+
+int64_t checked_multiply(const char* op, int64_t a, int64_t b) {
+    int64_t product;
+    if (__builtin_mul_overflow(a, b, &product))
+        value_error({op, ": a size of ", a, " * ", b, " is more than memory can hold"});
+    return product;
+}
+
 Tensor Tensor::empty(const Dims& shape, DType dtype, Device device, const char* op) {
     auto impl = make_ref<TensorImpl>();
     impl->size = checked_size(op, shape, dtype);

@@ -25,6 +25,9 @@ Dims contiguous_strides(const Dims& shape);
 bool is_contiguous(const Dims& shape, const Dims& strides);
 // Product of the sizes; throws ValueError naming `op` for negative sizes or where bytes overflow.
 int64_t checked_size(const char* op, const Dims& shape, DType dtype);
+// Sizes that come of others; ValueError where they overflow.
+int64_t checked_add(const char* op, int64_t a, int64_t b);
+int64_t checked_multiply(const char* op, int64_t a, int64_t b);
 
 // A handle: copying it shares the tensor.
 class Tensor {

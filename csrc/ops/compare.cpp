@@ -8,9 +8,6 @@
 namespace dt::ops {
 namespace {
 
-Operand operand(const Tensor& t) { return {t, {}}; }
-Operand operand(double x) { return {{}, {DType::float64, static_cast<int64_t>(x), x}}; }
-
 // An integer beyond the dtype's range, or a fraction beside integers, compares by value: in float64.
 bool fits(const Scalar& s, DType dtype) {
     if (dtype == DType::uint8) return s.integer >= 0 && s.integer <= 255;

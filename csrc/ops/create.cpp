@@ -54,6 +54,23 @@ Tensor full_like(const Tensor& x, const Scalar& value, const std::optional<DType
     return filled("full_like", x.shape(), dtype.value_or(x.dtype()), value, requires_grad);
 }
 
+namespace {
+
+// ValueError where an integer dtype cannot hold the first or the last of n numbers.
+void check_ends(const Scalar& start, const Scalar& step, int64_t n, bool whole, DType dtype) {
+    Scalar last{DType::float64, 0, start.real + static_cast<double>(n - 1) * step.real};
+    if (whole)
+        last = {DType::int64,
+                static_cast<int64_t>(start.integer + static_cast<__int128>(n - 1) * step.integer), last.real};
+    else if (std::abs(last.real) < 0x1p63)
+        last.integer = static_cast<int64_t>(last.real);
+    alignas(8) char checked[8];
+    write_scalar("arange", start, dtype, checked);
+    write_scalar("arange", last, dtype, checked);
+}
+
+} // namespace
+
 Tensor arange(const Scalar& first, const std::optional<Scalar>& second, const Scalar& step,
               const std::optional<DType>& given) {
     const Scalar start = second ? first : kZero, stop = second ? *second : first;
@@ -72,6 +89,7 @@ Tensor arange(const Scalar& first, const std::optional<Scalar>& second, const Sc
         const __int128 count = s > 0 ? (span + s - 1) / s : (span + s + 1) / s;
         n = (s > 0) == (span > 0) && span != 0 ? static_cast<int64_t>(count) : 0;
     }
+    if (n > 0) check_ends(start, step, n, whole, dtype);
     Tensor out = Tensor::empty({n}, dtype, Device::cpu, "arange");
     const bool truncates = !is_floating(dtype) && !whole; // the steps of whole numbers are those of Python
     if (truncates) {
@@ -87,6 +105,8 @@ Tensor arange(const Scalar& first, const std::optional<Scalar>& second, const Sc
 Tensor linspace(const Scalar& start, const Scalar& stop, int64_t num, bool endpoint, const DType& dtype) {
     if (num < 0) value_error({"linspace: num is ", num, ", expected 0 or more"});
     if (!is_floating(dtype)) type_error({"linspace: dtype must be a floating-point one, got ", dtype});
+    if (!std::isfinite(start.real) || !std::isfinite(stop.real))
+        value_error({"linspace: start and stop must be finite, got ", start.real, " and ", stop.real});
     const int64_t intervals = endpoint ? num - 1 : num;
     Tensor out = Tensor::empty({num}, DType::float64, Device::cpu, "linspace");
     const double step = intervals > 0 ? (stop.real - start.real) / static_cast<double>(intervals) : 0;

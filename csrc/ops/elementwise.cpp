@@ -48,11 +48,9 @@ struct Sides {
     void give_a(Backward& out, const Tensor& g) const { out.give(0, grad_for(g, a_shape, a_dtype)); }
     void give_b(Backward& out, const Tensor& g) const { out.give(1, grad_for(g, b_shape, b_dtype)); }
 };
-Operand operand(const Saved& s, const Scalar& scalar) {
+Operand saved_operand(const Saved& s, const Scalar& scalar) {
     return s ? Operand{s.get(), {}} : Operand{{}, scalar};
 }
-Operand operand(const Tensor& t) { return {t, {}}; }
-Operand operand(double x) { return {{}, {DType::float64, 0, x}}; }
 
 bool recording(const Pair& p) { return autograd::recording({&p.a_given, &p.b_given}); }
 bool needs_grad(const Tensor& t) { return t.defined() && autograd::requires_grad(t); }
@@ -61,7 +59,7 @@ bool needs_grad(const Tensor& t) { return t.defined() && autograd::requires_grad
 template <class F> void record_pair(const char* op, const Tensor& out, const Pair& p, bool y, F f) {
     record(op, out, {&p.a_given, &p.b_given},
            [s = Sides(p), a = Saved(p.a), b = Saved(p.b), y = y ? Saved(out) : Saved(), f](Backward& back) {
-               f(back, s, operand(a, s.a_scalar), operand(b, s.b_scalar), y);
+               f(back, s, saved_operand(a, s.a_scalar), saved_operand(b, s.b_scalar), y);
            });
 }
 
@@ -97,8 +95,8 @@ Tensor multiply(const Operand& x1, const Operand& x2) {
                     b = needs_grad(x1.tensor) ? Saved(p.b) : Saved();
         record("multiply", out, {&x1.tensor, &x2.tensor}, [s = Sides(p), a, b](Backward& back) {
             const Operand g = operand(back.grad());
-            if (back.needs(0)) s.give_a(back, multiply(g, operand(b, s.b_scalar)));
-            if (back.needs(1)) s.give_b(back, multiply(g, operand(a, s.a_scalar)));
+            if (back.needs(0)) s.give_a(back, multiply(g, saved_operand(b, s.b_scalar)));
+            if (back.needs(1)) s.give_b(back, multiply(g, saved_operand(a, s.a_scalar)));
         });
     }
     return out;
@@ -110,7 +108,7 @@ Tensor divide(const Operand& x1, const Operand& x2) {
     if (recording(p)) {
         const Saved y = needs_grad(x2.tensor) ? Saved(out) : Saved();
         record("divide", out, {&x1.tensor, &x2.tensor}, [s = Sides(p), b = Saved(p.b), y](Backward& back) {
-            const Tensor g = divide(operand(back.grad()), operand(b, s.b_scalar));
+            const Tensor g = divide(operand(back.grad()), saved_operand(b, s.b_scalar));
             if (back.needs(0)) s.give_a(back, g);
             if (back.needs(1)) s.give_b(back, negative(multiply(operand(g), operand(y.get()))));
         });

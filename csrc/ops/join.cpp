@@ -1,6 +1,7 @@
 // What joins tensors, cuts them or lays their elements out anew.
 #include "ops/common.h"
 #include "ops/index.h"
+#include "ops/pair.h"
 #include "ops/shape.h"
 
 namespace dt::ops {
@@ -39,7 +40,7 @@ Tensor concat(const std::vector<Tensor>& given, const std::optional<int64_t>& ax
         if (!(other == shape))
             value_error({"concat: tensor ", i, " has shape ", tensors[i].shape(), ", but tensor 0 has shape ",
                          first.shape(), "; all axes but axis ", a, " must agree"});
-        shape[a] += n;
+        shape[a] = checked_add("concat", shape[a], n);
     }
     Tensor out = Tensor::empty(shape, dtype, first.device(), "concat");
     int64_t start = 0;
@@ -156,9 +157,15 @@ Tensor roll(const Tensor& x, const Dims& shift, const std::optional<Dims>& axis)
 
 namespace {
 
+int64_t padded_size(int64_t n, int64_t before, int64_t after) {
+    return checked_add("pad", n, checked_add("pad", before, after));
+}
+
 Tensor pad_constant(const Tensor& x, const Dims& before, const Dims& after, const Scalar& value) {
     Dims shape = x.shape();
-    for (int i = 0; i < x.rank(); ++i) shape[i] += before[i] + after[i];
+    for (int i = 0; i < x.rank(); ++i) shape[i] = padded_size(shape[i], before[i], after[i]);
+    alignas(8) char checked[8];
+    write_scalar("pad", value, x.dtype(), checked);
     Tensor out = Tensor::empty(shape, x.dtype(), x.device(), "pad");
     if (out.size() == 0) return out;
     kernels().elementwise.fill(x.dtype(), loop_over(shape, {&out}), value.real, value.integer);
@@ -203,7 +210,8 @@ Tensor pad(const Tensor& x, const Dims& before, const Dims& after, const std::st
         if (n == 0)
             value_error({"pad: axis ", i, " is empty (shape ", x.shape(), "); mode '", mode,
                          "' has nothing to repeat"});
-        Tensor indices = Tensor::empty({before[i] + n + after[i]}, DType::int64, Device::cpu, "pad");
+        Tensor indices =
+            Tensor::empty({padded_size(n, before[i], after[i])}, DType::int64, Device::cpu, "pad");
         for (int64_t k = 0; k < indices.size(); ++k)
             indices.data<int64_t>()[k] = source_of(k - before[i], n, mode == "reflect");
         out = take(out, indices, i);
@@ -213,13 +221,19 @@ Tensor pad(const Tensor& x, const Dims& before, const Dims& after, const std::st
 
 Tensor tile(const Tensor& x, const Dims& repetitions) {
     const int rank = std::max(x.rank(), repetitions.rank());
+    Dims shape;
+    for (int i = 0; i < rank; ++i) {
+        const int from = i - (rank - x.rank()), r = i - (rank - repetitions.rank());
+        const int64_t times = r >= 0 ? repetitions[r] : 1;
+        if (times < 0) value_error({"tile: repetitions must not be negative, got ", repetitions});
+        shape.push(checked_multiply("tile", from >= 0 ? x.shape(from) : 1, times));
+    }
+    checked_size("tile", shape, x.dtype());
     if (2 * rank > kMaxRank) { // one axis at a time needs no more dimensions than x has
         Tensor out = x;
         for (int i = 0; i < repetitions.rank(); ++i) {
             const int axis = rank - repetitions.rank() + i;
             while (out.rank() < rank) out = expand_dims(out, {0});
-            if (repetitions[i] < 0)
-                value_error({"tile: repetitions must not be negative, got ", repetitions});
             if (repetitions[i] == 0)
                 out = slice("tile", out, axis, 0, 0, 1);
             else
@@ -227,18 +241,15 @@ Tensor tile(const Tensor& x, const Dims& repetitions) {
         }
         return out;
     }
-    Dims split_shape, spread, shape;
+    Dims split_shape, spread;
     for (int i = 0; i < rank; ++i) {
         const int from = i - (rank - x.rank()), r = i - (rank - repetitions.rank());
         const int64_t n = from >= 0 ? x.shape(from) : 1, times = r >= 0 ? repetitions[r] : 1;
-        if (times < 0) value_error({"tile: repetitions must not be negative, got ", repetitions});
         split_shape.push(1);
         split_shape.push(n);
         spread.push(times);
         spread.push(n);
-        shape.push(n * times);
     }
-    checked_size("tile", shape, x.dtype());
     return reshape(broadcast_to(reshape(x, split_shape), spread), shape);
 }
 
@@ -251,7 +262,8 @@ Tensor repeat(const Tensor& x, int64_t repeats, const std::optional<int64_t>& ax
     const Tensor expanded = expand_dims(x, {a + 1});
     Dims shape = expanded.shape(), merged = x.shape();
     shape[a + 1] = repeats;
-    merged[a] *= repeats;
+    merged[a] = checked_multiply("repeat", merged[a], repeats);
+    checked_size("repeat", merged, x.dtype());
     return reshape(broadcast_to(expanded, shape), merged);
 }
 

@@ -1,5 +1,6 @@
 #include "ops/pair.h"
 
+#include <cmath>
 #include <limits>
 
 namespace dt::ops {
@@ -36,6 +37,8 @@ DType promote(const char* op, const Operand& x1, const Operand& x2) {
 }
 
 void write_scalar(const char* op, const Scalar& s, DType dtype, void* out) {
+    if (is_integer(dtype) && s.kind == DType::float64 && !(std::abs(s.real) < 0x1p63))
+        value_error({op, ": the number ", s.real, " is out of range for ", dtype});
     const auto check = [&](int64_t low, int64_t high) {
         if (s.integer < low || s.integer > high)
             value_error({op, ": the integer ", s.integer, " is out of range for ", dtype});

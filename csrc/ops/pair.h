@@ -1,4 +1,6 @@
 #pragma once
+#include <cmath>
+
 #include "ops/common.h"
 
 // Two operands of an elementwise op, promoted and broadcast.
@@ -11,6 +13,11 @@ enum class Kinds : uint8_t {
     bools,   // everything becomes bool
     any,
 };
+
+inline Operand operand(const Tensor& t) { return {t, {}}; }
+inline Operand operand(double x) {
+    return {{}, {DType::float64, std::abs(x) < 0x1p63 ? static_cast<int64_t>(x) : 0, x}};
+}
 
 struct Pair {
     DType dtype;

@@ -4,14 +4,12 @@
 
 #include "ops/compare.h"
 #include "ops/elementwise.h"
+#include "ops/pair.h"
 #include "ops/unary.h"
 #include "ops/unary_tools.h"
 
 namespace dt::ops {
 namespace {
-
-Operand operand(const Tensor& t) { return {t, {}}; }
-Operand operand(double x) { return {{}, {DType::float64, static_cast<int64_t>(x), x}}; }
 
 // The axes of a reduction, and its result's shape with and without them.
 struct Plan {

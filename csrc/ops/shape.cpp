@@ -32,6 +32,7 @@ Dims infer_shape(const char* op, const Tensor& x, const Dims& wanted) {
         shape[unknown] = x.size() / known;
         known *= shape[unknown];
     }
+    checked_size(op, shape, x.dtype()); // beside a 0 too
     if (known != x.size())
         value_error(
             {op, ": a tensor of shape ", x.shape(), " (", x.size(), " elements) cannot take shape ", wanted});
@@ -262,14 +263,14 @@ Tensor flip(const Tensor& x, const std::optional<Dims>& axis) {
 Tensor slice(const char* op, const Tensor& x, int axis, int64_t start, int64_t count, int64_t step) {
     Dims shape = x.shape(), strides = x.strides();
     shape[axis] = count;
-    strides[axis] *= step;
+    if (count > 1) strides[axis] *= step;
     const int64_t offset = x.offset() + (count ? start * x.strides()[axis] : 0);
     return autograd::view(
         op, x, shape, strides, offset, [from = x.shape(), axis, start, step](Backward& back) {
             const Tensor& g = back.grad();
             Tensor whole = plain::zeros(from, g.dtype());
             Dims part = whole.strides();
-            part[axis] *= step;
+            if (g.shape(axis) > 1) part[axis] *= step;
             plain::copy(whole.alias(g.shape(), part, g.size() ? start * whole.strides()[axis] : 0), g);
             back.give(0, whole);
         });

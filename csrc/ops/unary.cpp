@@ -10,9 +10,6 @@
 namespace dt::ops {
 namespace {
 
-Operand operand(const Tensor& t) { return {t, {}}; }
-Operand operand(double x) { return {{}, {DType::float64, static_cast<int64_t>(x), x}}; }
-
 void check_numbers(const char* op, const Tensor& x) {
     if (x.dtype() == DType::boolean) type_error({op, ": not defined for bool; convert with astype()"});
 }

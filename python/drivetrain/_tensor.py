@@ -10,7 +10,13 @@ from ._core import Tensor, dtype
 
 
 def tolist(self: Tensor) -> Any:
-    """The elements as nested lists of Python numbers; a number for a tensor without axes."""
+    """The elements as nested lists of Python numbers; a number for a tensor without axes.
+
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.tensor([[1, 2]]).tolist()
+        [[1, 2]]
+    """
     return _repr.to_array(self).tolist()
 
 

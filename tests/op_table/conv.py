@@ -341,10 +341,12 @@ def row(
     large: list[Any],
     errors: list[Error],
     transposed: bool = False,
+    function: Callable[..., Any] | None = None,
 ) -> Op:
     x, w, kwargs = cases[0]
     return Op(
         name=name,
+        function=function,
         reference=unbatched(reference_function, axes),
         samples=samples_from(cases, transposed),
         empty_samples=samples_from([((0, *x[1:]), w, kwargs), ((0, *x[1:]), w, {"padding": 1})], transposed),
@@ -359,8 +361,24 @@ conv, transposed = reference.conv, reference.conv_transpose
 ROWS = [
     row("conv1d", conv, 1, CONV1D, CONV1D_LARGE, conv1d_errors("conv1d")),
     row("conv2d", conv, 2, CONV2D, CONV2D_LARGE, conv2d_errors("conv2d")),
-    row("conv1d_relu", relu_of(conv), 1, CONV1D, CONV1D_LARGE[:2], conv1d_errors("conv1d_relu")),
-    row("conv2d_relu", relu_of(conv), 2, CONV2D, CONV2D_LARGE[:4], conv2d_errors("conv2d_relu")),
+    row(
+        "conv1d_relu",
+        relu_of(conv),
+        1,
+        CONV1D,
+        CONV1D_LARGE[:2],
+        conv1d_errors("conv1d"),
+        function=dt._core._conv1d_relu,
+    ),
+    row(
+        "conv2d_relu",
+        relu_of(conv),
+        2,
+        CONV2D,
+        CONV2D_LARGE[:4],
+        conv2d_errors("conv2d"),
+        function=dt._core._conv2d_relu,
+    ),
     row("conv_transpose1d", transposed, 1, TRANSPOSED1D, TRANSPOSED1D_LARGE, transposed1d_errors(), True),
     row("conv_transpose2d", transposed, 2, TRANSPOSED2D, TRANSPOSED2D_LARGE, transposed_errors(), True),
 ]

@@ -159,7 +159,7 @@ ROWS = [
     ),
     Op(
         name="linear_relu",
-        function=dt._core.linear_relu,
+        function=dt._core._linear_relu,
         reference=lambda *args, **kwargs: np.maximum(reference_linear(*args, **kwargs), 0),
         samples=linear_samples,
         empty_samples=linear_empty,
@@ -167,6 +167,6 @@ ROWS = [
         dtypes=ALL_FLOATS,
         differentiable=(0, 1, 2, "bias"),
         same_bits_for_strides=False,
-        errors=linear_errors("linear_relu"),
+        errors=linear_errors("linear"),
     ),
 ]

@@ -175,11 +175,11 @@ def list_errors(name: str, step: Any) -> list[Error]:
 
 
 def sgd_once(p: Any, g: Any, b: Any = (), *, step: int = 1, lr: float = 0.1, **kwargs: Any) -> None:
-    dt.sgd_step(p, g, b, step=step, lr=lr, **kwargs)
+    dt._core._sgd_step(p, g, b, step=step, lr=lr, **kwargs)
 
 
 def adam_once(p: Any, g: Any, *, step: int = 1, **kwargs: Any) -> None:
-    dt.adam_step(p, g, [t(2)], [t(2)], [], step=step, **kwargs)
+    dt._core._adam_step(p, g, [t(2)], [t(2)], [], step=step, **kwargs)
 
 
 def transposed() -> Any:
@@ -190,7 +190,7 @@ ROWS = [
     Op(
         name="sgd_step",
         reference=sgd,
-        function=stepped(dt.sgd_step),
+        function=stepped(dt._core._sgd_step),
         samples=sgd_samples,
         no_empty="a tensor without elements is among the parameters of every sample",
         large_samples=sgd_large,
@@ -217,7 +217,7 @@ ROWS = [
     Op(
         name="adam_step",
         reference=adam,
-        function=stepped(dt.adam_step),
+        function=stepped(dt._core._adam_step),
         samples=adam_samples,
         no_empty="a tensor without elements is among the parameters of every sample",
         large_samples=adam_large,

@@ -34,11 +34,12 @@ def checkpoint(
 
     `function` returns a tensor, or a tuple or list of tensors and other objects.
 
-    >>> import drivetrain as dt
-    >>> x = dt.tensor([1.0, 2.0], requires_grad=True)
-    >>> dt.checkpoint(lambda t: (t * t).sum(), x).backward()
-    >>> x.grad
-    tensor([2., 4.])
+    Example:
+        >>> import drivetrain as dt
+        >>> x = dt.tensor([1.0, 2.0], requires_grad=True)
+        >>> dt.checkpoint(lambda t: (t * t).sum(), x).backward()
+        >>> x.grad
+        tensor([2., 4.])
     """
     if not _core.is_grad_enabled():
         return function(*args, **kwargs)

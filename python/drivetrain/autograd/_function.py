@@ -54,20 +54,21 @@ class Function:
     ``forward(ctx, *args)`` computes, unrecorded, one tensor or a tuple of them. ``backward(ctx, *grads)`` is
     given one gradient per output and returns one per argument of forward (None where there is none).
 
-    >>> import drivetrain as dt
-    >>> class Square(dt.autograd.Function):
-    ...     @staticmethod
-    ...     def forward(ctx, x):
-    ...         ctx.save_for_backward(x)
-    ...         return x * x
-    ...     @staticmethod
-    ...     def backward(ctx, grad):
-    ...         (x,) = ctx.saved_tensors
-    ...         return grad * x * 2
-    >>> x = dt.tensor([3.0], requires_grad=True)
-    >>> Square.apply(x).backward()
-    >>> x.grad
-    tensor([6.])
+    Example:
+        >>> import drivetrain as dt
+        >>> class Square(dt.autograd.Function):
+        ...     @staticmethod
+        ...     def forward(ctx, x):
+        ...         ctx.save_for_backward(x)
+        ...         return x * x
+        ...     @staticmethod
+        ...     def backward(ctx, grad):
+        ...         (x,) = ctx.saved_tensors
+        ...         return grad * x * 2
+        >>> x = dt.tensor([3.0], requires_grad=True)
+        >>> Square.apply(x).backward()
+        >>> x.grad
+        tensor([6.])
     """
 
     @staticmethod

@@ -74,10 +74,11 @@ def gradcheck(
     `inputs` are its arguments; tensors among them that require a gradient must be float64. Returns True, or
     raises RuntimeError that shows both matrices (returns False without `raise_exception`).
 
-    >>> import drivetrain as dt
-    >>> x = dt.tensor([1.0, 2.0], dtype=dt.float64, requires_grad=True)
-    >>> dt.autograd.gradcheck(lambda t: t * t, x)
-    True
+    Example:
+        >>> import drivetrain as dt
+        >>> x = dt.tensor([1.0, 2.0], dtype=dt.float64, requires_grad=True)
+        >>> dt.autograd.gradcheck(lambda t: t * t, x)
+        True
     """
     import numpy as np
 

@@ -76,11 +76,12 @@ class no_grad(_Mode):
 
     Works as a context manager and as a decorator, also of generators, and applies to this thread only.
 
-    >>> import drivetrain as dt
-    >>> w = dt.tensor([1.0], requires_grad=True)
-    >>> with dt.no_grad():
-    ...     print((w * 2).requires_grad)
-    False
+    Example:
+        >>> import drivetrain as dt
+        >>> w = dt.tensor([1.0], requires_grad=True)
+        >>> with dt.no_grad():
+        ...     print((w * 2).requires_grad)
+        False
     """
 
     def __new__(cls, function: Any = None) -> Any:
@@ -94,23 +95,38 @@ class no_grad(_Mode):
 
 
 class enable_grad(no_grad):
-    """Switches recording on within a ``no_grad`` block. A context manager and a decorator."""
+    """Switches recording on within a ``no_grad`` block. A context manager and a decorator.
+
+    Example:
+        >>> import drivetrain as dt
+        >>> with dt.no_grad(), dt.enable_grad():
+        ...     dt.is_grad_enabled()
+        True
+    """
 
     def __init__(self) -> None:
         _Mode.__init__(self, True)
 
 
 class inference_mode(no_grad):
-    """Another name of `no_grad`, for those who know it from PyTorch."""
+    """Another name of `no_grad`, for those who know it from PyTorch.
+
+    Example:
+        >>> import drivetrain as dt
+        >>> with dt.inference_mode():
+        ...     dt.is_grad_enabled()
+        False
+    """
 
 
 class set_grad_enabled(_Mode):
     """Switches recording on or off, at once; as a context manager, until the end of the block.
 
-    >>> import drivetrain as dt
-    >>> with dt.set_grad_enabled(False):
-    ...     print(dt.is_grad_enabled())
-    False
+    Example:
+        >>> import drivetrain as dt
+        >>> with dt.set_grad_enabled(False):
+        ...     print(dt.is_grad_enabled())
+        False
     """
 
     def __init__(self, mode: bool) -> None:

@@ -34,6 +34,13 @@ def backward(
 
     `grad_tensors` weighs the elements of each tensor; None stands for one, for tensors of one element.
     With `inputs`, only those leaves get gradients. `retain_graph` allows another walk of the same graph.
+
+    Example:
+        >>> import drivetrain as dt
+        >>> w = dt.tensor([3.0], requires_grad=True)
+        >>> dt.autograd.backward([w * w])
+        >>> w.grad
+        tensor([6.])
     """
     roots = _listed(tensors)
     grads = _gradients("backward", grad_tensors, len(roots))
@@ -52,10 +59,11 @@ def grad(
 
     RuntimeError where an output does not depend on an input, unless `allow_unused`: then None stands for it.
 
-    >>> import drivetrain as dt
-    >>> x = dt.tensor([3.0], requires_grad=True)
-    >>> dt.autograd.grad(x * x, x)
-    (tensor([6.]),)
+    Example:
+        >>> import drivetrain as dt
+        >>> x = dt.tensor([3.0], requires_grad=True)
+        >>> dt.autograd.grad(x * x, x)
+        (tensor([6.]),)
     """
     if create_graph:
         raise NotImplementedError(

@@ -17,14 +17,10 @@ def read_image(
 
     ``drivetrain predict --help`` describes the steps.
 
-    Raises
-    ------
-    ModuleNotFoundError
-        Without Pillow; the message says the command that installs it.
-    FileNotFoundError
-        When there is no such file.
-    ValueError
-        When it is no image, truncated, or of a size that only an attack has.
+    Raises:
+        ModuleNotFoundError: Without Pillow; the message says the command that installs it.
+        FileNotFoundError: When there is no such file.
+        ValueError: When it is no image, truncated, or of a size that only an attack has.
     """
     try:
         from PIL import Image, UnidentifiedImageError

@@ -17,26 +17,22 @@ def default_collate(samples: list[Any]) -> Any:
     Arrays, NumPy scalars and Tensors keep their dtype; Python floats become float32, integers int64, bools
     bool. Tuples, lists and dicts are taken apart and keep their form; strings, bytes and None stay a list.
 
-    Parameters
-    ----------
-    samples : list
-        At least one sample; all of the same form, shapes and dtypes.
+    Args:
+        samples (list): At least one sample; all of the same form, shapes and dtypes.
 
-    Raises
-    ------
-    ValueError
-        For an empty list or samples of different shapes or widths; the message names the sample.
-    TypeError
-        For samples of different dtypes or kinds.
+    Raises:
+        ValueError: For an empty list or samples of different shapes or widths; the message names the sample.
+        TypeError: For samples of different dtypes or kinds.
 
     Source: PyTorch's function of this name.
 
-    >>> import numpy as np
-    >>> from drivetrain.data import default_collate
-    >>> samples = [(np.zeros((8, 8, 1), np.uint8), 3), (np.ones((8, 8, 1), np.uint8), 5)]
-    >>> images, labels = default_collate(samples)
-    >>> images.shape, labels.shape
-    ((2, 8, 8, 1), (2,))
+    Example:
+        >>> import numpy as np
+        >>> from drivetrain.data import default_collate
+        >>> samples = [(np.zeros((8, 8, 1), np.uint8), 3), (np.ones((8, 8, 1), np.uint8), 5)]
+        >>> images, labels = default_collate(samples)
+        >>> images.shape, labels.shape
+        ((2, 8, 8, 1), (2,))
     """
     return to_tensors(collate_arrays(samples))
 

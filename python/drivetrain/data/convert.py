@@ -10,6 +10,12 @@ from numpy.typing import NDArray
 from .._core import from_numpy
 
 
+def refuse_masked(where: str, name: str, value: Any) -> None:
+    """Raise for a masked array, whose mask NumPy would drop: beneath it lies what must not be read."""
+    if isinstance(value, np.ndarray) and hasattr(value, "mask") and hasattr(value, "filled"):
+        raise TypeError(f"{where}: {name} is a masked array, choose values with its filled()")
+
+
 def to_tensor(array: NDArray[Any]) -> Any:
     """Return a Tensor that shares the array's memory."""
     return from_numpy(array)

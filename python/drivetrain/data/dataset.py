@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .convert import to_tensor
+from .convert import refuse_masked, to_tensor
 
 
 class Dataset:
@@ -17,15 +17,16 @@ class Dataset:
     Any object with these two methods works where a data set is expected; deriving from this class is a
     courtesy.
 
-    >>> from drivetrain.data import DataLoader, Dataset
-    >>> class Squares(Dataset):
-    ...     def __len__(self):
-    ...         return 4
-    ...     def __getitem__(self, index):
-    ...         return index, index**2
-    >>> for number, square in DataLoader(Squares(), batch_size=4):
-    ...     print(square.shape)
-    (4,)
+    Example:
+        >>> from drivetrain.data import DataLoader, Dataset
+        >>> class Squares(Dataset):
+        ...     def __len__(self):
+        ...         return 4
+        ...     def __getitem__(self, index):
+        ...         return index, index**2
+        >>> for number, square in DataLoader(Squares(), batch_size=4):
+        ...     print(square.shape)
+        (4,)
     """
 
     def __len__(self) -> int:
@@ -39,24 +40,21 @@ class ArrayDataset(Dataset):
     """Arrays of equal length as one data set: sample i is the tuple of their rows i (one array: the row
     itself).
 
-    Parameters
-    ----------
-    *arrays : arrays or Tensors with at least one axis
-        They are not copied: changes in them are seen by the data set.
+    Args:
+        *arrays (arrays or Tensors with at least one axis): They are not copied: changes in them are seen by
+            the data set.
 
-    Raises
-    ------
-    ValueError
-        For no arrays, an array without axes, or unequal lengths.
-    TypeError
-        For arrays of objects.
+    Raises:
+        ValueError: For no arrays, an array without axes, or unequal lengths.
+        TypeError: For arrays of objects.
 
-    >>> import numpy as np
-    >>> from drivetrain.data import ArrayDataset
-    >>> data = ArrayDataset(np.arange(6).reshape(3, 2), np.array([7, 8, 9]))
-    >>> features, label = data[1]
-    >>> len(data), features, int(label)
-    (3, array([2, 3]), 8)
+    Example:
+        >>> import numpy as np
+        >>> from drivetrain.data import ArrayDataset
+        >>> data = ArrayDataset(np.arange(6).reshape(3, 2), np.array([7, 8, 9]))
+        >>> features, label = data[1]
+        >>> len(data), features, int(label)
+        (3, array([2, 3]), 8)
     """
 
     def __init__(self, *arrays: ArrayLike) -> None:
@@ -74,6 +72,7 @@ class ArrayDataset(Dataset):
         return len(self.arrays[0])
 
     def __getitem__(self, index: Any) -> Any:
+        check_index(type(self).__name__, index)
         rows = tuple(array[index] for array in self.arrays)
         return rows if len(rows) > 1 else rows[0]
 
@@ -92,15 +91,17 @@ class TensorDataset(ArrayDataset):
 
     Source: PyTorch's ``torch.utils.data.TensorDataset``.
 
-    >>> import drivetrain as dt
-    >>> from drivetrain.data import TensorDataset
-    >>> data = TensorDataset(dt.tensor([[1.0, 2.0], [3.0, 4.0]]), dt.tensor([0, 1]))
-    >>> features, label = data[1]
-    >>> features.shape, label.shape
-    ((2,), ())
+    Example:
+        >>> import drivetrain as dt
+        >>> from drivetrain.data import TensorDataset
+        >>> data = TensorDataset(dt.tensor([[1.0, 2.0], [3.0, 4.0]]), dt.tensor([0, 1]))
+        >>> features, label = data[1]
+        >>> features.shape, label.shape
+        ((2,), ())
     """
 
     def __getitem__(self, index: Any) -> Any:
+        check_index(type(self).__name__, index)
         rows = tuple(to_tensor(np.asarray(array[index])) for array in self.arrays)
         return rows if len(rows) > 1 else rows[0]
 
@@ -108,17 +109,15 @@ class TensorDataset(ArrayDataset):
 class Subset(Dataset):
     """Part of a data set: the samples at ``indices``, in this order.
 
-    Raises
-    ------
-    ValueError
-        For an index out of range.
-    TypeError
-        For indices that are no whole numbers.
+    Raises:
+        ValueError: For an index out of range.
+        TypeError: For indices that are no whole numbers.
 
-    >>> import numpy as np
-    >>> from drivetrain.data import ArrayDataset, Subset
-    >>> int(Subset(ArrayDataset(np.array([5, 6, 7])), [2, 0])[0])
-    7
+    Example:
+        >>> import numpy as np
+        >>> from drivetrain.data import ArrayDataset, Subset
+        >>> int(Subset(ArrayDataset(np.array([5, 6, 7])), [2, 0])[0])
+        7
     """
 
     def __init__(self, dataset: Dataset, indices: Sequence[int] | NDArray[np.int64]) -> None:
@@ -136,12 +135,18 @@ class Subset(Dataset):
 
 
 def as_array(where: str, position: int, value: Any) -> NDArray[Any]:
+    refuse_masked(where, f"array {position}", value)
     array = np.asarray(value)
     if array.dtype.hasobject:
         raise TypeError(f"{where}: array {position} holds Python objects, expected numbers")
     if array.ndim == 0:
         raise ValueError(f"{where}: array {position} has shape (), expected at least one axis")
     return array
+
+
+def check_index(where: str, index: Any) -> None:
+    if index is None or isinstance(index, (bool, str, float)):
+        raise TypeError(f"{where}: index is {index!r}, expected a whole number, a slice or an array of them")
 
 
 def as_indices(where: str, indices: Any, length: int) -> NDArray[np.int64]:

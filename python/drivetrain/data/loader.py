@@ -22,42 +22,36 @@ STATE_KEYS = ("seed", "epoch", "batches_done", "length", "batch_size", "shuffle"
 class DataLoader:
     """Iterable over the batches of a data set; every pass over it is one epoch.
 
-    Parameters
-    ----------
-    dataset : Dataset
-        Anything with ``__len__`` and ``__getitem__``. One with a method ``take(indices)``, as array data sets
-        have, gives whole batches at once.
-    batch_size : int, default 32
-        Samples per batch.
-    shuffle : bool, default False
-        A new order in every epoch, which depends on ``seed`` and the epoch only.
-    drop_last : bool, default False
-        Leave out the last batch of an epoch when it is smaller than the others.
-    sampler : iterable of int, optional
-        The order of the samples, instead of ``shuffle``; iterated anew in every epoch. If it has a method
-        ``set_epoch``, that is called first.
-    seed : int, or a Generator, default 0
-        Seed of the shuffling; of a ``drivetrain.Generator`` its seed is taken.
-    prefetch : int, optional
-        Batches that a thread prepares ahead; 0 for none. Default: 0 for arrays in memory, where a thread
-        costs more than it saves, and 2 otherwise.
-    collate_fn : callable, optional
-        Turns a list of samples into a batch. Default: ``default_collate``, which stacks them into Tensors.
+    Args:
+        dataset (Dataset): Anything with ``__len__`` and ``__getitem__``. One with a method ``take(indices)``,
+            as array data sets have, gives whole batches at once.
+        batch_size (int, default 32): Samples per batch.
+        shuffle (bool, default False): A new order in every epoch, which depends on ``seed`` and the epoch
+            only.
+        drop_last (bool, default False): Leave out the last batch of an epoch when it is smaller than the
+            others.
+        sampler (iterable of int, optional): The order of the samples, instead of ``shuffle``; iterated anew
+            in every epoch. If it has a method ``set_epoch``, that is called first.
+        seed (int, or a Generator, default 0): Seed of the shuffling; of a ``drivetrain.Generator`` its seed
+            is taken.
+        prefetch (int, optional): Batches that a thread prepares ahead; 0 for none. Default: 0 for arrays in
+            memory, where a thread costs more than it saves, and 2 otherwise.
+        collate_fn (callable, optional): Turns a list of samples into a batch. Default: ``default_collate``,
+            which stacks them into Tensors.
 
-    Raises
-    ------
-    ValueError, TypeError
-        For sizes below 1, ``shuffle`` together with ``sampler``, a data set without a length, and while
-        iterating for samples that do not stack. What a data set raises on the thread is raised by the loop,
-        with its traceback.
+    Raises:
+        ValueError, TypeError: For sizes below 1, ``shuffle`` together with ``sampler``, a data set without a
+            length, and while iterating for samples that do not stack. What a data set raises on the thread is
+            raised by the loop, with its traceback.
 
     Source: PyTorch's ``DataLoader`` and torchdata's ``StatefulDataLoader``; without worker processes.
 
-    >>> import numpy as np
-    >>> from drivetrain.data import ArrayDataset, DataLoader
-    >>> loader = DataLoader(ArrayDataset(np.zeros((5, 2), np.float32), np.arange(5)), batch_size=2)
-    >>> len(loader), [labels.shape for images, labels in loader]
-    (3, [(2,), (2,), (1,)])
+    Example:
+        >>> import numpy as np
+        >>> from drivetrain.data import ArrayDataset, DataLoader
+        >>> loader = DataLoader(ArrayDataset(np.zeros((5, 2), np.float32), np.arange(5)), batch_size=2)
+        >>> len(loader), [labels.shape for images, labels in loader]
+        (3, [(2,), (2,), (1,)])
     """
 
     def __init__(
@@ -80,8 +74,8 @@ class DataLoader:
             raise ValueError("DataLoader: got sampler and shuffle=True, expected one of them")
         self.dataset = dataset
         self.batch_size = count("batch_size", batch_size, at_least=1)
-        self.shuffle = bool(shuffle)
-        self.drop_last = bool(drop_last)
+        self.shuffle = flag("shuffle", shuffle)
+        self.drop_last = flag("drop_last", drop_last)
         self.seed = check_seed("DataLoader", getattr(seed, "seed", seed))
         self.collate_fn = collate_fn
         in_memory = hasattr(dataset, "take") and collate_fn is None
@@ -173,10 +167,9 @@ class DataLoader:
         """Go on where the loader that gave ``state`` stood: the next pass gives the batches that were still
         to come.
 
-        Raises
-        ------
-        ValueError
-            When an entry is missing, or the state is of a loader with another length, batch size or order.
+        Raises:
+            ValueError: When an entry is missing, or the state is of a loader with another length, batch size
+                or order.
         """
         missing = [key for key in STATE_KEYS if key not in state]
         if missing:
@@ -199,6 +192,12 @@ class DataLoader:
         if done and done == len(self):
             epoch, done = epoch + 1, 0
         self._epoch, self._batches_done, self._resumes = epoch, done, done > 0
+
+
+def flag(name: str, value: Any) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"DataLoader: {name} is {value!r}, expected True or False")
+    return bool(value)
 
 
 def count(name: str, value: Any, *, at_least: int) -> int:

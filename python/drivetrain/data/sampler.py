@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +12,34 @@ from numpy.typing import NDArray
 from .shuffle import check_seed, permutation
 
 
+def check_length(where: str, length: Any) -> int:
+    try:
+        if isinstance(length, bool):
+            raise TypeError
+        number = operator.index(length)
+    except TypeError:
+        raise TypeError(f"{where}: length is {length!r}, expected a whole number") from None
+    if not 0 <= number < 2**60:
+        raise ValueError(f"{where}: length is {number}, expected 0 to 2**60 - 1")
+    return number
+
+
 class Sampler:
     """Base class of samplers: one pass over them gives the indices of one epoch.
 
     ``set_epoch`` is called before every pass; a sampler whose order depends on nothing but its arguments and
     the epoch resumes exactly.
+
+    Example:
+        >>> import numpy as np
+        >>> from drivetrain.data import ArrayDataset, DataLoader, Sampler
+        >>> class Backwards(Sampler):
+        ...     def __len__(self):
+        ...         return 3
+        ...     def indices(self):
+        ...         return np.array([2, 1, 0])
+        >>> next(iter(DataLoader(ArrayDataset(np.arange(3)), 3, sampler=Backwards())))
+        tensor([2, 1, 0])
     """
 
     def set_epoch(self, epoch: int) -> None:
@@ -34,13 +59,14 @@ class Sampler:
 class SequentialSampler(Sampler):
     """0, 1, 2, ... in every epoch.
 
-    >>> from drivetrain.data import SequentialSampler
-    >>> list(SequentialSampler(3))
-    [0, 1, 2]
+    Example:
+        >>> from drivetrain.data import SequentialSampler
+        >>> list(SequentialSampler(3))
+        [0, 1, 2]
     """
 
     def __init__(self, length: int) -> None:
-        self.length = length
+        self.length = check_length("SequentialSampler", length)
 
     def __len__(self) -> int:
         return self.length
@@ -52,16 +78,17 @@ class SequentialSampler(Sampler):
 class RandomSampler(Sampler):
     """All indices, in an order that depends on the seed and the epoch only.
 
-    >>> from drivetrain.data import RandomSampler
-    >>> sampler = RandomSampler(5, seed=1)
-    >>> sorted(sampler)
-    [0, 1, 2, 3, 4]
-    >>> list(sampler) == list(RandomSampler(5, seed=1))
-    True
+    Example:
+        >>> from drivetrain.data import RandomSampler
+        >>> sampler = RandomSampler(5, seed=1)
+        >>> sorted(sampler)
+        [0, 1, 2, 3, 4]
+        >>> list(sampler) == list(RandomSampler(5, seed=1))
+        True
     """
 
     def __init__(self, length: int, *, seed: int = 0) -> None:
-        self.length = length
+        self.length = check_length("RandomSampler", length)
         self.seed = check_seed("RandomSampler", seed)
         self.epoch = 0
 

@@ -14,6 +14,8 @@ SHUFFLING = 2**63
 def check_seed(where: str, seed: Any) -> int:
     """Return ``seed`` as an integer of 64 bits."""
     try:
+        if isinstance(seed, bool):
+            raise TypeError
         number = operator.index(seed)
     except TypeError:
         raise TypeError(f"{where}: seed is {seed!r}, expected an integer") from None

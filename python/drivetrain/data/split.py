@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Real
 from typing import Any, cast
 
 import numpy as np
@@ -25,37 +26,30 @@ def train_test_split(
 ) -> list[Any]:
     """Divide arrays of equal length into a training and a test part.
 
-    Parameters
-    ----------
-    *arrays : arrays or Tensors
-        Divided along their first axis, all in the same way.
-    test_size : float or int, default 0.25
-        Share (between 0 and 1, rounded up) or number of the samples in the test part.
-    seed : int, default 0
-        The same seed always gives the same parts.
-    shuffle : bool, default True
-        Without it the test part is the end of the arrays.
-    stratify : array of labels of shape (n,), optional
-        Every class gets its share of both parts, to within one sample.
+    Args:
+        *arrays (arrays or Tensors): Divided along their first axis, all in the same way.
+        test_size (float or int, default 0.25): Share (between 0 and 1, rounded up) or number of the samples
+            in the test part.
+        seed (int, default 0): The same seed always gives the same parts.
+        shuffle (bool, default True): Without it the test part is the end of the arrays.
+        stratify (array of labels of shape (n,), optional): Every class gets its share of both parts, to
+            within one sample.
 
-    Returns
-    -------
-    list
-        ``[first_train, first_test, second_train, second_test, ...]``
+    Returns:
+        list: ``[first_train, first_test, second_train, second_test, ...]``
 
-    Raises
-    ------
-    ValueError
-        For no arrays, unequal lengths, an empty part, or a class with fewer than 2 samples.
+    Raises:
+        ValueError: For no arrays, unequal lengths, an empty part, or a class with fewer than 2 samples.
 
     Source: scikit-learn's function of this name (its ``random_state`` is ``seed`` here).
 
-    >>> import numpy as np
-    >>> from drivetrain.data import train_test_split
-    >>> labels = np.array([0, 0, 0, 0, 1, 1, 1, 1])
-    >>> train, test = train_test_split(labels, test_size=0.5, stratify=labels)
-    >>> sorted(test.tolist())
-    [0, 0, 1, 1]
+    Example:
+        >>> import numpy as np
+        >>> from drivetrain.data import train_test_split
+        >>> labels = np.array([0, 0, 0, 0, 1, 1, 1, 1])
+        >>> train, test = train_test_split(labels, test_size=0.5, stratify=labels)
+        >>> sorted(test.tolist())
+        [0, 0, 1, 1]
     """
     if not arrays:
         raise ValueError("train_test_split: got no arrays, expected at least one")
@@ -121,6 +115,8 @@ def count_of_test(where: str, n: int, test_size: float | int) -> int:
 def stratified_indices(
     where: str, n: int, n_test: int, labels: NDArray[Any], seed: int
 ) -> tuple[Indices, Indices]:
+    if labels.dtype.hasobject:
+        raise TypeError(f"{where}: stratify holds Python objects, expected labels")
     if labels.shape != (n,):
         raise ValueError(f"{where}: stratify has shape {labels.shape}, expected ({n},)")
     classes, class_of, counts = np.unique(labels, return_inverse=True, return_counts=True)
@@ -155,31 +151,25 @@ def share_out(total: int, counts: NDArray[np.int64]) -> NDArray[np.int64]:
 def random_split(dataset: Dataset, lengths: Sequence[int | float], *, seed: int = 0) -> list[Subset]:
     """Divide a data set into parts at random; the parts do not overlap.
 
-    Parameters
-    ----------
-    dataset : Dataset
-        Anything with a length and an index.
-    lengths : sequence of int, or of float
-        Lengths that sum to ``len(dataset)``, or shares that sum to 1 (rounded down, the rest spread from the
-        first on).
-    seed : int, default 0
-        The same seed always gives the same parts.
+    Args:
+        dataset (Dataset): Anything with a length and an index.
+        lengths (sequence of int, or of float): Lengths that sum to ``len(dataset)``, or shares that sum to 1
+            (rounded down, the rest spread from the first on).
+        seed (int, default 0): The same seed always gives the same parts.
 
-    Returns
-    -------
-    list of Subset
+    Returns:
+        list of Subset
 
-    Raises
-    ------
-    ValueError
-        When lengths are negative or do not sum up.
+    Raises:
+        ValueError: When lengths are negative or do not sum up.
 
     Source: PyTorch's ``torch.utils.data.random_split``.
 
-    >>> import numpy as np
-    >>> from drivetrain.data import ArrayDataset, random_split
-    >>> [len(part) for part in random_split(ArrayDataset(np.arange(10)), [0.7, 0.3])]
-    [7, 3]
+    Example:
+        >>> import numpy as np
+        >>> from drivetrain.data import ArrayDataset, random_split
+        >>> [len(part) for part in random_split(ArrayDataset(np.arange(10)), [0.7, 0.3])]
+        [7, 3]
     """
     n = len(dataset)
     sizes = part_sizes(n, lengths)
@@ -189,6 +179,12 @@ def random_split(dataset: Dataset, lengths: Sequence[int | float], *, seed: int 
 
 
 def part_sizes(n: int, lengths: Sequence[int | float]) -> list[int]:
+    if isinstance(lengths, str) or not isinstance(lengths, Iterable):
+        raise TypeError(f"random_split: lengths is {lengths!r}, expected a sequence of numbers")
+    lengths = list(lengths)
+    for length in lengths:
+        if isinstance(length, bool) or not isinstance(length, Real):
+            raise TypeError(f"random_split: a length is {length!r}, expected a number")
     if not len(lengths):
         raise ValueError("random_split: lengths is empty, expected at least one part")
     if any(isinstance(length, float) for length in lengths):

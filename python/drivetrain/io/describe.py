@@ -30,10 +30,9 @@ def known_classes() -> dict[str, type]:
 def describe(module: Any, where: str = "model") -> Description:
     """Turn a module into a description.
 
-    Raises
-    ------
-    TypeError
-        When an argument of its constructor is no number, string, list, dict or module; the message names it.
+    Raises:
+        TypeError: When an argument of its constructor is no number, string, list, dict or module; the message
+            names it.
     """
     name = type(module).__name__
     is_container = name in CONTAINERS and type(module) is known_classes().get(name)
@@ -73,10 +72,9 @@ def plain(value: Any, where: str) -> Any:
 def rebuild(description: Any, budget: int, custom_objects: Mapping[str, type] | None = None) -> Any:
     """Make the module that was described, with fresh weights of at most ``budget`` elements.
 
-    Raises
-    ------
-    ValueError
-        For a class that is unknown, a description that is none, or layers of more weights than the budget.
+    Raises:
+        ValueError: For a class that is unknown, a description that is none, or layers of more weights than
+            the budget.
     """
     return Rebuilder(budget, custom_objects).module(description, "model", 0)
 

@@ -15,30 +15,24 @@ Path = str | os.PathLike[str]
 def save_model(model: Any, path: Path, **entries: Any) -> None:
     """Write a model to a file: how it is built, and its weights.
 
-    Parameters
-    ----------
-    model : Module
-        Its class and the arguments of its constructor are written: numbers, strings, lists, dicts and
-        modules.
-    path : path
-        By custom it ends in ".safetensors". An existing file is replaced, at once and only when the new one
-        is whole.
-    **entries
-        Further entries for the file's document; ``drivetrain.io.read_document`` gives them back.
+    Args:
+        model (Module): Its class and the arguments of its constructor are written: numbers, strings, lists,
+            dicts and modules.
+        path (path): By custom it ends in ".safetensors". An existing file is replaced, at once and only when
+            the new one is whole.
+        **entries: Further entries for the file's document; ``drivetrain.io.read_document`` gives them back.
 
-    Raises
-    ------
-    TypeError
-        When the constructor got something that a file cannot hold; ``save_weights`` always works.
-    OSError
-        When the file cannot be written.
+    Raises:
+        TypeError: When the constructor got something that a file cannot hold; ``save_weights`` always works.
+        OSError: When the file cannot be written.
 
-    >>> import tempfile, pathlib
-    >>> from drivetrain import io, nn
-    >>> path = pathlib.Path(tempfile.mkdtemp(), "model.safetensors")
-    >>> io.save_model(nn.Sequential(nn.Linear(4, 3), nn.ReLU()), path)
-    >>> len(io.load_model(path))
-    2
+    Example:
+        >>> import tempfile, pathlib
+        >>> from drivetrain import io, nn
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "model.safetensors")
+        >>> io.save_model(nn.Sequential(nn.Linear(4, 3), nn.ReLU()), path)
+        >>> len(io.load_model(path))
+        2
     """
     from .describe import describe
 
@@ -49,22 +43,25 @@ def save_model(model: Any, path: Path, **entries: Any) -> None:
 def load_model(path: Path, *, custom_objects: Mapping[str, type] | None = None) -> Any:
     """Read a model that ``save_model`` wrote. It comes in evaluation mode.
 
-    Parameters
-    ----------
-    path : path
-    custom_objects : mapping of str to class, optional
-        Your own module classes by name. The file names no import: only classes of drivetrain and these are
-        made.
+    Args:
+        path: Path.
+        custom_objects (mapping of str to class, optional): Your own module classes by name. The file names no
+            import: only classes of drivetrain and these are made.
 
-    Raises
-    ------
-    FileNotFoundError
-        When there is no such file.
-    ValueError
-        When it is truncated, damaged, of another kind, names an unknown class, or its tensors do not fit its
-        model. Sizes are checked before memory is allocated for them.
+    Raises:
+        FileNotFoundError: When there is no such file.
+        ValueError: When it is truncated, damaged, of another kind, names an unknown class, or its tensors do
+            not fit its model. Sizes are checked before memory is allocated for them.
 
     Source: the promises of Keras's ``load_model`` with ``safe_mode``.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> from drivetrain import io, nn
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "model.safetensors")
+        >>> io.save_model(nn.Linear(4, 3), path)
+        >>> io.load_model(path)
+        Linear(in_features=4, out_features=3, bias=True)
     """
     from .describe import rebuild
 
@@ -78,11 +75,12 @@ def load_model(path: Path, *, custom_objects: Mapping[str, type] | None = None) 
 def save_weights(model: Any, path: Path, **entries: Any) -> None:
     """Write the weights and buffers of a model, without how it is built; see ``save_model``.
 
-    >>> import tempfile, pathlib
-    >>> from drivetrain import io, nn
-    >>> path = pathlib.Path(tempfile.mkdtemp(), "weights.safetensors")
-    >>> io.save_weights(nn.Linear(4, 3), path)
-    >>> io.load_weights(nn.Linear(4, 3), path)
+    Example:
+        >>> import tempfile, pathlib
+        >>> from drivetrain import io, nn
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "weights.safetensors")
+        >>> io.save_weights(nn.Linear(4, 3), path)
+        >>> io.load_weights(nn.Linear(4, 3), path)
     """
     check_model("save_weights", model)
     write_tensors(path, model.state_dict(), kind="weights", **entries)
@@ -91,20 +89,23 @@ def save_weights(model: Any, path: Path, **entries: Any) -> None:
 def load_weights(model: Any, path: Path, *, strict: bool = True) -> None:
     """Read weights from a file of ``save_weights`` or ``save_model`` into a model.
 
-    Parameters
-    ----------
-    model : Module
-    path : path
-    strict : bool, default True
-        Missing and unexpected names are errors; otherwise they are passed over. Shapes always have to fit.
+    Args:
+        model: Module.
+        path: Path.
+        strict (bool, default True): Missing and unexpected names are errors; otherwise they are passed over.
+            Shapes always have to fit.
 
-    Raises
-    ------
-    FileNotFoundError
-        When there is no such file.
-    ValueError
-        When it is truncated or damaged, or does not fit; the message lists what is missing, unexpected and
-        misshaped. The model is then unchanged.
+    Raises:
+        FileNotFoundError: When there is no such file.
+        ValueError: When it is truncated or damaged, or does not fit; the message lists what is missing,
+            unexpected and misshaped. The model is then unchanged.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> from drivetrain import io, nn
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "weights.safetensors")
+        >>> io.save_weights(nn.Linear(4, 3), path)
+        >>> io.load_weights(nn.Linear(4, 3), path)
     """
     from .. import from_numpy
 

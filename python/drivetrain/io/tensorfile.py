@@ -39,29 +39,23 @@ def write_tensors(
 ) -> None:
     """Write Tensors or arrays and a document; the file appears under its name when it is complete.
 
-    Parameters
-    ----------
-    path : path
-        An existing file is replaced.
-    tensors : mapping of str to Tensor or array
-    kind : str
-        What the file holds, "model" for instance.
-    **entries
-        Further entries of the document: anything that JSON can hold.
+    Args:
+        path (path): An existing file is replaced.
+        tensors: Mapping of str to Tensor or array.
+        kind (str): What the file holds, "model" for instance.
+        **entries: Further entries of the document: anything that JSON can hold.
 
-    Raises
-    ------
-    TypeError
-        For entries that JSON cannot hold and dtypes that the format cannot.
-    OSError
-        When the file cannot be written; an existing one is left as it was.
+    Raises:
+        TypeError: For entries that JSON cannot hold and dtypes that the format cannot.
+        OSError: When the file cannot be written; an existing one is left as it was.
 
-    >>> import tempfile, pathlib, numpy as np
-    >>> from drivetrain.io import read_tensors, write_tensors
-    >>> path = pathlib.Path(tempfile.mkdtemp(), "a.safetensors")
-    >>> write_tensors(path, {"x": np.arange(3)}, kind="example", note="three")
-    >>> read_tensors(path)[0]["x"]
-    array([0, 1, 2])
+    Example:
+        >>> import tempfile, pathlib, numpy as np
+        >>> from drivetrain.io import read_tensors, write_tensors
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "a.safetensors")
+        >>> write_tensors(path, {"x": np.arange(3)}, kind="example", note="three")
+        >>> read_tensors(path)[0]["x"]
+        array([0, 1, 2])
     """
     from .. import __version__, get_isa
 
@@ -101,12 +95,18 @@ def write_file(file: BinaryIO, arrays: Mapping[str, NDArray[Any]], metadata: Map
 def read_document(path: str | os.PathLike[str], *, kind: str | None = None) -> Document:
     """Read the document of a file, and none of its tensors.
 
-    Raises
-    ------
-    FileNotFoundError
-        When there is no such file.
-    ValueError
-        When it is truncated, damaged, no file of drivetrain, of another kind, or of a format from the future.
+    Raises:
+        FileNotFoundError: When there is no such file.
+        ValueError: When it is truncated, damaged, no file of drivetrain, of another kind, or of a format from
+            the future.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> from drivetrain.io import read_document, write_tensors
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "a.safetensors")
+        >>> write_tensors(path, {}, kind="example", note="three")
+        >>> read_document(path)["note"]
+        'three'
     """
     with opened(path) as file:
         return checked_document(path, file.metadata(), kind)
@@ -119,12 +119,19 @@ def read_tensors(
 
     The sizes in the file's header are checked against its real size before memory is allocated for them.
 
-    Raises
-    ------
-    FileNotFoundError
-        When there is no such file.
-    ValueError
-        When it is truncated, damaged, no file of drivetrain, of another kind, or of a format from the future.
+    Raises:
+        FileNotFoundError: When there is no such file.
+        ValueError: When it is truncated, damaged, no file of drivetrain, of another kind, or of a format from
+            the future.
+
+    Example:
+        >>> import tempfile, pathlib, numpy as np
+        >>> from drivetrain.io import read_tensors, write_tensors
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "a.safetensors")
+        >>> write_tensors(path, {"x": np.arange(3)}, kind="example")
+        >>> arrays, document = read_tensors(path)
+        >>> arrays["x"], document["kind"]
+        (array([0, 1, 2]), 'example')
     """
     with opened(path) as file:
         document = checked_document(path, file.metadata(), kind)

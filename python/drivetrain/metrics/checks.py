@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.convert import refuse_masked
+
 Array = NDArray[Any]
 
 
@@ -14,7 +16,10 @@ def as_array(where: str, name: str, value: Any) -> Array:
     """Return an array that shares the memory of an array or Tensor, with the gradient history left behind."""
     if hasattr(value, "detach"):
         value = value.detach()
+    refuse_masked(where, name, value)
     array = np.asarray(value)
+    if array.dtype.kind == "V":
+        raise TypeError(f"{where}: {name} has dtype {array.dtype}, expected numbers")
     if array.dtype.hasobject:
         raise TypeError(f"{where}: {name} holds Python objects, expected numbers")
     return array
@@ -67,7 +72,7 @@ def has_nan(scores: Array) -> NDArray[np.bool_]:
     """Say for each row of (n, ...) whether it holds a NaN."""
     if scores.dtype.kind != "f":
         return np.zeros(len(scores), np.bool_)
-    found: NDArray[np.bool_] = np.asarray(np.isnan(scores.reshape(len(scores), -1)).any(axis=1))
+    found: NDArray[np.bool_] = np.asarray(np.isnan(scores).any(axis=tuple(range(1, scores.ndim))))
     return found
 
 

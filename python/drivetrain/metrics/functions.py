@@ -13,24 +13,22 @@ from .checks import Array, as_array, as_weights, check_labels, check_same_length
 def accuracy_score(y_true: Any, y_pred: Any, *, normalize: bool = True, sample_weight: Any = None) -> float:
     """Return the share of predictions that are right.
 
-    Parameters
-    ----------
-    y_true, y_pred : arrays or Tensors of labels of shape (n,), or of 0 and 1 of shape (n, labels)
-        With two axes a sample counts as right when all of its labels are.
-    normalize : bool, default True
-        False returns the number (or the weight) of right predictions instead of the share.
-    sample_weight : array of shape (n,), optional
+    Args:
+        y_true, y_pred (arrays or Tensors of labels of shape (n,), or of 0 and 1 of shape (n, labels)): With
+            two axes a sample counts as right when all of its labels are.
+        normalize (bool, default True): False returns the number (or the weight) of right predictions instead
+            of the share.
+        sample_weight: Array of shape (n,), optional.
 
-    Raises
-    ------
-    ValueError
-        For different shapes, NaN, no samples, or weights of another length.
+    Raises:
+        ValueError: For different shapes, NaN, no samples, or weights of another length.
 
     Source: scikit-learn's function of this name.
 
-    >>> from drivetrain.metrics import accuracy_score
-    >>> accuracy_score([0, 1, 2, 3], [0, 2, 1, 3])
-    0.5
+    Example:
+        >>> from drivetrain.metrics import accuracy_score
+        >>> accuracy_score([0, 1, 2, 3], [0, 2, 1, 3])
+        0.5
     """
     where = "accuracy_score"
     truth, guess = as_array(where, "y_true", y_true), as_array(where, "y_pred", y_pred)
@@ -56,28 +54,26 @@ def top_k_accuracy_score(
 ) -> float:
     """Return the share of samples whose true class is among the k with the highest scores.
 
-    Parameters
-    ----------
-    y_true : array or Tensor of labels of shape (n,)
-    y_score : array or Tensor of shape (n, classes), or (n,) for two classes
-        Scores of the classes, in the order of ``labels``. Of equal scores the later class wins.
-    k : int, default 2
-    normalize : bool, default True
-        False returns the number (or the weight) of hits instead of the share.
-    sample_weight : array of shape (n,), optional
-    labels : array of shape (classes,), optional
-        The classes in ascending order. Default: the labels that occur in ``y_true``.
+    Args:
+        y_true: Array or Tensor of labels of shape (n,).
+        y_score (array or Tensor of shape (n, classes), or (n,) for two classes): Scores of the classes, in
+            the order of ``labels``. Of equal scores the later class wins.
+        k: Int, default 2.
+        normalize (bool, default True): False returns the number (or the weight) of hits instead of the share.
+        sample_weight: Array of shape (n,), optional.
+        labels (array of shape (classes,), optional): The classes in ascending order. Default: the labels that
+            occur in ``y_true``.
 
-    Raises
-    ------
-    ValueError
-        For shapes that do not fit, NaN, no samples, a label that is not in ``labels``, or k below 1.
+    Raises:
+        ValueError: For shapes that do not fit, NaN, no samples, a label that is not in ``labels``, or k below
+            1.
 
     Source: scikit-learn's function of this name.
 
-    >>> from drivetrain.metrics import top_k_accuracy_score
-    >>> top_k_accuracy_score([0, 1, 2], [[0.5, 0.3, 0.2], [0.5, 0.3, 0.2], [0.5, 0.3, 0.2]], k=2)
-    0.6666666666666666
+    Example:
+        >>> from drivetrain.metrics import top_k_accuracy_score
+        >>> top_k_accuracy_score([0, 1, 2], [[0.5, 0.3, 0.2], [0.5, 0.3, 0.2], [0.5, 0.3, 0.2]], k=2)
+        0.6666666666666666
     """
     where = "top_k_accuracy_score"
     truth, scores = as_array(where, "y_true", y_true), as_array(where, "y_score", y_score)
@@ -110,32 +106,28 @@ def confusion_matrix(
 ) -> NDArray[Any]:
     """Count how often class i (row) was predicted as class j (column).
 
-    Parameters
-    ----------
-    y_true, y_pred : arrays or Tensors of labels of shape (n,)
-    labels : array of shape (classes,), optional
-        Classes and their order; samples of other classes are left out. Default: all that occur, ascending.
-    sample_weight : array of shape (n,), optional
-    normalize : None, "true", "pred" or "all"
-        Divide by the sum of each row, of each column, or of everything.
+    Args:
+        y_true, y_pred: Arrays or Tensors of labels of shape (n,).
+        labels (array of shape (classes,), optional): Classes and their order; samples of other classes are
+            left out. Default: all that occur, ascending.
+        sample_weight: Array of shape (n,), optional.
+        normalize (None, "true", "pred" or "all"): Divide by the sum of each row, of each column, or of
+            everything.
 
-    Returns
-    -------
-    array of shape (classes, classes)
-        int64 counts; float64 with weights of floats or with ``normalize``.
+    Returns:
+        array of shape (classes, classes): int64 counts; float64 with weights of floats or with ``normalize``.
 
-    Raises
-    ------
-    ValueError
-        For different shapes, NaN, weights of another length, or none of ``labels`` in ``y_true``.
+    Raises:
+        ValueError: For different shapes, NaN, weights of another length, or none of ``labels`` in ``y_true``.
 
     Source: scikit-learn's function of this name.
 
-    >>> from drivetrain.metrics import confusion_matrix
-    >>> confusion_matrix([2, 0, 2, 2, 0, 1], [0, 0, 2, 2, 0, 2])
-    array([[2, 0, 0],
-           [0, 0, 1],
-           [1, 0, 2]])
+    Example:
+        >>> from drivetrain.metrics import confusion_matrix
+        >>> confusion_matrix([2, 0, 2, 2, 0, 1], [0, 0, 2, 2, 0, 2])
+        array([[2, 0, 0],
+               [0, 0, 1],
+               [1, 0, 2]])
     """
     where = "confusion_matrix"
     if normalize not in (None, "true", "pred", "all"):

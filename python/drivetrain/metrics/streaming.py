@@ -18,6 +18,22 @@ class Metric:
     """Base class: ``update`` takes a batch, ``result`` gives the value of all since ``reset``.
 
     Subclasses give the three methods; ``name`` is the key in a training's history.
+
+    Example:
+        >>> from drivetrain.metrics import Metric
+        >>> class Samples(Metric):
+        ...     name = "samples"
+        ...     def reset(self):
+        ...         self.count = 0
+        ...     def update(self, y_true, y_pred, sample_weight=None):
+        ...         self.count += len(y_true)
+        ...     def result(self):
+        ...         return self.count
+        >>> samples = Samples()
+        >>> samples.reset()
+        >>> samples.update([1, 2], [1, 2])
+        >>> samples.result()
+        2
     """
 
     name: str
@@ -67,12 +83,13 @@ class WeightedMean(Metric):
 class Mean(WeightedMean):
     """The mean of values, for instance of losses, weighted by the samples behind each.
 
-    >>> from drivetrain.metrics import Mean
-    >>> mean = Mean("loss")
-    >>> mean.update(1.0, weight=3)
-    >>> mean.update(5.0)
-    >>> mean.result()
-    2.0
+    Example:
+        >>> from drivetrain.metrics import Mean
+        >>> mean = Mean("loss")
+        >>> mean.update(1.0, weight=3)
+        >>> mean.update(5.0)
+        >>> mean.result()
+        2.0
     """
 
     def __init__(self, name: str = "mean") -> None:
@@ -84,8 +101,11 @@ class Mean(WeightedMean):
             self.total += value * weight
             self.weight += weight
             return
-        values = as_array("Mean.update", "value", value).astype(np.float64)
-        weights = as_array("Mean.update", "weight", weight).astype(np.float64)
+        values, weights = as_array("Mean.update", "value", value), as_array("Mean.update", "weight", weight)
+        for name, array in (("value", values), ("weight", weights)):
+            if array.dtype.kind not in "buif":
+                raise TypeError(f"Mean.update: {name} has dtype {array.dtype}, expected numbers")
+        values, weights = values.astype(np.float64), weights.astype(np.float64)
         if weights.ndim and weights.shape != values.shape:
             raise ValueError(
                 f"Mean.update: weight has shape {weights.shape}, expected {values.shape} or a number"
@@ -96,11 +116,10 @@ class Mean(WeightedMean):
 class Accuracy(WeightedMean):
     """The share of samples whose class is predicted right.
 
-    Parameters
-    ----------
-    name : str, default "accuracy"
-    threshold : float, default 0.5
-        Above it a single score means class 1: 0.5 for probabilities, 0 for logits.
+    Args:
+        name: Str, default "accuracy".
+        threshold (float, default 0.5): Above it a single score means class 1: 0.5 for probabilities, 0 for
+            logits.
 
     ``update(y_true, y_pred)`` takes labels of shape (n, ...) with
 
@@ -110,12 +129,13 @@ class Accuracy(WeightedMean):
 
     or one-hot rows of shape (n, classes) with scores of that shape. A prediction with NaN is wrong.
 
-    >>> import numpy as np
-    >>> from drivetrain.metrics import Accuracy
-    >>> accuracy = Accuracy()
-    >>> accuracy.update(np.array([0, 1]), np.array([[0.9, 0.1], [0.8, 0.2]]))
-    >>> accuracy.result()
-    0.5
+    Example:
+        >>> import numpy as np
+        >>> from drivetrain.metrics import Accuracy
+        >>> accuracy = Accuracy()
+        >>> accuracy.update(np.array([0, 1]), np.array([[0.9, 0.1], [0.8, 0.2]]))
+        >>> accuracy.result()
+        0.5
     """
 
     def __init__(self, name: str = "accuracy", *, threshold: float = 0.5) -> None:
@@ -162,12 +182,13 @@ class TopKAccuracy(WeightedMean):
     ``update`` takes labels of shape (n,) and scores of shape (n, classes). Of equal scores the later class
     wins, as in scikit-learn; a row with NaN is a miss.
 
-    >>> import numpy as np
-    >>> from drivetrain.metrics import TopKAccuracy
-    >>> top = TopKAccuracy(k=2)
-    >>> top.update(np.array([1, 2]), np.array([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]]))
-    >>> top.result()
-    0.5
+    Example:
+        >>> import numpy as np
+        >>> from drivetrain.metrics import TopKAccuracy
+        >>> top = TopKAccuracy(k=2)
+        >>> top.update(np.array([1, 2]), np.array([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]]))
+        >>> top.result()
+        0.5
     """
 
     def __init__(self, k: int = 5, name: str | None = None) -> None:
@@ -196,13 +217,14 @@ class ConfusionMatrix(Metric):
     ``update`` takes labels of shape (n,) and either labels of shape (n,) or scores of shape (n, classes).
     ``result`` is an array of shape (classes, classes): int64 counts, or float64 once weights came in.
 
-    >>> import numpy as np
-    >>> from drivetrain.metrics import ConfusionMatrix
-    >>> matrix = ConfusionMatrix(num_classes=2)
-    >>> matrix.update(np.array([0, 1, 1]), np.array([0, 0, 1]))
-    >>> matrix.result()
-    array([[1, 0],
-           [1, 1]])
+    Example:
+        >>> import numpy as np
+        >>> from drivetrain.metrics import ConfusionMatrix
+        >>> matrix = ConfusionMatrix(num_classes=2)
+        >>> matrix.update(np.array([0, 1, 1]), np.array([0, 0, 1]))
+        >>> matrix.result()
+        array([[1, 0],
+               [1, 1]])
     """
 
     def __init__(self, num_classes: int, name: str = "confusion_matrix") -> None:
@@ -210,6 +232,8 @@ class ConfusionMatrix(Metric):
             raise ValueError(
                 f"ConfusionMatrix: num_classes is {num_classes!r}, expected a whole number of at least 1"
             )
+        if num_classes > 2**24:
+            raise ValueError(f"ConfusionMatrix: a matrix for {num_classes} classes fits into no memory")
         self.num_classes = int(num_classes)
         self.name = name
         self.reset()

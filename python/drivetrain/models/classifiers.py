@@ -15,10 +15,11 @@ class Rescale(nn.Module):
 
     Source: Keras's ``keras.layers.Rescaling``.
 
-    >>> import drivetrain as dt
-    >>> from drivetrain.models import Rescale
-    >>> Rescale(0.5)(dt.tensor([2.0, 4.0])).numpy()
-    array([1., 2.], dtype=float32)
+    Example:
+        >>> import drivetrain as dt
+        >>> from drivetrain.models import Rescale
+        >>> Rescale(0.5)(dt.tensor([2.0, 4.0])).numpy()
+        array([1., 2.], dtype=float32)
     """
 
     def __init__(self, scale: float) -> None:
@@ -47,25 +48,22 @@ def small_cnn(
 ) -> nn.Sequential:
     """Three convolutions with batch norm, pools between them, dropout and a linear layer.
 
-    Parameters
-    ----------
-    input_shape : (height, width, channels), at least 8 x 8
-    classes : int, default 10
-    channels : three ints, default (16, 32, 64)
-        Channels of the convolutions.
-    dropout : float, default 0.3
-        Share of the features that the last layer misses in training.
-    scale : float, default 1 / 255
-        What the input is multiplied with first.
+    Args:
+        input_shape: (height, width, channels), at least 8 x 8.
+        classes: Int, default 10.
+        channels (three ints, default (16, 32, 64)): Channels of the convolutions.
+        dropout (float, default 0.3): Share of the features that the last layer misses in training.
+        scale (float, default 1 / 255): What the input is multiplied with first.
 
     Shapes: input (n, height, width, channels), output (n, classes), which are logits.
 
     Images smaller than 16 pixels keep their size behind the first convolution.
 
-    >>> import drivetrain as dt
-    >>> from drivetrain.models import small_cnn
-    >>> small_cnn((8, 8, 1))(dt.zeros((2, 8, 8, 1))).shape
-    (2, 10)
+    Example:
+        >>> import drivetrain as dt
+        >>> from drivetrain.models import small_cnn
+        >>> small_cnn((8, 8, 1))(dt.zeros((2, 8, 8, 1))).shape
+        (2, 10)
     """
     height, width, depth = image_shape("small_cnn", input_shape, least=8)
     if len(channels) != 3:
@@ -93,10 +91,11 @@ def mlp(
 
     Shapes: input (n, height, width, channels), output (n, classes), which are logits.
 
-    >>> import drivetrain as dt
-    >>> from drivetrain.models import mlp
-    >>> mlp((8, 8, 1), hidden=(32,))(dt.zeros((2, 8, 8, 1))).shape
-    (2, 10)
+    Example:
+        >>> import drivetrain as dt
+        >>> from drivetrain.models import mlp
+        >>> mlp((8, 8, 1), hidden=(32,))(dt.zeros((2, 8, 8, 1))).shape
+        (2, 10)
     """
     height, width, depth = image_shape("mlp", input_shape, least=1)
     layers: list[nn.Module] = [Rescale(scale), nn.Flatten()]
@@ -118,10 +117,11 @@ def lenet(
     Source: Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, Gradient-based learning applied to document
     recognition, 1998.
 
-    >>> import drivetrain as dt
-    >>> from drivetrain.models import lenet
-    >>> lenet()(dt.zeros((2, 28, 28, 1))).shape
-    (2, 10)
+    Example:
+        >>> import drivetrain as dt
+        >>> from drivetrain.models import lenet
+        >>> lenet()(dt.zeros((2, 28, 28, 1))).shape
+        (2, 10)
     """
     height, width, depth = image_shape("lenet", input_shape, least=12)
     after = tuple((size // 2 - 4) // 2 for size in (height, width))

@@ -25,9 +25,10 @@ class _Activation(Module):
 class ReLU(_Activation):
     """max(0, x)
 
-    >>> import drivetrain as dt
-    >>> dt.nn.ReLU()(dt.tensor([-1.0, 2.0])).tolist()
-    [0.0, 2.0]
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.ReLU()(dt.tensor([-1.0, 2.0])).tolist()
+        [0.0, 2.0]
     """
 
     def forward(self, input: _core.Tensor) -> _core.Tensor:
@@ -37,9 +38,10 @@ class ReLU(_Activation):
 class LeakyReLU(Module):
     """x where it is positive, negative_slope * x elsewhere (Maas et al., 2013).
 
-    >>> import drivetrain as dt
-    >>> dt.nn.LeakyReLU(0.5)(dt.tensor([-1.0, 2.0])).tolist()
-    [-0.5, 2.0]
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.LeakyReLU(0.5)(dt.tensor([-1.0, 2.0])).tolist()
+        [-0.5, 2.0]
     """
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
@@ -61,9 +63,10 @@ class PReLU(Module):
         init: The slopes' initial value.
         dtype: Floating-point dtype of the slopes.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.PReLU()(dt.tensor([-1.0, 2.0])).tolist()
-    [-0.25, 2.0]
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.PReLU()(dt.tensor([-1.0, 2.0])).tolist()
+        [-0.25, 2.0]
     """
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25, dtype: Any = "float32") -> None:
@@ -83,9 +86,10 @@ class PReLU(Module):
 class ELU(Module):
     """x where it is positive, alpha * (exp(x) - 1) elsewhere (Clevert et al., 2015).
 
-    >>> import drivetrain as dt
-    >>> dt.nn.ELU()(dt.tensor([0.0, 2.0])).tolist()
-    [0.0, 2.0]
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.ELU()(dt.tensor([0.0, 2.0])).tolist()
+        [0.0, 2.0]
     """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
@@ -102,9 +106,10 @@ class ELU(Module):
 class SELU(_Activation):
     """ELU scaled so that signals keep mean 0 and variance 1 (Klambauer et al., 2017).
 
-    >>> import drivetrain as dt
-    >>> dt.nn.SELU()(dt.tensor([0.0])).tolist()
-    [0.0]
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.SELU()(dt.tensor([0.0])).tolist()
+        [0.0]
     """
 
     def forward(self, input: _core.Tensor) -> _core.Tensor:
@@ -117,9 +122,10 @@ class GELU(Module):
     Args:
         approximate: "none", or "tanh" for the approximation by tanh.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.GELU()(dt.tensor([0.0])).tolist()
-    [0.0]
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.GELU()(dt.tensor([0.0])).tolist()
+        [0.0]
     """
 
     def __init__(self, approximate: str = "none") -> None:
@@ -136,9 +142,10 @@ class GELU(Module):
 class SiLU(_Activation):
     """x * sigmoid(x), also known as swish.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.SiLU()(dt.tensor([0.0])).tolist()
-    [0.0]
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.SiLU()(dt.tensor([0.0])).tolist()
+        [0.0]
     """
 
     def forward(self, input: _core.Tensor) -> _core.Tensor:
@@ -148,9 +155,10 @@ class SiLU(_Activation):
 class Sigmoid(Module):
     """1 / (1 + exp(-x))
 
-    >>> import drivetrain as dt
-    >>> dt.nn.Sigmoid()(dt.tensor([0.0])).tolist()
-    [0.5]
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.Sigmoid()(dt.tensor([0.0])).tolist()
+        [0.5]
     """
 
     def forward(self, input: _core.Tensor) -> _core.Tensor:
@@ -160,9 +168,10 @@ class Sigmoid(Module):
 class Tanh(Module):
     """tanh(x)
 
-    >>> import drivetrain as dt
-    >>> dt.nn.Tanh()(dt.tensor([0.0])).tolist()
-    [0.0]
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.Tanh()(dt.tensor([0.0])).tolist()
+        [0.0]
     """
 
     def forward(self, input: _core.Tensor) -> _core.Tensor:
@@ -172,9 +181,10 @@ class Tanh(Module):
 class Softplus(Module):
     """log(1 + exp(beta * x)) / beta; x itself where beta * x is above the threshold.
 
-    >>> import drivetrain as dt
-    >>> round(dt.nn.Softplus()(dt.tensor([0.0])).item(), 4)
-    0.6931
+    Example:
+        >>> import drivetrain as dt
+        >>> round(dt.nn.Softplus()(dt.tensor([0.0])).item(), 4)
+        0.6931
     """
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
@@ -192,9 +202,10 @@ class Softplus(Module):
 class Hardswish(_Activation):
     """x * min(max(x + 3, 0), 6) / 6 (Howard et al., 2019).
 
-    >>> import drivetrain as dt
-    >>> dt.nn.Hardswish()(dt.tensor([0.0, 3.0])).tolist()
-    [0.0, 3.0]
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.Hardswish()(dt.tensor([0.0, 3.0])).tolist()
+        [0.0, 3.0]
     """
 
     def forward(self, input: _core.Tensor) -> _core.Tensor:
@@ -216,9 +227,10 @@ class _OverAxis(Module):
 class Softmax(_OverAxis):
     """exp(x) / sum(exp(x)) along an axis, by default the last, where the classes are.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.Softmax()(dt.zeros((1, 4))).tolist()
-    [[0.25, 0.25, 0.25, 0.25]]
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.Softmax()(dt.zeros((1, 4))).tolist()
+        [[0.25, 0.25, 0.25, 0.25]]
     """
 
     def forward(self, input: _core.Tensor) -> _core.Tensor:
@@ -228,9 +240,10 @@ class Softmax(_OverAxis):
 class LogSoftmax(_OverAxis):
     """The logarithm of the softmax along an axis, by default the last.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.LogSoftmax()(dt.zeros((1, 1))).tolist()
-    [[0.0]]
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.LogSoftmax()(dt.zeros((1, 1))).tolist()
+        [[0.0]]
     """
 
     def forward(self, input: _core.Tensor) -> _core.Tensor:

@@ -13,7 +13,10 @@ def integer(layer: str, name: str, value: Any, least: int = 1) -> int:
     expected = "a positive integer" if least == 1 else f"an integer of at least {least}"
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(f"{layer}: {name} must be {expected}, got {value!r}")
-    number = operator.index(value)
+    try:
+        number = operator.index(value)
+    except TypeError:  # a tensor or an array of floats, or of several numbers
+        raise TypeError(f"{layer}: {name} must be {expected}, got {value!r}") from None
     if number < least:
         raise ValueError(f"{layer}: {name} must be {expected}, got {number}")
     return number
@@ -32,7 +35,10 @@ def real(layer: str, name: str, value: Any, expected: str, accepts: Callable[[fl
     """`value` as a float that `accepts` allows; `expected` says in words which those are."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{layer}: {name} must be {expected}, got {value!r}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError(f"{layer}: {name} must be {expected}, got a number beyond float64") from None
     if not accepts(number):
         raise ValueError(f"{layer}: {name} must be {expected}, got {value}")
     return number

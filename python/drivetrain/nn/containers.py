@@ -129,17 +129,18 @@ class Sequential(_Numbered):
     Args:
         modules: The modules, or one dict of names and modules.
 
-    >>> import drivetrain as dt
-    >>> from drivetrain import nn
-    >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
-    >>> model(dt.zeros((5, 4))).shape
-    (5, 1)
-    >>> model
-    Sequential(
-      (0): Linear(in_features=4, out_features=8, bias=True)
-      (1): ReLU()
-      (2): Linear(in_features=8, out_features=1, bias=True)
-    )
+    Example:
+        >>> import drivetrain as dt
+        >>> from drivetrain import nn
+        >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+        >>> model(dt.zeros((5, 4))).shape
+        (5, 1)
+        >>> model
+        Sequential(
+          (0): Linear(in_features=4, out_features=8, bias=True)
+          (1): ReLU()
+          (2): Linear(in_features=8, out_features=1, bias=True)
+        )
     """
 
     _steps: tuple[Callable[[Any], Any], ...] | None = None  # what forward calls; None: to be planned anew
@@ -211,10 +212,11 @@ class Sequential(_Numbered):
 class ModuleList(_Numbered):
     """A list of modules, whose parameters count as this module's. It has no forward of its own.
 
-    >>> from drivetrain import nn
-    >>> layers = nn.ModuleList([nn.Linear(2, 2) for _ in range(3)])
-    >>> len(layers), len(list(layers.parameters()))
-    (3, 6)
+    Example:
+        >>> from drivetrain import nn
+        >>> layers = nn.ModuleList([nn.Linear(2, 2) for _ in range(3)])
+        >>> len(layers), len(list(layers.parameters()))
+        (3, 6)
     """
 
     def __init__(self, modules: Iterable[Module] = ()) -> None:
@@ -234,10 +236,11 @@ class ModuleList(_Numbered):
 class ModuleDict(Module):
     """A dict of modules, whose parameters count as this module's. It has no forward of its own.
 
-    >>> from drivetrain import nn
-    >>> heads = nn.ModuleDict({"class": nn.Linear(8, 10), "box": nn.Linear(8, 4)})
-    >>> heads["box"].out_features, sorted(heads)
-    (4, ['box', 'class'])
+    Example:
+        >>> from drivetrain import nn
+        >>> heads = nn.ModuleDict({"class": nn.Linear(8, 10), "box": nn.Linear(8, 4)})
+        >>> heads["box"].out_features, sorted(heads)
+        (4, ['box', 'class'])
     """
 
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
@@ -296,10 +299,11 @@ class ModuleDict(Module):
 class ParameterList(Module):
     """A list of parameters; anything else in `values` becomes a parameter.
 
-    >>> from drivetrain import nn
-    >>> weights = nn.ParameterList([[1.0, 2.0], [3.0]])
-    >>> len(weights), weights[1].shape
-    (2, (1,))
+    Example:
+        >>> from drivetrain import nn
+        >>> weights = nn.ParameterList([[1.0, 2.0], [3.0]])
+        >>> len(weights), weights[1].shape
+        (2, (1,))
     """
 
     def __init__(self, values: Iterable[Any] = ()) -> None:

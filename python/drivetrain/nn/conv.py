@@ -127,9 +127,10 @@ class Conv1d(_Convolution):
         input (batch, time, in), output (batch, time', out), weight (out, kernel_size, in / groups), bias
         (out,), with time' = (time + 2 padding - dilation (kernel_size - 1) - 1) // stride + 1.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.Conv1d(3, 8, 5, padding="same")(dt.zeros((2, 30, 3))).shape
-    (2, 30, 8)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.Conv1d(3, 8, 5, padding="same")(dt.zeros((2, 30, 3))).shape
+        (2, 30, 8)
     """
 
     rank = 1
@@ -141,7 +142,7 @@ class Conv1d(_Convolution):
 
     def forward_relu(self, input: _core.Tensor) -> _core.Tensor:
         """A ReLU behind the layer, in one pass."""
-        return _core.conv1d_relu(
+        return _core._conv1d_relu(
             input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
         )
 
@@ -165,12 +166,13 @@ class Conv2d(_Convolution):
         weight (out, kernel height, kernel width, in / groups), bias (out,),
         with height' = (height + 2 padding - dilation (kernel - 1) - 1) // stride + 1.
 
-    >>> import drivetrain as dt
-    >>> layer = dt.nn.Conv2d(1, 6, 5)
-    >>> layer(dt.zeros((64, 28, 28, 1))).shape
-    (64, 24, 24, 6)
-    >>> layer
-    Conv2d(1, 6, kernel_size=(5, 5), stride=(1, 1))
+    Example:
+        >>> import drivetrain as dt
+        >>> layer = dt.nn.Conv2d(1, 6, 5)
+        >>> layer(dt.zeros((64, 28, 28, 1))).shape
+        (64, 24, 24, 6)
+        >>> layer
+        Conv2d(1, 6, kernel_size=(5, 5), stride=(1, 1))
     """
 
     rank = 2
@@ -182,7 +184,7 @@ class Conv2d(_Convolution):
 
     def forward_relu(self, input: _core.Tensor) -> _core.Tensor:
         """A ReLU behind the layer, in one pass."""
-        return _core.conv2d_relu(
+        return _core._conv2d_relu(
             input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
         )
 
@@ -233,9 +235,10 @@ class ConvTranspose1d(_Transposed):
         input (batch, time, in), output (batch, time', out), weight (in, kernel_size, out / groups), bias
         (out,), with time' = (time - 1) stride - 2 padding + dilation (kernel_size - 1) + output_padding + 1.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.ConvTranspose1d(8, 4, 2, stride=2)(dt.zeros((1, 7, 8))).shape
-    (1, 14, 4)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.ConvTranspose1d(8, 4, 2, stride=2)(dt.zeros((1, 7, 8))).shape
+        (1, 14, 4)
     """
 
     rank = 1
@@ -273,9 +276,10 @@ class ConvTranspose2d(_Transposed):
         weight (in, kernel height, kernel width, out / groups), bias (out,), with
         height' = (height - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.ConvTranspose2d(8, 4, 2, stride=2)(dt.zeros((1, 7, 7, 8))).shape
-    (1, 14, 14, 4)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.ConvTranspose2d(8, 4, 2, stride=2)(dt.zeros((1, 7, 7, 8))).shape
+        (1, 14, 14, 4)
     """
 
     rank = 2

@@ -16,9 +16,10 @@ class Dropout(Module):
 
     Source: Srivastava et al., 2014.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.Dropout(0.3).eval()(dt.ones((2,))).tolist()
-    [1.0, 1.0]
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.Dropout(0.3).eval()(dt.ones((2,))).tolist()
+        [1.0, 1.0]
     """
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:

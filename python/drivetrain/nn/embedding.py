@@ -24,9 +24,10 @@ class Embedding(Module):
     Shapes:
         input (...) of int64 or int32, output (..., embedding_dim), weight (num_embeddings, embedding_dim).
 
-    >>> import drivetrain as dt
-    >>> dt.nn.Embedding(1000, 16)(dt.tensor([[1, 2, 3]])).shape
-    (1, 3, 16)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.Embedding(1000, 16)(dt.tensor([[1, 2, 3]])).shape
+        (1, 3, 16)
     """
 
     def __init__(

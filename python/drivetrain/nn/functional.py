@@ -5,10 +5,11 @@
 They take the parameters as arguments. Shapes and errors are those of the layers in `drivetrain.nn`; images
 are channels last.
 
->>> import drivetrain as dt
->>> import drivetrain.nn.functional as F
->>> F.relu(dt.tensor([-1.0, 2.0])).tolist()
-[0.0, 2.0]
+Example:
+    >>> import drivetrain as dt
+    >>> import drivetrain.nn.functional as F
+    >>> F.relu(dt.tensor([-1.0, 2.0])).tolist()
+    [0.0, 2.0]
 """
 
 from .._core import adaptive_avg_pool1d as adaptive_avg_pool1d

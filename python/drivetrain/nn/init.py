@@ -3,11 +3,12 @@
 All draw from the default generator, or from the one given, so that `drivetrain.manual_seed` determines them.
 Weights are laid out (out, k..., in); for transposed convolutions, (in, k..., out).
 
->>> import drivetrain as dt
->>> _ = dt.manual_seed(0)
->>> w = dt.nn.init.xavier_uniform_(dt.empty((3, 5)))
->>> bool((abs(w) <= (6 / 8) ** 0.5).all())
-True
+Example:
+    >>> import drivetrain as dt
+    >>> _ = dt.manual_seed(0)
+    >>> w = dt.nn.init.xavier_uniform_(dt.empty((3, 5)))
+    >>> bool((abs(w) <= (6 / 8) ** 0.5).all())
+    True
 """
 
 from __future__ import annotations
@@ -42,9 +43,10 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         nonlinearity: "linear", "conv1d", "conv2d", "sigmoid", "tanh", "relu", "selu" or "leaky_relu".
         param: The negative slope of leaky_relu, 0.01 by default.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.init.calculate_gain("tanh")
-    1.6666666666666667
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.init.calculate_gain("tanh")
+        1.6666666666666667
     """
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
@@ -58,7 +60,13 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 
 def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> T:
-    """Draws from the uniform distribution on [a, b)."""
+    """Draws from the uniform distribution on [a, b).
+
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.init.uniform_(dt.zeros(2), 3.0, 3.0)
+        tensor([3., 3.])
+    """
     _check("uniform_", tensor)
     with no_grad():
         tensor.uniform_(a, b, generator=generator)
@@ -66,7 +74,13 @@ def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator | N
 
 
 def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> T:
-    """Draws from the normal distribution."""
+    """Draws from the normal distribution.
+
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.init.normal_(dt.zeros(2), 3.0, 0.0)
+        tensor([3., 3.])
+    """
     _check("normal_", tensor)
     with no_grad():
         tensor.normal_(mean, std, generator=generator)
@@ -85,6 +99,11 @@ def trunc_normal_(
 
     Raises:
         ValueError: [a, b] holds less than a hundredth of the distribution.
+
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.init.trunc_normal_(dt.zeros(100), a=-1.0, b=1.0).max().item() <= 1
+        True
     """
     _check("trunc_normal_", tensor)
     if not std > 0:
@@ -107,7 +126,13 @@ def trunc_normal_(
 
 
 def constant_(tensor: T, val: float) -> T:
-    """Fills with `val`."""
+    """Fills with `val`.
+
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.init.constant_(dt.zeros(2), 7.0)
+        tensor([7., 7.])
+    """
     _check("constant_", tensor)
     with no_grad():
         tensor.fill_(val)
@@ -115,17 +140,35 @@ def constant_(tensor: T, val: float) -> T:
 
 
 def zeros_(tensor: T) -> T:
-    """Fills with 0."""
+    """Fills with 0.
+
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.init.zeros_(dt.ones(2))
+        tensor([0., 0.])
+    """
     return constant_(tensor, 0.0)
 
 
 def ones_(tensor: T) -> T:
-    """Fills with 1."""
+    """Fills with 1.
+
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.init.ones_(dt.zeros(2))
+        tensor([1., 1.])
+    """
     return constant_(tensor, 1.0)
 
 
 def eye_(tensor: T) -> T:
-    """Writes the identity matrix, as far as it goes, into a tensor of two axes."""
+    """Writes the identity matrix, as far as it goes, into a tensor of two axes.
+
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.init.eye_(dt.zeros((2, 2))).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+    """
     _check("eye_", tensor)
     if tensor.ndim != 2:
         raise ValueError(f"eye_: tensor must have 2 axes, got shape {tuple(tensor.shape)}")
@@ -140,6 +183,11 @@ def dirac_(tensor: T, groups: int = 1) -> T:
     Args:
         tensor: A weight of three to five axes.
         groups: The convolution's groups; each hands through its own channels.
+
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.init.dirac_(dt.zeros((2, 3, 2)))[0].tolist()
+        [[0.0, 0.0], [1.0, 0.0], [0.0, 0.0]]
     """
     _check("dirac_", tensor)
     if not 3 <= tensor.ndim <= 5:
@@ -157,14 +205,26 @@ def dirac_(tensor: T, groups: int = 1) -> T:
 
 
 def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Generator | None = None) -> T:
-    """U(-a, a) with a = gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
+    """U(-a, a) with a = gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010).
+
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.init.xavier_uniform_(dt.zeros((2, 4))).max().item() <= 1
+        True
+    """
     fan_in, fan_out = _fans("xavier_uniform_", tensor)
     bound = gain * math.sqrt(6.0 / (fan_in + fan_out))
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor: T, gain: float = 1.0, generator: Generator | None = None) -> T:
-    """N(0, std²) with std = gain * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010)."""
+    """N(0, std²) with std = gain * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010).
+
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.init.xavier_normal_(dt.zeros((2, 4))).shape
+        (2, 4)
+    """
     fan_in, fan_out = _fans("xavier_normal_", tensor)
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / (fan_in + fan_out)), generator)
 
@@ -184,6 +244,11 @@ def kaiming_uniform_(
         mode: "fan_in" keeps the size of the signal, "fan_out" that of the gradient.
         nonlinearity: The activation behind the layer.
         generator: Where the numbers come from; the default generator if None.
+
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.init.kaiming_uniform_(dt.zeros((2, 6))).max().item() <= 1
+        True
     """
     bound = math.sqrt(3.0) * _kaiming_std("kaiming_uniform_", tensor, a, mode, nonlinearity)
     return uniform_(tensor, -bound, bound, generator)
@@ -196,7 +261,13 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
 ) -> T:
-    """N(0, std²) with std = gain / sqrt(fan); the arguments are those of `kaiming_uniform_`."""
+    """N(0, std²) with std = gain / sqrt(fan); the arguments are those of `kaiming_uniform_`.
+
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.init.kaiming_normal_(dt.zeros((2, 4))).shape
+        (2, 4)
+    """
     std = _kaiming_std("kaiming_normal_", tensor, a, mode, nonlinearity)
     return normal_(tensor, 0.0, std, generator)
 
@@ -207,6 +278,12 @@ def orthogonal_(tensor: T, gain: float = 1.0, generator: Generator | None = None
     Where the matrix is not square, its rows or its columns, whichever are fewer, are orthonormal
     (Saxe et al., 2013). Computed by Gram-Schmidt with every projection done twice (Giraud et al., 2005),
     in float64 and by the project's own products, so that the bits do not depend on threads.
+
+    Example:
+        >>> import drivetrain as dt
+        >>> w = dt.nn.init.orthogonal_(dt.zeros((3, 3)))
+        >>> dt.allclose(w @ w.T, dt.eye(3), atol=1e-5)
+        True
     """
     _check("orthogonal_", tensor)
     if tensor.ndim < 2:
@@ -237,6 +314,12 @@ def sparse_(tensor: T, sparsity: float, std: float = 0.01, generator: Generator 
         sparsity: Share of the zeros in every column, from 0 to 1.
         std: Standard deviation of the others.
         generator: Where the numbers come from; the default generator if None.
+
+    Example:
+        >>> import drivetrain as dt
+        >>> w = dt.nn.init.sparse_(dt.zeros((4, 2)), 0.5)
+        >>> dt.count_nonzero(w, axis=0).tolist()
+        [2, 2]
     """
     _check("sparse_", tensor)
     if tensor.ndim != 2:

@@ -28,9 +28,10 @@ class Linear(Module):
         input (..., in_features), output (..., out_features), weight (out_features, in_features),
         bias (out_features,).
 
-    >>> import drivetrain as dt
-    >>> dt.nn.Linear(20, 30)(dt.zeros((128, 20))).shape
-    (128, 30)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.Linear(20, 30)(dt.zeros((128, 20))).shape
+        (128, 30)
     """
 
     bias: Parameter | None
@@ -57,7 +58,7 @@ class Linear(Module):
 
     def forward_relu(self, input: _core.Tensor) -> _core.Tensor:
         """A ReLU behind the layer, in one pass."""
-        return _core.linear_relu(input, self.weight, self.bias)
+        return _core._linear_relu(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return (

@@ -57,10 +57,11 @@ class CrossEntropyLoss(_WeightedLoss):
     Shapes:
         input (..., classes); target (...) of integers, or (..., classes) of probabilities.
 
-    >>> import drivetrain as dt
-    >>> loss = dt.nn.CrossEntropyLoss()
-    >>> round(loss(dt.zeros((3, 10)), dt.tensor([0, 5, 9])).item(), 4)
-    2.3026
+    Example:
+        >>> import drivetrain as dt
+        >>> loss = dt.nn.CrossEntropyLoss()
+        >>> round(loss(dt.zeros((3, 10)), dt.tensor([0, 5, 9])).item(), 4)
+        2.3026
     """
 
     def __init__(
@@ -100,9 +101,10 @@ class NLLLoss(_WeightedLoss):
         ignore_index: Labels of this value do not count.
         reduction: "mean" (weighted), "sum" or "none".
 
-    >>> import drivetrain as dt
-    >>> dt.nn.NLLLoss()(dt.tensor([[-1.0, -2.0]]), dt.tensor([1])).item()
-    2.0
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.NLLLoss()(dt.tensor([[-1.0, -2.0]]), dt.tensor([1])).item()
+        2.0
     """
 
     def __init__(self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> None:
@@ -118,9 +120,10 @@ class NLLLoss(_WeightedLoss):
 class BCELoss(_Loss):
     """Binary cross entropy of probabilities.
 
-    >>> import drivetrain as dt
-    >>> round(dt.nn.BCELoss()(dt.tensor([0.5]), dt.tensor([1.0])).item(), 4)
-    0.6931
+    Example:
+        >>> import drivetrain as dt
+        >>> round(dt.nn.BCELoss()(dt.tensor([0.5]), dt.tensor([1.0])).item(), 4)
+        0.6931
     """
 
     def forward(self, input: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
@@ -136,9 +139,10 @@ class BCEWithLogitsLoss(_Loss):
         reduction: "mean", "sum" or "none".
         pos_weight: Weights of the positive targets, one per entry of the last axis or one for all.
 
-    >>> import drivetrain as dt
-    >>> round(dt.nn.BCEWithLogitsLoss()(dt.tensor([0.0]), dt.tensor([1.0])).item(), 4)
-    0.6931
+    Example:
+        >>> import drivetrain as dt
+        >>> round(dt.nn.BCEWithLogitsLoss()(dt.tensor([0.0]), dt.tensor([1.0])).item(), 4)
+        0.6931
     """
 
     pos_weight: Tensor | None
@@ -162,9 +166,10 @@ class BCEWithLogitsLoss(_Loss):
 class MSELoss(_Loss):
     """Squared difference.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.MSELoss()(dt.tensor([1.0, 2.0]), dt.tensor([1.0, 4.0])).item()
-    2.0
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.MSELoss()(dt.tensor([1.0, 2.0]), dt.tensor([1.0, 4.0])).item()
+        2.0
     """
 
     def forward(self, input: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
@@ -174,9 +179,10 @@ class MSELoss(_Loss):
 class L1Loss(_Loss):
     """Absolute difference.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.L1Loss()(dt.tensor([1.0, 2.0]), dt.tensor([1.0, 4.0])).item()
-    1.0
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.L1Loss()(dt.tensor([1.0, 2.0]), dt.tensor([1.0, 4.0])).item()
+        1.0
     """
 
     def forward(self, input: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
@@ -190,9 +196,10 @@ class HuberLoss(_Loss):
         reduction: "mean", "sum" or "none".
         delta: Where the two meet.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.HuberLoss()(dt.tensor([1.0]), dt.tensor([4.0])).item()
-    2.5
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.HuberLoss()(dt.tensor([1.0]), dt.tensor([4.0])).item()
+        2.5
     """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
@@ -212,9 +219,10 @@ class SmoothL1Loss(_Loss):
         reduction: "mean", "sum" or "none".
         beta: Where the two meet; 0 gives `L1Loss`.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.SmoothL1Loss()(dt.tensor([1.0]), dt.tensor([4.0])).item()
-    2.5
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.SmoothL1Loss()(dt.tensor([1.0]), dt.tensor([4.0])).item()
+        2.5
     """
 
     def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
@@ -236,9 +244,10 @@ class HingeLoss(_Loss):
         margin: How far on the right side is far enough.
         reduction: "mean", "sum" or "none".
 
-    >>> import drivetrain as dt
-    >>> dt.nn.HingeLoss()(dt.tensor([0.5, 3.0]), dt.tensor([-1.0, 1.0])).item()
-    0.75
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.HingeLoss()(dt.tensor([0.5, 3.0]), dt.tensor([-1.0, 1.0])).item()
+        0.75
     """
 
     def __init__(self, margin: float = 1.0, reduction: str = "mean") -> None:
@@ -263,9 +272,10 @@ class MultiMarginLoss(_WeightedLoss):
     Shapes:
         input (..., classes), target (...) of integers.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.MultiMarginLoss()(dt.tensor([[0.5, 1.0]]), dt.tensor([0])).item()
-    0.75
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.MultiMarginLoss()(dt.tensor([[0.5, 1.0]]), dt.tensor([0])).item()
+        0.75
     """
 
     def __init__(self, p: int = 1, margin: float = 1.0, weight: Any = None, reduction: str = "mean") -> None:
@@ -294,9 +304,10 @@ class KLDivLoss(_Loss):
         reduction: "mean" over all elements, "batchmean" (the divergence as it is defined), "sum" or "none".
         log_target: Whether the target holds log-probabilities too.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.KLDivLoss("batchmean")(dt.tensor([[0.0]]), dt.tensor([[1.0]])).item()
-    0.0
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.KLDivLoss("batchmean")(dt.tensor([[0.0]]), dt.tensor([[1.0]])).item()
+        0.0
     """
 
     reductions = ("mean", "batchmean", "sum", "none")
@@ -322,10 +333,11 @@ class CosineEmbeddingLoss(_Loss):
         margin: From -1 to 1: dissimilar pairs may be as similar as that.
         reduction: "mean", "sum" or "none".
 
-    >>> import drivetrain as dt
-    >>> x, y = dt.tensor([[1.0, 0.0]]), dt.tensor([[0.0, 1.0]])
-    >>> round(dt.nn.CosineEmbeddingLoss()(x, y, dt.tensor([1.0])).item(), 4)
-    1.0
+    Example:
+        >>> import drivetrain as dt
+        >>> x, y = dt.tensor([[1.0, 0.0]]), dt.tensor([[0.0, 1.0]])
+        >>> round(dt.nn.CosineEmbeddingLoss()(x, y, dt.tensor([1.0])).item(), 4)
+        1.0
     """
 
     def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:

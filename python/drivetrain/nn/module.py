@@ -25,17 +25,18 @@ class Module(Trainable):
     is a sub-module with parameters of its own. Tensors that belong to the state but are not trained are
     registered with `register_buffer`.
 
-    >>> import drivetrain as dt
-    >>> class Twice(dt.nn.Module):
-    ...     def __init__(self):
-    ...         super().__init__()
-    ...         self.layer = dt.nn.Linear(3, 3)
-    ...     def forward(self, x):
-    ...         return self.layer(self.layer(x))
-    >>> Twice()(dt.zeros((2, 3))).shape
-    (2, 3)
-    >>> [name for name, _ in Twice().named_parameters()]
-    ['layer.weight', 'layer.bias']
+    Example:
+        >>> import drivetrain as dt
+        >>> class Twice(dt.nn.Module):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.layer = dt.nn.Linear(3, 3)
+        ...     def forward(self, x):
+        ...         return self.layer(self.layer(x))
+        >>> Twice()(dt.zeros((2, 3))).shape
+        (2, 3)
+        >>> [name for name, _ in Twice().named_parameters()]
+        ['layer.weight', 'layer.bias']
 
     The attributes themselves are the registry, so that reading `self.weight` costs no more than reading any
     attribute, and `super().__init__()` is not strictly needed.
@@ -248,9 +249,10 @@ class Module(Trainable):
     def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
         """Parameters and persistent buffers by dotted name. The tensors share the module's memory.
 
-        >>> import drivetrain as dt
-        >>> sorted(dt.nn.Linear(3, 2).state_dict())
-        ['bias', 'weight']
+        Example:
+            >>> import drivetrain as dt
+            >>> sorted(dt.nn.Linear(3, 2).state_dict())
+            ['bias', 'weight']
         """
         return state.collect(self, prefix)
 

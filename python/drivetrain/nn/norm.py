@@ -158,9 +158,10 @@ class BatchNorm1d(_BatchNorm):
     A second input, `residual`, is added before the activation, in the same pass too. The end of a block
     with a shortcut is `self.norm2(self.conv2(x), residual=shortcut)`.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.BatchNorm1d(8)(dt.rand((32, 8))).shape
-    (32, 8)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.BatchNorm1d(8)(dt.rand((32, 8))).shape
+        (32, 8)
     """
 
     ranks = (2, 3)
@@ -185,9 +186,10 @@ class BatchNorm2d(_BatchNorm):
     A second input, `residual`, is added before the activation, in the same pass too. The end of a block
     with a shortcut is `self.norm2(self.conv2(x), residual=shortcut)`.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.BatchNorm2d(8)(dt.rand((4, 5, 5, 8))).shape
-    (4, 5, 5, 8)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.BatchNorm2d(8)(dt.rand((4, 5, 5, 8))).shape
+        (4, 5, 5, 8)
     """
 
     ranks = (4,)
@@ -231,9 +233,10 @@ class InstanceNorm1d(_InstanceNorm):
         track_running_stats: Whether inference uses running statistics.
         dtype: Floating-point dtype of the parameters.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.InstanceNorm1d(8)(dt.rand((4, 5, 8))).shape
-    (4, 5, 8)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.InstanceNorm1d(8)(dt.rand((4, 5, 8))).shape
+        (4, 5, 8)
     """
 
     ranks = (3,)
@@ -253,9 +256,10 @@ class InstanceNorm2d(_InstanceNorm):
 
     Source: Ulyanov et al., 2016.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.InstanceNorm2d(8)(dt.rand((4, 5, 5, 8))).shape
-    (4, 5, 5, 8)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.InstanceNorm2d(8)(dt.rand((4, 5, 5, 8))).shape
+        (4, 5, 5, 8)
     """
 
     ranks = (4,)
@@ -272,9 +276,10 @@ class LayerNorm(Module):
         bias: Whether there is a bias besides the weight.
         dtype: Floating-point dtype of the parameters.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.LayerNorm(16)(dt.rand((4, 10, 16))).shape
-    (4, 10, 16)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.LayerNorm(16)(dt.rand((4, 10, 16))).shape
+        (4, 10, 16)
     """
 
     weight: Parameter | None
@@ -320,9 +325,10 @@ class GroupNorm(Module):
     Shapes:
         input and output (batch, ..., channels).
 
-    >>> import drivetrain as dt
-    >>> dt.nn.GroupNorm(2, 8)(dt.rand((4, 5, 5, 8))).shape
-    (4, 5, 5, 8)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.GroupNorm(2, 8)(dt.rand((4, 5, 5, 8))).shape
+        (4, 5, 5, 8)
     """
 
     weight: Parameter | None

@@ -19,10 +19,11 @@ class Parameter(Tensor):
     Raises:
         TypeError: The elements are not floating-point numbers.
 
-    >>> import drivetrain as dt
-    >>> weight = dt.nn.Parameter([[1.0, 2.0]])
-    >>> weight.shape, weight.requires_grad
-    ((1, 2), True)
+    Example:
+        >>> import drivetrain as dt
+        >>> weight = dt.nn.Parameter([[1.0, 2.0]])
+        >>> weight.shape, weight.requires_grad
+        ((1, 2), True)
     """
 
     def __new__(cls, data: Any, requires_grad: bool = True) -> Parameter:

@@ -58,9 +58,10 @@ class MaxPool1d(_MaxPool):
     Shapes:
         input (batch, time, channels), output (batch, time', channels).
 
-    >>> import drivetrain as dt
-    >>> dt.nn.MaxPool1d(2)(dt.zeros((2, 10, 3))).shape
-    (2, 5, 3)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.MaxPool1d(2)(dt.zeros((2, 10, 3))).shape
+        (2, 5, 3)
     """
 
     rank = 1
@@ -84,9 +85,10 @@ class MaxPool2d(_MaxPool):
     Shapes:
         input (batch, height, width, channels), output (batch, height', width', channels).
 
-    >>> import drivetrain as dt
-    >>> dt.nn.MaxPool2d(2)(dt.zeros((64, 28, 28, 6))).shape
-    (64, 14, 14, 6)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.MaxPool2d(2)(dt.zeros((64, 28, 28, 6))).shape
+        (64, 14, 14, 6)
     """
 
     rank = 2
@@ -124,9 +126,10 @@ class AvgPool1d(_AvgPool):
     Shapes:
         input (batch, time, channels), output (batch, time', channels).
 
-    >>> import drivetrain as dt
-    >>> dt.nn.AvgPool1d(2)(dt.zeros((2, 10, 3))).shape
-    (2, 5, 3)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.AvgPool1d(2)(dt.zeros((2, 10, 3))).shape
+        (2, 5, 3)
     """
 
     rank = 1
@@ -150,9 +153,10 @@ class AvgPool2d(_AvgPool):
     Shapes:
         input (batch, height, width, channels), output (batch, height', width', channels).
 
-    >>> import drivetrain as dt
-    >>> dt.nn.AvgPool2d(2)(dt.zeros((64, 28, 28, 6))).shape
-    (64, 14, 14, 6)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.AvgPool2d(2)(dt.zeros((64, 28, 28, 6))).shape
+        (64, 14, 14, 6)
     """
 
     rank = 2
@@ -188,9 +192,10 @@ class AdaptiveAvgPool1d(_AdaptivePool):
     Shapes:
         input (batch, time, channels), output (batch, output_size, channels).
 
-    >>> import drivetrain as dt
-    >>> dt.nn.AdaptiveAvgPool1d(4)(dt.zeros((1, 10, 3))).shape
-    (1, 4, 3)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.AdaptiveAvgPool1d(4)(dt.zeros((1, 10, 3))).shape
+        (1, 4, 3)
     """
 
     rank = 1
@@ -208,9 +213,10 @@ class AdaptiveMaxPool1d(_AdaptivePool):
     Shapes:
         input (batch, time, channels), output (batch, output_size, channels).
 
-    >>> import drivetrain as dt
-    >>> dt.nn.AdaptiveMaxPool1d(4)(dt.zeros((1, 10, 3))).shape
-    (1, 4, 3)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.AdaptiveMaxPool1d(4)(dt.zeros((1, 10, 3))).shape
+        (1, 4, 3)
     """
 
     rank = 1
@@ -228,9 +234,10 @@ class AdaptiveAvgPool2d(_AdaptivePool):
     Shapes:
         input (batch, height, width, channels), output (batch, *output_size, channels).
 
-    >>> import drivetrain as dt
-    >>> dt.nn.AdaptiveAvgPool2d(7)(dt.zeros((1, 10, 9, 3))).shape
-    (1, 7, 7, 3)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.AdaptiveAvgPool2d(7)(dt.zeros((1, 10, 9, 3))).shape
+        (1, 7, 7, 3)
     """
 
     rank = 2
@@ -248,9 +255,10 @@ class AdaptiveMaxPool2d(_AdaptivePool):
     Shapes:
         input (batch, height, width, channels), output (batch, *output_size, channels).
 
-    >>> import drivetrain as dt
-    >>> dt.nn.AdaptiveMaxPool2d((5, None))(dt.zeros((1, 10, 9, 3))).shape
-    (1, 5, 9, 3)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.AdaptiveMaxPool2d((5, None))(dt.zeros((1, 10, 9, 3))).shape
+        (1, 5, 9, 3)
     """
 
     rank = 2
@@ -286,9 +294,10 @@ class GlobalAvgPool(_GlobalPool):
     Shapes:
         input (batch, ..., channels), output (batch, channels).
 
-    >>> import drivetrain as dt
-    >>> dt.nn.GlobalAvgPool()(dt.zeros((2, 7, 7, 32))).shape
-    (2, 32)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.GlobalAvgPool()(dt.zeros((2, 7, 7, 32))).shape
+        (2, 32)
     """
 
     def forward(self, input: _core.Tensor) -> _core.Tensor:
@@ -297,13 +306,25 @@ class GlobalAvgPool(_GlobalPool):
 
 
 class GlobalAvgPool1d(GlobalAvgPool):
-    """`GlobalAvgPool` for sequences alone: (batch, time, channels)."""
+    """`GlobalAvgPool` for sequences alone: (batch, time, channels).
+
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.GlobalAvgPool1d()(dt.ones((2, 5, 3))).shape
+        (2, 3)
+    """
 
     rank = 1
 
 
 class GlobalAvgPool2d(GlobalAvgPool):
-    """`GlobalAvgPool` for images alone: (batch, height, width, channels)."""
+    """`GlobalAvgPool` for images alone: (batch, height, width, channels).
+
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.GlobalAvgPool2d()(dt.ones((2, 5, 5, 3))).shape
+        (2, 3)
+    """
 
     rank = 2
 
@@ -317,9 +338,10 @@ class GlobalMaxPool(_GlobalPool):
     Shapes:
         input (batch, ..., channels), output (batch, channels).
 
-    >>> import drivetrain as dt
-    >>> dt.nn.GlobalMaxPool()(dt.zeros((2, 7, 7, 32))).shape
-    (2, 32)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.GlobalMaxPool()(dt.zeros((2, 7, 7, 32))).shape
+        (2, 32)
     """
 
     def forward(self, input: _core.Tensor) -> _core.Tensor:
@@ -328,12 +350,24 @@ class GlobalMaxPool(_GlobalPool):
 
 
 class GlobalMaxPool1d(GlobalMaxPool):
-    """`GlobalMaxPool` for sequences alone: (batch, time, channels)."""
+    """`GlobalMaxPool` for sequences alone: (batch, time, channels).
+
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.GlobalMaxPool1d()(dt.ones((2, 5, 3))).shape
+        (2, 3)
+    """
 
     rank = 1
 
 
 class GlobalMaxPool2d(GlobalMaxPool):
-    """`GlobalMaxPool` for images alone: (batch, height, width, channels)."""
+    """`GlobalMaxPool` for images alone: (batch, height, width, channels).
+
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.GlobalMaxPool2d()(dt.ones((2, 5, 5, 3))).shape
+        (2, 3)
+    """
 
     rank = 2

@@ -13,9 +13,10 @@ from .module import Module
 class Identity(Module):
     """Returns its input; takes any arguments, so that it can stand in for any layer.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.Identity()(dt.zeros((2, 3))).shape
-    (2, 3)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.Identity()(dt.zeros((2, 3))).shape
+        (2, 3)
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -34,9 +35,10 @@ class Flatten(Module):
         start_axis: The first axis; 1, behind the batch, by default.
         end_axis: The last axis.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.Flatten()(dt.zeros((64, 4, 4, 16))).shape
-    (64, 256)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.Flatten()(dt.zeros((64, 4, 4, 16))).shape
+        (64, 256)
     """
 
     def __init__(self, start_axis: int = 1, end_axis: int = -1, **unknown: Any) -> None:
@@ -71,9 +73,10 @@ class Unflatten(Module):
         axis: The axis.
         unflattened_size: The sizes it becomes; one of them may be -1.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.Unflatten(1, (4, 4, 16))(dt.zeros((64, 256))).shape
-    (64, 4, 4, 16)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.Unflatten(1, (4, 4, 16))(dt.zeros((64, 256))).shape
+        (64, 4, 4, 16)
     """
 
     def __init__(

@@ -39,13 +39,14 @@ def clip_grad_norm_(
     Raises:
         RuntimeError: The norm is not finite, and error_if_nonfinite is set.
 
-    >>> import drivetrain as dt
-    >>> w = dt.tensor([3.0, 4.0], requires_grad=True)
-    >>> (w * w).sum().backward()
-    >>> dt.nn.utils.clip_grad_norm_([w], max_norm=1.0).item()
-    10.0
-    >>> [round(g, 3) for g in w.grad.tolist()]
-    [0.6, 0.8]
+    Example:
+        >>> import drivetrain as dt
+        >>> w = dt.tensor([3.0, 4.0], requires_grad=True)
+        >>> (w * w).sum().backward()
+        >>> dt.nn.utils.clip_grad_norm_([w], max_norm=1.0).item()
+        10.0
+        >>> [round(g, 3) for g in w.grad.tolist()]
+        [0.6, 0.8]
     """
     max_norm = real("clip_grad_norm_", "max_norm", max_norm, "a number of at least 0", lambda v: v >= 0)
     found = _parameters("clip_grad_norm_", parameters)
@@ -59,12 +60,13 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
         parameters: A tensor or tensors; those without gradient are passed over.
         clip_value: The largest absolute value allowed.
 
-    >>> import drivetrain as dt
-    >>> w = dt.tensor([3.0, 0.25], requires_grad=True)
-    >>> (w * w).sum().backward()
-    >>> dt.nn.utils.clip_grad_value_([w], 1.0)
-    >>> w.grad.tolist()
-    [1.0, 0.5]
+    Example:
+        >>> import drivetrain as dt
+        >>> w = dt.tensor([3.0, 0.25], requires_grad=True)
+        >>> (w * w).sum().backward()
+        >>> dt.nn.utils.clip_grad_value_([w], 1.0)
+        >>> w.grad.tolist()
+        [1.0, 0.5]
     """
     limit = real("clip_grad_value_", "clip_value", clip_value, "a number of at least 0", lambda v: v >= 0)
     with no_grad():
@@ -77,15 +79,24 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     """All parameters as one tensor with one axis.
 
-    >>> import drivetrain as dt
-    >>> dt.nn.utils.parameters_to_vector(dt.nn.Linear(3, 2).parameters()).shape
-    (8,)
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.utils.parameters_to_vector(dt.nn.Linear(3, 2).parameters()).shape
+        (8,)
     """
     return _core.concat([p.reshape((-1,)) for p in _parameters("parameters_to_vector", parameters)])
 
 
 def vector_to_parameters(vector: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Copies the values of `parameters_to_vector` back into the parameters."""
+    """Copies the values of `parameters_to_vector` back into the parameters.
+
+    Example:
+        >>> import drivetrain as dt
+        >>> layer = dt.nn.Linear(2, 1)
+        >>> dt.nn.utils.vector_to_parameters(dt.tensor([1.0, 2.0, 3.0]), layer.parameters())
+        >>> layer.bias.tolist()
+        [3.0]
+    """
     found = _parameters("vector_to_parameters", parameters)
     needed = sum(p.size for p in found)
     if vector.shape != (needed,):

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import _core
 from .._core import Tensor
-from .optimizer import Optimizer, check_at_least_zero, check_number
+from .optimizer import Optimizer, check_at_least_zero, check_flags, check_number
 
 
 class Adam(Optimizer):
@@ -22,13 +22,14 @@ class Adam(Optimizer):
         amsgrad: Whether to divide by the largest mean square so far (Reddi et al., 2018).
         maximize: Whether to climb instead of to descend.
 
-    >>> import drivetrain as dt
-    >>> w = dt.tensor([1.0], requires_grad=True)
-    >>> optimizer = dt.optim.Adam([w], lr=0.1)
-    >>> (w * w).sum().backward()
-    >>> optimizer.step()
-    >>> round(w.item(), 4)
-    0.9
+    Example:
+        >>> import drivetrain as dt
+        >>> w = dt.tensor([1.0], requires_grad=True)
+        >>> optimizer = dt.optim.Adam([w], lr=0.1)
+        >>> (w * w).sum().backward()
+        >>> optimizer.step()
+        >>> round(w.item(), 4)
+        0.9
     """
 
     _decoupled = False  # AdamW: weight decay acts on the parameters, not on the gradients
@@ -56,6 +57,7 @@ class Adam(Optimizer):
 
     def _check_options(self, options: Mapping[str, Any]) -> None:
         check_at_least_zero(self._name, options, "lr", "eps", "weight_decay")
+        check_flags(self._name, options, "amsgrad", "maximize")
         betas = options["betas"]
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
             raise TypeError(f"{self._name}: betas must be two numbers, got {betas!r}")
@@ -75,7 +77,7 @@ class Adam(Optimizer):
         kept: Sequence[Sequence[Tensor]],
     ) -> None:
         beta1, beta2 = group["betas"]
-        _core.adam_step(
+        _core._adam_step(
             parameters,
             gradients,
             kept[0],
@@ -104,13 +106,14 @@ class AdamW(Adam):
         amsgrad: Whether to divide by the largest mean square so far (Reddi et al., 2018).
         maximize: Whether to climb instead of to descend.
 
-    >>> import drivetrain as dt
-    >>> w = dt.tensor([1.0], requires_grad=True)
-    >>> optimizer = dt.optim.AdamW([w], lr=0.1)
-    >>> (w * w).sum().backward()
-    >>> optimizer.step()
-    >>> round(w.item(), 4)
-    0.899
+    Example:
+        >>> import drivetrain as dt
+        >>> w = dt.tensor([1.0], requires_grad=True)
+        >>> optimizer = dt.optim.AdamW([w], lr=0.1)
+        >>> (w * w).sum().backward()
+        >>> optimizer.step()
+        >>> round(w.item(), 4)
+        0.899
     """
 
     _decoupled = True

@@ -29,6 +29,12 @@ class Optimizer:
     Raises:
         ValueError: There are no parameters, one comes twice, or an option is out of range.
         TypeError: Something is not a tensor with a gradient of its own.
+
+    Example:
+        >>> import drivetrain as dt
+        >>> w = dt.tensor([1.0], requires_grad=True)
+        >>> isinstance(dt.optim.SGD([w]), dt.optim.Optimizer)
+        True
     """
 
     def __init__(self, params: Any, defaults: Mapping[str, Any]) -> None:
@@ -239,8 +245,19 @@ def check_number(
     """Raises unless `value` is a number that `accepts` allows."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{optimizer}: {name} must be {expected}, got {value!r}")
-    if not math.isfinite(value) or not accepts(float(value)):
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError(f"{optimizer}: {name} must be {expected}, got a number beyond float64") from None
+    if not math.isfinite(number) or not accepts(number):
         raise ValueError(f"{optimizer}: {name} must be {expected}, got {value}")
+
+
+def check_flags(optimizer: str, options: Mapping[str, Any], *names: str) -> None:
+    """Raises unless the options named are True or False."""
+    for name in names:
+        if not isinstance(options[name], bool):
+            raise TypeError(f"{optimizer}: {name} must be True or False, got {options[name]!r}")
 
 
 def check_at_least_zero(optimizer: str, options: Mapping[str, Any], *names: str) -> None:

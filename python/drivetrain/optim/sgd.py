@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import _core
 from .._core import Tensor
-from .optimizer import Optimizer, check_at_least_zero, check_number
+from .optimizer import Optimizer, check_at_least_zero, check_flags, check_number
 
 
 class SGD(Optimizer):
@@ -26,13 +26,14 @@ class SGD(Optimizer):
         nesterov: Whether to look ahead (Sutskever et al., 2013); needs momentum and no dampening.
         maximize: Whether to climb instead of to descend.
 
-    >>> import drivetrain as dt
-    >>> w = dt.tensor([1.0], requires_grad=True)
-    >>> optimizer = dt.optim.SGD([w], lr=0.25)
-    >>> (w * w).sum().backward()
-    >>> optimizer.step()
-    >>> w.tolist()
-    [0.5]
+    Example:
+        >>> import drivetrain as dt
+        >>> w = dt.tensor([1.0], requires_grad=True)
+        >>> optimizer = dt.optim.SGD([w], lr=0.25)
+        >>> (w * w).sum().backward()
+        >>> optimizer.step()
+        >>> w.tolist()
+        [0.5]
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class SGD(Optimizer):
     def _check_options(self, options: Mapping[str, Any]) -> None:
         check_at_least_zero("SGD", options, "lr", "momentum", "weight_decay")
         check_number("SGD", "dampening", options["dampening"], "a number", lambda value: True)
+        check_flags("SGD", options, "nesterov", "maximize")
         if options["nesterov"] and (options["momentum"] == 0 or options["dampening"] != 0):
             raise ValueError(
                 "SGD: nesterov needs a momentum above 0 and no dampening, got momentum "
@@ -76,7 +78,7 @@ class SGD(Optimizer):
         gradients: Sequence[Tensor],
         kept: Sequence[Sequence[Tensor]],
     ) -> None:
-        _core.sgd_step(
+        _core._sgd_step(
             parameters,
             gradients,
             kept[0] if kept else (),

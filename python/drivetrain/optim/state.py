@@ -63,6 +63,7 @@ def load(optimizer: Optimizer, values: Mapping[str, Any]) -> None:
     if not isinstance(values, Mapping) or not {"state", "param_groups"} <= set(values):
         raise TypeError(f"{name}.load_state_dict: expected a dict with 'state' and 'param_groups'")
     groups, given = optimizer.param_groups, values["param_groups"]
+    _check_form(name, values["state"], given)
     counts = [len(group["params"]) for group in groups], [len(group["params"]) for group in given]
     if counts[0] != counts[1]:
         raise ValueError(
@@ -71,6 +72,8 @@ def load(optimizer: Optimizer, values: Mapping[str, Any]) -> None:
         )
     # JSON knows no integer keys.
     kept = {int(number): entry for number, entry in values["state"].items()}
+    if unknown := kept.keys() - {number for group in given for number in group["params"]}:
+        raise ValueError(f"{name}.load_state_dict: state has parameter {min(unknown)}, which no group holds")
     states, options = [], []
     for group, other in zip(groups, given, strict=True):
         merged = {k: tuple(v) if isinstance(v, list) else v for k, v in other.items() if k != "params"}
@@ -82,6 +85,21 @@ def load(optimizer: Optimizer, values: Mapping[str, Any]) -> None:
     optimizer._states = states
 
 
+def _check_form(name: str, state: Any, groups: Any) -> None:
+    """Raises unless these look like what `collect` returned."""
+    if not isinstance(state, Mapping) or not all(isinstance(entry, Mapping) for entry in state.values()):
+        raise TypeError(f"{name}.load_state_dict: 'state' must be a dict of dicts, got {state!r:.80}")
+    if not isinstance(groups, (list, tuple)) or not all(
+        isinstance(group, Mapping) and isinstance(group.get("params"), (list, tuple)) for group in groups
+    ):
+        raise TypeError(
+            f"{name}.load_state_dict: 'param_groups' must be a list of dicts with 'params', got "
+            f"{groups!r:.80}"
+        )
+    if not all(str(number).isdecimal() for number in state):
+        raise ValueError(f"{name}.load_state_dict: 'state' must be keyed by the numbers of the parameters")
+
+
 def _group_state(name: str, parameters: Sequence[Tensor], entries: Sequence[Mapping[str, Any]]) -> GroupState:
     state = GroupState()
     steps = []
@@ -89,6 +107,8 @@ def _group_state(name: str, parameters: Sequence[Tensor], entries: Sequence[Mapp
         tensors = {key: value for key, value in entry.items() if key != "step" and value is not None}
         # PyTorch's SGD counts no steps; all that matters to ours is that there were some.
         steps.append(int(entry.get("step", 1 if tensors else 0)))
+        if steps[-1] < 0:
+            raise ValueError(f"{name}.load_state_dict: parameter {i} has made {steps[-1]} steps")
         for key, value in tensors.items():
             if tuple(value.shape) != tuple(parameter.shape):
                 raise ValueError(

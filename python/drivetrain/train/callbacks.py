@@ -21,12 +21,13 @@ class Callback:
 
     Source: Keras's ``keras.callbacks.Callback``.
 
-    >>> from drivetrain.train import Callback
-    >>> class PrintLoss(Callback):
-    ...     def on_epoch_end(self, epoch, logs=None):
-    ...         print(epoch, logs["loss"])
-    >>> PrintLoss().on_epoch_end(0, {"loss": 0.5})
-    0 0.5
+    Example:
+        >>> from drivetrain.train import Callback
+        >>> class PrintLoss(Callback):
+        ...     def on_epoch_end(self, epoch, logs=None):
+        ...         print(epoch, logs["loss"])
+        >>> PrintLoss().on_epoch_end(0, {"loss": 0.5})
+        0 0.5
     """
 
     model: Any = None
@@ -167,29 +168,23 @@ class Monitor:
 class EarlyStopping(Callback):
     """End the training when a metric has stopped getting better.
 
-    Parameters
-    ----------
-    monitor : str, default "val_loss"
-        The metric. One that does not exist is an error.
-    min_delta : float, default 0
-        A change of at most this much is no improvement.
-    patience : int, default 0
-        Epochs without improvement after which the training ends.
-    verbose : int, default 0
-        1 prints a line when the training ends.
-    mode : "auto", "min" or "max"
-        Which direction is better; "auto" takes the larger for names such as accuracy, the smaller for others.
-    baseline : float, optional
-        A value that has to be beaten.
-    restore_best_weights : bool, default False
-        Put back the weights of the best epoch when the training ends, early or not.
-    start_from_epoch : int, default 0
-        Epochs before this one are not looked at.
+    Args:
+        monitor (str, default "val_loss"): The metric. One that does not exist is an error.
+        min_delta (float, default 0): A change of at most this much is no improvement.
+        patience (int, default 0): Epochs without improvement after which the training ends.
+        verbose (int, default 0): 1 prints a line when the training ends.
+        mode ("auto", "min" or "max"): Which direction is better; "auto" takes the larger for names such as
+            accuracy, the smaller for others.
+        baseline (float, optional): A value that has to be beaten.
+        restore_best_weights (bool, default False): Put back the weights of the best epoch when the training
+            ends, early or not.
+        start_from_epoch (int, default 0): Epochs before this one are not looked at.
 
     Source: Keras's ``keras.callbacks.EarlyStopping``.
 
-    >>> from drivetrain.train import EarlyStopping
-    >>> stop = EarlyStopping(monitor="val_accuracy", patience=3, restore_best_weights=True)
+    Example:
+        >>> from drivetrain.train import EarlyStopping
+        >>> stop = EarlyStopping(monitor="val_accuracy", patience=3, restore_best_weights=True)
     """
 
     def __init__(
@@ -270,32 +265,25 @@ def copy_weights(model: Any) -> dict[str, Any]:
 class ModelCheckpoint(Callback):
     """Save the model as the training goes on.
 
-    Parameters
-    ----------
-    filepath : path
-        Where to save; may name the epoch (from 1) and metrics:
-        ``"run/{epoch:02d}-{val_loss:.3f}.safetensors"``.
-    monitor : str, default "val_loss"
-        The metric that ``save_best_only`` looks at.
-    verbose : int, default 0
-        1 prints a line for every file.
-    save_best_only : bool, default False
-        Save only when the metric is better than ever before.
-    save_weights_only : bool, default False
-        Leave out the configuration of the model.
-    mode : "auto", "min" or "max"
-        Which direction is better; "auto" takes the larger for names such as accuracy, the smaller for others.
-    save_freq : "epoch" or int, default "epoch"
-        Save after every epoch, or after so many batches.
-    initial_value_threshold : float, optional
-        A value that has to be beaten for the first file.
+    Args:
+        filepath (path): Where to save; may name the epoch (from 1) and metrics:
+            ``"run/{epoch:02d}-{val_loss:.3f}.safetensors"``.
+        monitor (str, default "val_loss"): The metric that ``save_best_only`` looks at.
+        verbose (int, default 0): 1 prints a line for every file.
+        save_best_only (bool, default False): Save only when the metric is better than ever before.
+        save_weights_only (bool, default False): Leave out the configuration of the model.
+        mode ("auto", "min" or "max"): Which direction is better; "auto" takes the larger for names such as
+            accuracy, the smaller for others.
+        save_freq ("epoch" or int, default "epoch"): Save after every epoch, or after so many batches.
+        initial_value_threshold (float, optional): A value that has to be beaten for the first file.
 
     Every file is complete: it is written under another name and renamed.
 
     Source: Keras's ``keras.callbacks.ModelCheckpoint``.
 
-    >>> from drivetrain.train import ModelCheckpoint
-    >>> keep_best = ModelCheckpoint("best.safetensors", monitor="val_accuracy", save_best_only=True)
+    Example:
+        >>> from drivetrain.train import ModelCheckpoint
+        >>> keep_best = ModelCheckpoint("best.safetensors", monitor="val_accuracy", save_best_only=True)
     """
 
     def __init__(
@@ -361,17 +349,16 @@ class ModelCheckpoint(Callback):
 class CSVLogger(Callback):
     """Write a line of metrics per epoch to a CSV file.
 
-    Parameters
-    ----------
-    filename : path
-    separator : str, default ","
-    append : bool, default False
-        Continue an existing file, of which the header is kept.
+    Args:
+        filename: Path.
+        separator: Str, default ",".
+        append (bool, default False): Continue an existing file, of which the header is kept.
 
     Source: Keras's ``keras.callbacks.CSVLogger``.
 
-    >>> from drivetrain.train import CSVLogger
-    >>> log = CSVLogger("history.csv")
+    Example:
+        >>> from drivetrain.train import CSVLogger
+        >>> log = CSVLogger("history.csv")
     """
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:

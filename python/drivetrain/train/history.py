@@ -11,20 +11,19 @@ from .callbacks import Callback, Logs
 class History(Callback):
     """What ``fit`` returns: every metric of every epoch.
 
-    Attributes
-    ----------
-    history : dict of lists
-        A list per metric, "loss" and "val_accuracy" for instance, with one number per epoch.
-    epoch : list of int
-        The epochs, counted from 0.
+    Attributes:
+        history (dict of lists): A list per metric, "loss" and "val_accuracy" for instance, with one number
+            per epoch.
+        epoch (list of int): The epochs, counted from 0.
 
     Source: Keras's ``keras.callbacks.History``.
 
-    >>> from drivetrain.train import History
-    >>> record = History()
-    >>> record.on_epoch_end(0, {"loss": 0.5})
-    >>> record.history, record.epoch
-    ({'loss': [0.5]}, [0])
+    Example:
+        >>> from drivetrain.train import History
+        >>> record = History()
+        >>> record.on_epoch_end(0, {"loss": 0.5})
+        >>> record.history, record.epoch
+        ({'loss': [0.5]}, [0])
     """
 
     def __init__(self) -> None:

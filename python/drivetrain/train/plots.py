@@ -27,27 +27,22 @@ def new_figure(width: float, height: float) -> Any:
 def plot_history(history: Any, path: str | os.PathLike[str] | None = None) -> Any:
     """Draw every metric over the epochs, training and validation in one panel.
 
-    Parameters
-    ----------
-    history : History, or its dict of lists
-    path : path, optional
-        Where to save the picture; the suffix says the format (.png, .svg, .pdf).
+    Args:
+        history: History, or its dict of lists.
+        path (path, optional): Where to save the picture; the suffix says the format (.png, .svg, .pdf).
 
-    Returns
-    -------
-    matplotlib.figure.Figure
+    Returns:
+        matplotlib.figure.Figure
 
-    Raises
-    ------
-    ModuleNotFoundError
-        Without matplotlib; the message says the command that installs it.
-    ValueError
-        For a history without epochs.
+    Raises:
+        ModuleNotFoundError: Without matplotlib; the message says the command that installs it.
+        ValueError: For a history without epochs.
 
-    >>> from drivetrain.train.plots import plot_history
-    >>> figure = plot_history({"loss": [2.0, 1.0], "val_loss": [2.1, 1.3]})
-    >>> len(figure.axes)
-    1
+    Example:
+        >>> from drivetrain.train.plots import plot_history
+        >>> figure = plot_history({"loss": [2.0, 1.0], "val_loss": [2.1, 1.3]})
+        >>> len(figure.axes)
+        1
     """
     curves: dict[str, list[float]] = getattr(history, "history", history)
     names = [name for name in curves if not (name.startswith("val_") and name[4:] in curves)]
@@ -83,33 +78,26 @@ def plot_misclassified(
 ) -> Any:
     """Draw the images whose predicted class is wrong, with both classes above each.
 
-    Parameters
-    ----------
-    images : array of shape (n, height, width, channels), 1 or 3 channels
-    y_true, y_pred : arrays of int of shape (n,)
-    path : path, optional
-        Where to save the picture; the suffix says the format.
-    class_names : sequence of str, optional
-        Names to write instead of the numbers.
-    max_images : int, default 36
-        Draw at most so many, the first ones.
+    Args:
+        images: Array of shape (n, height, width, channels), 1 or 3 channels.
+        y_true, y_pred: Arrays of int of shape (n,).
+        path (path, optional): Where to save the picture; the suffix says the format.
+        class_names (sequence of str, optional): Names to write instead of the numbers.
+        max_images (int, default 36): Draw at most so many, the first ones.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
+    Returns:
+        matplotlib.figure.Figure
 
-    Raises
-    ------
-    ModuleNotFoundError
-        Without matplotlib; the message says the command that installs it.
-    ValueError
-        For shapes that do not fit.
+    Raises:
+        ModuleNotFoundError: Without matplotlib; the message says the command that installs it.
+        ValueError: For shapes that do not fit.
 
-    >>> import numpy as np
-    >>> from drivetrain.train.plots import plot_misclassified
-    >>> figure = plot_misclassified(np.zeros((3, 8, 8, 1)), [1, 2, 3], [1, 5, 4])
-    >>> figure.axes[0].get_title()
-    '2, predicted 5'
+    Example:
+        >>> import numpy as np
+        >>> from drivetrain.train.plots import plot_misclassified
+        >>> figure = plot_misclassified(np.zeros((3, 8, 8, 1)), [1, 2, 3], [1, 5, 4])
+        >>> figure.axes[0].get_title()
+        '2, predicted 5'
     """
     pictures, truth, guess = np.asarray(images), np.asarray(y_true), np.asarray(y_pred)
     if pictures.ndim != 4 or pictures.shape[-1] not in (1, 3):

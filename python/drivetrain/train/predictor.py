@@ -18,17 +18,16 @@ from .sources import make_source
 class Predictor:
     """Runs a model over data of any length.
 
-    Parameters
-    ----------
-    model : Module
-    callbacks : list of Callback, default none
-        For every run.
+    Args:
+        model: Module.
+        callbacks (list of Callback, default none): For every run.
 
-    >>> import numpy as np
-    >>> from drivetrain import nn
-    >>> from drivetrain.train import Predictor
-    >>> Predictor(nn.Linear(3, 2)).predict(np.zeros((100, 3))).shape
-    (100, 2)
+    Example:
+        >>> import numpy as np
+        >>> from drivetrain import nn
+        >>> from drivetrain.train import Predictor
+        >>> Predictor(nn.Linear(3, 2)).predict(np.zeros((100, 3))).shape
+        (100, 2)
     """
 
     def __init__(self, model: Any, callbacks: Iterable[Callback] = ()) -> None:

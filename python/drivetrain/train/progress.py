@@ -69,17 +69,16 @@ def format_step_time(seconds: float) -> str:
 class ProgressBar(Callback):
     """Prints the progress of fit, evaluate and predict; they add it according to their ``verbose``.
 
-    Parameters
-    ----------
-    verbose : 0, 1, 2 or "auto"
-        0 prints nothing; 1 draws a bar (in a log file: lines at intervals); 2 prints one line per epoch;
-        "auto" is 1 in a terminal and in a notebook, and 2 in a log file.
+    Args:
+        verbose (0, 1, 2 or "auto"): 0 prints nothing; 1 draws a bar (in a log file: lines at intervals); 2
+            prints one line per epoch; "auto" is 1 in a terminal and in a notebook, and 2 in a log file.
 
     Source: Keras's ``ProgbarLogger``.
 
-    >>> from drivetrain.train.progress import ProgressBar
-    >>> bar = ProgressBar(verbose=2)
-    >>> bar.set_params({"epochs": 1, "steps": 10})
+    Example:
+        >>> from drivetrain.train.progress import ProgressBar
+        >>> bar = ProgressBar(verbose=2)
+        >>> bar.set_params({"epochs": 1, "steps": 10})
     """
 
     def __init__(self, verbose: int | str = "auto") -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .._core import Tensor, from_numpy
 from ..data import ArrayDataset, DataLoader
+from ..data.convert import refuse_masked
 from ..metrics.checks import as_weights
 
 # Inputs of these dtypes become float32 (images are bytes, NumPy's numbers are float64); token indices stay
@@ -115,6 +116,7 @@ def as_inputs(where: str, x: Any) -> tuple[NDArray[Any], ...]:
 
 
 def numpy_of(where: str, name: str, value: Any) -> NDArray[Any]:
+    refuse_masked(where, name, value)
     array = np.asarray(value.detach() if hasattr(value, "detach") else value)
     if array.dtype.kind not in "buif":
         raise TypeError(f"{where}: {name} has dtype {array.dtype}, expected numbers")

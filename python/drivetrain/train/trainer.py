@@ -23,24 +23,21 @@ PRECISIONS = {"float32": "float32", "fp32": "float32"}
 class Trainer(Predictor):
     """Trains a model: what is trained, by which loss, with which optimizer.
 
-    Parameters
-    ----------
-    model : Module
-    loss : str, loss of ``drivetrain.nn``, or function
-        Called as ``loss(output, target)``, and with ``sample_weight=`` where there are weights. Names:
-        "cross_entropy" (of logits), "mse", "mae", "huber", "binary_cross_entropy_with_logits" and so on;
-        Keras's names, such as "sparse_categorical_crossentropy", mean what they mean there: they take
-        probabilities.
-    optimizer : str, optimizer of ``drivetrain.optim``, its class, or a function of the parameters
-        Names: "sgd", "adam", "adamw".
-    metrics : list of str, Metric or function, default none
-        Functions are called as ``f(y_true, y_pred)``.
-    callbacks : list of Callback, default none
-        For every ``fit``, ``evaluate`` and ``predict`` of this trainer.
-    precision : "float32" (or "fp32")
-    seed : int, optional
-        Seeds the default generator (dropout) now and the shuffling. Weights that were drawn before are not
-        affected.
+    Args:
+        model: Module.
+        loss (str, loss of ``drivetrain.nn``, or function): Called as ``loss(output, target)``, and with
+            ``sample_weight=`` where there are weights. Names: "cross_entropy" (of logits), "mse", "mae",
+            "huber", "binary_cross_entropy_with_logits" and so on; Keras's names, such as
+            "sparse_categorical_crossentropy", mean what they mean there: they take probabilities.
+        optimizer (str, optimizer of ``drivetrain.optim``, its class, or a function of the parameters): Names:
+            "sgd", "adam", "adamw".
+        metrics (list of str, Metric or function, default none): Functions are called as ``f(y_true,
+            y_pred)``.
+        callbacks (list of Callback, default none): For every ``fit``, ``evaluate`` and ``predict`` of this
+            trainer.
+        precision: "float32" (or "fp32").
+        seed (int, optional): Seeds the default generator (dropout) now and the shuffling. Weights that were
+            drawn before are not affected.
 
     Batches are converted where that is harmless: float64 and uint8 inputs become float32 (uint8 is not
     scaled), bool and float64 targets float32, small integers of targets int64. Targets of shape (n,) are
@@ -48,16 +45,17 @@ class Trainer(Predictor):
 
     Source: the arguments and the history are Keras's, the optimizer is PyTorch's.
 
-    >>> import numpy as np
-    >>> import drivetrain as dt
-    >>> from drivetrain import nn, optim
-    >>> from drivetrain.train import Trainer
-    >>> x = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
-    >>> model = nn.Linear(3, 1)
-    >>> trainer = Trainer(model, loss="mse", optimizer=optim.SGD(model.parameters(), lr=0.1), seed=0)
-    >>> history = trainer.fit(x, x.sum(axis=1), epochs=5, verbose=0)
-    >>> history.history["loss"][-1] < history.history["loss"][0]
-    True
+    Example:
+        >>> import numpy as np
+        >>> import drivetrain as dt
+        >>> from drivetrain import nn, optim
+        >>> from drivetrain.train import Trainer
+        >>> x = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
+        >>> model = nn.Linear(3, 1)
+        >>> trainer = Trainer(model, loss="mse", optimizer=optim.SGD(model.parameters(), lr=0.1), seed=0)
+        >>> history = trainer.fit(x, x.sum(axis=1), epochs=5, verbose=0)
+        >>> history.history["loss"][-1] < history.history["loss"][0]
+        True
     """
 
     def __init__(
@@ -104,49 +102,37 @@ class Trainer(Predictor):
     ) -> History:
         """Train the model.
 
-        Parameters
-        ----------
-        x : array or Tensor, list of arrays, data set, loader, generator
-            One row per sample; a list of arrays for a model with several inputs. Data sets give samples (x,
-            y), loaders and generators batches (x, y) or (x, y, sample_weight).
-        y : array or Tensor, optional
-            The targets, where x is an array.
-        batch_size : int, default 32
-            Not for loaders and generators, which have their own.
-        epochs : int, default 1
-            Number of the last epoch: the training runs from ``initial_epoch`` to it.
-        verbose : 0, 1, 2 or "auto"
-            Nothing, a progress bar, a line per epoch; "auto" is 1 in a terminal or notebook and 2 in a log
-            file.
-        callbacks : list of Callback, optional
-        validation_split : float, default 0
-            Share of the arrays, taken from their end before shuffling, to validate on.
-        validation_data : (x, y), (x, y, sample_weight), data set or loader, optional
-            What to validate on after every epoch; the metrics get the prefix "val_".
-        shuffle : bool, default True
-            A new order of the arrays or data set in each epoch. It depends on the seed and the epoch only.
-        class_weight : dict of int to float, optional
-            Weights of the classes; those not named weigh 1.
-        sample_weight : array of shape (n,), optional
-        initial_epoch : int, default 0
-            Where to go on.
-        steps_per_epoch, validation_steps : int, optional
-            Batches of an epoch, of a validation. Default: all of them.
+        Args:
+            x (array or Tensor, list of arrays, data set, loader, generator): One row per sample; a list of
+                arrays for a model with several inputs. Data sets give samples (x, y), loaders and generators
+                batches (x, y) or (x, y, sample_weight).
+            y (array or Tensor, optional): The targets, where x is an array.
+            batch_size (int, default 32): Not for loaders and generators, which have their own.
+            epochs (int, default 1): Number of the last epoch: the training runs from ``initial_epoch`` to it.
+            verbose (0, 1, 2 or "auto"): Nothing, a progress bar, a line per epoch; "auto" is 1 in a terminal
+                or notebook and 2 in a log file.
+            callbacks: List of Callback, optional.
+            validation_split (float, default 0): Share of the arrays, taken from their end before shuffling,
+                to validate on.
+            validation_data ((x, y), (x, y, sample_weight), data set or loader, optional): What to validate on
+                after every epoch; the metrics get the prefix "val_".
+            shuffle (bool, default True): A new order of the arrays or data set in each epoch. It depends on
+                the seed and the epoch only.
+            class_weight (dict of int to float, optional): Weights of the classes; those not named weigh 1.
+            sample_weight: Array of shape (n,), optional.
+            initial_epoch (int, default 0): Where to go on.
+            steps_per_epoch, validation_steps (int, optional): Batches of an epoch, of a validation. Default:
+                all of them.
 
-        Returns
-        -------
-        History
-            ``.history`` is a dict with one list per metric, ``.epoch`` the numbers of the epochs.
+        Returns:
+            History: ``.history`` is a dict with one list per metric, ``.epoch`` the numbers of the epochs.
 
-        Raises
-        ------
-        ValueError
-            For lengths that differ, no samples, numbers out of range; and what the model and the loss raise.
-        TypeError
-            For data of a kind that cannot be trained on.
-        KeyboardInterrupt
-            On Ctrl-C, after ``on_train_end`` of the callbacks; ``trainer.history`` has what was done. Within
-            ``on_epoch_end`` it waits until that is done; a second Ctrl-C does not.
+        Raises:
+            ValueError: For lengths that differ, no samples, numbers out of range; and what the model and the
+                loss raise.
+            TypeError: For data of a kind that cannot be trained on.
+            KeyboardInterrupt: On Ctrl-C, after ``on_train_end`` of the callbacks; ``trainer.history`` has
+                what was done. Within ``on_epoch_end`` it waits until that is done; a second Ctrl-C does not.
         """
         check_epochs(initial_epoch, epochs)
         given = (x, y, sample_weight)
@@ -219,11 +205,9 @@ class Trainer(Predictor):
 
         The arguments are those of ``fit``.
 
-        Returns
-        -------
-        float, list of float, or dict
-            The loss alone where there are no metrics; a list with the loss first; a dict with
-            ``return_dict=True``.
+        Returns:
+            float, list of float, or dict: The loss alone where there are no metrics; a list with the loss
+                first; a dict with ``return_dict=True``.
         """
         data = make_source("evaluate", x, y, sample_weight, batch_size=batch_size, steps=steps)
         hooks = self._hooks(verbose, callbacks, [], epochs=1, steps=data.steps)
