@@ -1,4 +1,4 @@
-"""Records PyTorch's side of the golden runs (tests/golden/runs.json). Needs PyTorch.
+"""Records PyTorch's side of the golden runs and of the autograd programs. Needs PyTorch.
 
 python tools/record_golden.py
 """
@@ -14,9 +14,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import torch
 
 import golden
+import test_autograd_programs as programs
 
 
-def main() -> None:
+def record_runs() -> None:
     recorded = {"torch": torch.__version__}
     for run in golden.RUNS:
         losses, final = golden.run_torch(run)
@@ -25,6 +26,19 @@ def main() -> None:
         print(f"{run}: loss {losses[0]:.4f} -> {losses[-1]:.4f}")
     text = json.dumps(recorded, indent=1)
     golden.RECORDED.write_text(text + "\n")
+
+
+def record_programs() -> None:
+    lines = [
+        f"{json.dumps(name)}: {json.dumps(programs.run(torch, program))}"
+        for name, program in programs.PROGRAMS.items()
+    ]
+    programs.RECORDED.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def main() -> None:
+    record_runs()
+    record_programs()
 
 
 if __name__ == "__main__":
