@@ -74,35 +74,47 @@ template <class T> struct Dots {
     }
 };
 
-// One row: c[j] = sum over p of x[p * x_step] * b[p * b_step + j], four vectors at a time.
+// sums[j] += sum over p < rows of x[p * x_step] * b[p * b_step + j], for j < n.
+template <int rows, class T>
+void add_rows(const T* x, int64_t x_step, const T* b, int64_t b_step, int64_t n, T* sums) {
+    Vec<T> xv[rows];
+    for (int p = 0; p < rows; ++p) xv[p] = broadcast(x[p * x_step]);
+    const auto step = [&](auto read, int64_t j) DT_INLINE_LAMBDA {
+        Vec<T> even = load(sums + j), odd = zero<T>();
+#pragma GCC unroll 8
+        for (int p = 0; p < rows; p += 2) {
+            even = fma(xv[p], read(b + p * b_step + j), even);
+            if (p + 1 < rows) odd = fma(xv[p + 1], read(b + (p + 1) * b_step + j), odd);
+        }
+        store(sums + j, even + odd);
+    };
+    int64_t j = 0;
+    for (; j + kLanes<T> <= n; j += kLanes<T>) step([](const T* q) DT_INLINE_LAMBDA { return load(q); }, j);
+    if (j < n) step([left = n - j](const T* q) DT_INLINE_LAMBDA { return load_tail(q, left); }, j);
+}
+
+// One row: c[j] = sum over p of x[p * x_step] * b[p * b_step + j]. A task reads runs of rows of B, eight at a
+// time; its sums stay in L1.
 template <class T>
 void one_row(const T* x, int64_t x_step, const T* b, int64_t b_step, int64_t n, int64_t k,
              const Output<T>& out) {
-    constexpr int group = 4;
-    constexpr int64_t lanes = kLanes<T>;
-    parallel(n, round_up(grain_for(k / 4), group * lanes), [&](int64_t begin, int64_t end) {
-        for (int64_t j = begin; j < end; j += group * lanes) {
-            Vec<T> sum[group] = {};
-            const int64_t left = end - j;
-            if (left >= group * lanes) {
-                for (int64_t p = 0; p < k; ++p) {
-                    const Vec<T> xv = broadcast(x[p * x_step]);
-#pragma GCC unroll 4
-                    for (int g = 0; g < group; ++g)
-                        sum[g] = fma(xv, load(b + p * b_step + j + g * lanes), sum[g]);
-                }
-            } else {
-                for (int64_t p = 0; p < k; ++p)
-                    for (int g = 0; g * lanes < left; ++g)
-                        sum[g] = fma(broadcast(x[p * x_step]),
-                                     load_upto(b + p * b_step + j + g * lanes, left - g * lanes), sum[g]);
-            }
-            for (int g = 0; g < group && g * lanes < left; ++g) {
-                const int64_t at = j + g * lanes, count = left - g * lanes;
-                if (out.accumulate) sum[g] += load_upto(out.c + at, count);
-                if (out.bias) sum[g] += load_upto(out.bias + at, count);
-                if (out.activation != Activation::none) sum[g] = activate(sum[g], out.activation);
-                store_upto(out.c + at, sum[g], count);
+    constexpr int64_t most = 1024;
+    const int64_t wanted = max(grain_for(k / 4), max(ceil_div(n, 16), int64_t{256}));
+    parallel(n, min(most, round_up(wanted, kLanes<T>)), [&](int64_t begin, int64_t end) {
+        for (int64_t at = begin; at < end; at += most) { // a single block may be longer
+            const int64_t count = min(most, end - at);
+            T sums[most] = {};
+            int64_t p = 0;
+            for (; p + 8 <= k; p += 8)
+                add_rows<8>(x + p * x_step, x_step, b + p * b_step + at, b_step, count, sums);
+            for (; p < k; ++p) add_rows<1>(x + p * x_step, x_step, b + p * b_step + at, b_step, count, sums);
+            for (int64_t j = 0; j < count; j += kLanes<T>) {
+                const int64_t left = count - j;
+                Vec<T> y = load(sums + j);
+                if (out.accumulate) y += load_upto(out.c + at + j, left);
+                if (out.bias) y += load_upto(out.bias + at + j, left);
+                if (out.activation != Activation::none) y = activate(y, out.activation);
+                store_upto(out.c + at + j, y, left);
             }
         }
     });
@@ -135,12 +147,13 @@ bool skinny(const Strided<T>& a, const Strided<T>& b, int64_t m, int64_t n, int6
         one_row(b.data, b.depth_step, a.data, a.depth_step, m, k, out);
         return true;
     }
-    if (n == 1 && a_along && k > 1) { // a column of B that is not adjacent is made so
+    if (n <= kFewRows && a_along && k > 1) { // columns of B that are not adjacent are made so
         count_path(Path::gemm_dots);
-        T* x = scratch<T>(Scratch::gemm_b, k);
-        for (int64_t p = 0; p < k; ++p) x[p] = *b.at(0, p);
-        Dots<T>{x, 0, a.data, a.step, k, out.c, 1, out.row, out.bias, 1, 0, out.accumulate, out.activation}
-            .run(1, m);
+        T* x = scratch<T>(Scratch::gemm_b, n * k);
+        for (int64_t p = 0; p < k; ++p)
+            for (int64_t j = 0; j < n; ++j) x[j * k + p] = *b.at(j, p);
+        Dots<T>{x, k, a.data, a.step, k, out.c, 1, out.row, out.bias, 1, 0, out.accumulate, out.activation}
+            .run(n, m);
         return true;
     }
     return false;

@@ -300,6 +300,9 @@ void product_by_blocks(const A& a, Source a_from, const B& b, Source b_from, int
     const bool packs = b_from == Source::packed;
     const int64_t piece_cols = packs ? min(round_up(n, kTileCols<T>), kPieceCols) : n;
     const Grid grid = choose_grid<T>(m, min(n, piece_cols), k);
+    // Packing A for each of several narrow blocks would cost more than it brings.
+    if (A::addressable && grid.col_blocks * 8 * kTileCols<T> > piece_cols && grid.col_blocks > 1)
+        a_from = Source::direct;
     if (packs && grid.row_blocks > 1) b_from = Source::shared;
     const bool shares = b_from == Source::shared;
     const int64_t piece_depth =
