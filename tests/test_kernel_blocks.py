@@ -44,6 +44,9 @@ SIZES = [
     (1, 33, 300),
     (300, 1, 257),
     (3, 2000, 70),
+    (1, 1030, 83),  # longer than a run of one row
+    (83, 3, 300),  # few columns
+    (41, 9, 512),  # one vector of columns
     (14, 32, 256),
     (15, 33, 257),
     (29, 31, 255),

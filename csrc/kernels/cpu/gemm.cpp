@@ -168,16 +168,18 @@ template <class T> Source source_of_a(const Strided<T>& a, int64_t m, int64_t n,
     if (a.depth_step == 1) return crowded<T>(a.step) && n > kTileCols<T> ? Source::packed : Source::direct;
     return a.step == 1 && n <= 4 * kTileCols<T> ? Source::direct : Source::packed;
 }
-template <class T> Source source_of_b(const Strided<T>& b, int64_t m, int64_t k) {
+constexpr int64_t kNearBytes = 2 << 20; // what L2 holds, more or less
+template <class T> Source source_of_b(const Strided<T>& b, int64_t m, int64_t n, int64_t k) {
     if (b.step != 1) return Source::packed;
     if (m <= kTileRows || k * b.depth_step * int64_t(sizeof(T)) <= 32768) return Source::direct;
-    return m <= 128 && !crowded<T>(b.depth_step) ? Source::direct : Source::packed;
+    return m <= 128 && n * k * int64_t(sizeof(T)) <= kNearBytes && !crowded<T>(b.depth_step) ? Source::direct
+                                                                                             : Source::packed;
 }
 
 template <class T>
 void run_plan(const Strided<T>& a, const Strided<T>& b, int64_t m, int64_t n, int64_t k,
               const Output<T>& out) {
-    const Source a_from = source_of_a(a, m, n, k), b_from = source_of_b(b, m, k);
+    const Source a_from = source_of_a(a, m, n, k), b_from = source_of_b(b, m, n, k);
     switch (choose_plan<T>(m, n, k)) {
     case Plan::serial:
         count_path(Path::gemm_serial);

@@ -44,7 +44,7 @@ template <class T> DepthBlocks depth_blocks(int64_t k) {
 // Panels of A have equal numbers of rows as nearly as can be: 32 rows are 11 + 11 + 10 and not 14 + 14 + 4.
 struct RowPanels {
     int64_t rows, panels;
-    explicit RowPanels(int64_t m) : rows(m), panels(ceil_div(m, kTileRows)) {}
+    explicit RowPanels(int64_t m, int64_t most = kTileRows) : rows(m), panels(ceil_div(m, most)) {}
     int64_t start(int64_t i) const { return rows * i / panels; }
 };
 
@@ -303,7 +303,7 @@ void product_by_blocks(const A& a, Source a_from, const B& b, Source b_from, int
     // Packing A for each of several narrow blocks would cost more than it brings.
     if (A::addressable && grid.col_blocks * 8 * kTileCols<T> > piece_cols && grid.col_blocks > 1)
         a_from = Source::direct;
-    if (packs && grid.row_blocks > 1) b_from = Source::shared;
+    if (packs && (grid.row_blocks > 1 || packs_rows<T>(b))) b_from = Source::shared;
     const bool shares = b_from == Source::shared;
     const int64_t piece_depth =
         shares ? max(int64_t{1}, kSharedElements<T> / piece_cols / blocks.size) * blocks.size
@@ -322,7 +322,8 @@ void product_by_blocks(const A& a, Source a_from, const B& b, Source b_from, int
         parallel(units, grain_for((piece.j1 - piece.j0) * (piece.p1 - piece.p0) / units),
                  [&](int64_t begin, int64_t end) { pack_piece(b, piece, blocks, packed, begin, end); });
     }
-    const RowPanels panels(m);
+    // Ten rows of A that share sets of L1 fit there, fourteen do not; with one vector of columns ten suffice.
+    const RowPanels panels(m, n <= kLanes<T> ? min(int64_t{kTileRows}, int64_t{10}) : int64_t{kTileRows});
     for (int64_t i = 0; i < pieces; ++i) {
         const Piece piece = piece_at(i), next = i + 1 < pieces ? piece_at(i + 1) : Piece{};
         const int64_t units = shares && i + 1 < pieces ? pack_units<T>(b, next, blocks) : 0;
