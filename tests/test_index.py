@@ -169,3 +169,40 @@ def test_wrong_values() -> None:
         dt.tensor([1], dtype="uint8")[0] = 300
     with pytest.raises(RuntimeError, match="a leaf that requires a gradient cannot be changed in place"):
         dt.tensor([1.0], requires_grad=True)[0] = 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint8", "bool"])
+@pytest.mark.parametrize("n", [255, 256, 257, 4099, 70_000])
+def test_long_sorts_are_stable(n: int, dtype: str) -> None:
+    """Many equals, both zeros, infinities, and NaN, which goes last whichever the direction."""
+    rng = np.random.default_rng(n)
+    x = rng.integers(0 if dtype in ("uint8", "bool") else -50, 60, (3, n)).astype(dtype)
+    x[1] = rng.standard_normal(n).astype(dtype) if dtype != "uint8" else rng.integers(0, 256, n)
+    if dtype.startswith("float"):
+        x[0, ::7], x[0, 1::9] = -0.0, 0.0
+        x[2, 3], x[2, 50], x[2, 17], x[2, 90:95], x[0, -1] = np.inf, -np.inf, np.nan, -np.nan, np.nan
+    wide = x.astype("float64")
+    before = dt.get_isa()
+    for level in dt.isa_levels():
+        dt.set_isa(level)
+        for descending, key in ((False, wide), (True, -wide)):
+            want = np.argsort(key, axis=1, kind="stable")
+            np.testing.assert_array_equal(dt.argsort(dt.tensor(x), descending=descending).numpy(), want)
+    dt.set_isa(before)
+    np.testing.assert_array_equal(dt.sort(dt.tensor(x)).numpy(), np.sort(x, axis=1))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_long_sorts_of_halves(dtype: str) -> None:
+    x = dt.randn((5000,), generator=dt.Generator(1)).astype(dtype)
+    want = np.argsort(x.astype("float64").numpy(), kind="stable")
+    np.testing.assert_array_equal(dt.argsort(x).numpy(), want)
+
+
+def test_argmax_of_long_rows() -> None:
+    """The first of equals, across blocks; the first NaN beats everything."""
+    x = np.random.default_rng(2).integers(-9, 10, (4, 9000)).astype(np.float32)
+    x[1, 5000], x[1, 7000] = 99, 99
+    x[2, 8999], x[3, 6001], x[3, 6500] = 99, np.nan, np.nan
+    for function, want in ((dt.argmax, np.argmax), (dt.argmin, np.argmin)):
+        np.testing.assert_array_equal(function(dt.tensor(x), axis=1).numpy(), want(x, axis=1))

@@ -92,10 +92,25 @@ DT_INLINE void each_row(const Items& it, char* indexed, char* plain, int64_t fro
     }
 }
 
+// Items of one value.
+template <class U> void get_values(const IndexArgs& args, const Items& it) {
+    const char* from = static_cast<const char*>(it.loop.data[0]);
+    char* to = static_cast<char*>(it.loop.data[1]);
+    parallel(args.count, 8192, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i)
+            memcpy(to + i * args.plain_step, from + args.offsets[i], sizeof(U));
+    });
+}
+
 void get(DType dtype, const IndexArgs& args) {
     const Items it = items_of(args);
     if (it.size == 0) return;
     const int item = int(item_size(dtype));
+    if (it.size == 1)
+        return item == 1   ? get_values<uint8_t>(args, it)
+               : item == 2 ? get_values<uint16_t>(args, it)
+               : item == 4 ? get_values<uint32_t>(args, it)
+                           : get_values<uint64_t>(args, it);
     const int64_t to = it.loop.strides[1].back(), from = it.loop.strides[0].back();
     parallel(args.count, grain_for(it.size), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i)

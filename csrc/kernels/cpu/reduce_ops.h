@@ -215,16 +215,21 @@ template <class T, bool largest> struct Position {
     static Acc init() { return {T(0), -1}; }
     static bool better(T a, T b) { return (largest ? a > b : a < b) || (a != a && b == b); }
     static void rows(Acc& acc, const T* x, int64_t n, int64_t first) {
-        if (n == 0) return;
-        T best;
-        if constexpr (kFloating<T>)
-            best = block_of_floats<Extreme<T, largest>>(x, n);
-        else
-            best = block_of<Extreme<T, largest>>(x, n);
-        if (acc.index >= 0 && !better(best, acc.value)) return;
+        for (int64_t i = 0; i < n; i += kSumBlock) { // few blocks hold a new best, and need a search
+            const int64_t m = n - i < kSumBlock ? n - i : kSumBlock;
+            T best;
+            if constexpr (kFloating<T>)
+                best = block_of_floats<Extreme<T, largest>>(x + i, m);
+            else
+                best = block_of<Extreme<T, largest>>(x + i, m);
+            if (acc.index < 0 || better(best, acc.value)) acc = {best, first + i + find(x + i, best)};
+        }
+    }
+    // The first place of a value that is there; NaN is any NaN.
+    static int64_t find(const T* x, T value) {
         int64_t i = 0;
-        while (!(x[i] == best || (best != best && x[i] != x[i]))) ++i;
-        acc = {best, first + i};
+        while (!(x[i] == value || (value != value && x[i] != x[i]))) ++i;
+        return i;
     }
     static void merge(Acc& acc, const Acc& other) {
         if (acc.index < 0 || (other.index >= 0 && better(other.value, acc.value))) acc = other;

@@ -223,6 +223,7 @@ template <class T> void cross_entropy_backward(const CrossEntropyArgs& args) {
     const T* row_grad = static_cast<const T*>(args.row_grad);
     const T* sample_weight = static_cast<const T*>(args.sample_weight);
     const T divisor = args.divisor ? *static_cast<const T*>(args.divisor) : T(1);
+    const bool streaming = can_stream(static_cast<T*>(args.logits_grad), args.rows * n, n);
     parallel(args.rows, grain_for(3 * n), [&](int64_t begin, int64_t end) {
         for (int64_t r = begin; r < end; ++r) {
             const T* x = static_cast<const T*>(args.logits) + r * n;
@@ -246,10 +247,11 @@ template <class T> void cross_entropy_backward(const CrossEntropyArgs& args) {
                 Vec<T> d{};
                 if (!args.log_probabilities) d = exp(load(x + c, part) - log_sum) * share;
                 if (target.spread) d -= target.mass(c, part) * grad;
-                store(dx + c, d, part);
+                streaming ? stream(dx + c, d, part) : store(dx + c, d, part);
             });
             if (args.labels) dx[args.labels[r]] -= label_mass * grad;
         }
+        if (streaming) finish_streaming();
     });
 }
 

@@ -14,6 +14,13 @@ template <class T> DT_INLINE bool before(T a, T b, bool descending) {
     return descending ? a > b : a < b;
 }
 
+template <bool first, class A, class B> struct Choose {
+    using type = A;
+};
+template <class A, class B> struct Choose<false, A, B> {
+    using type = B;
+};
+
 struct HalfKey {
     static float read(const float16_t& x) { return from_float16(x.bits); }
     static float read(const bfloat16_t& x) { return from_bfloat16(x.bits); }
@@ -54,7 +61,73 @@ template <class T> void sort_row(int64_t n, bool descending, const T* in, int64_
     if (from != out) memcpy(out, from, size_t(n) * sizeof(int64_t));
 }
 
+// Keys whose order as unsigned numbers is the stable order: equal values have equal keys, all NaN the
+// largest.
+template <class T> struct Key {
+    static constexpr bool wide = sizeof(T) == 8;
+    using Unsigned = typename Choose<wide, uint64_t, uint32_t>::type;
+    static constexpr Unsigned sign = Unsigned(1) << (8 * sizeof(Unsigned) - 1);
+
+    static DT_INLINE Unsigned of(const T& given, bool descending) {
+        const auto x = HalfKey::read(given);
+        Unsigned bits;
+        if constexpr (kFloating<decltype(+x)>) {
+            if (x != x) return ~Unsigned(0);
+            const auto positive_zero = x + 0; // of -0 as well
+            memcpy(&bits, &positive_zero, sizeof bits);
+            bits = bits & sign ? ~bits : bits | sign;
+        } else {
+            bits = Unsigned(x);
+            if constexpr (T(-1) < T(0)) bits ^= sign;
+        }
+        return descending ? ~bits : bits;
+    }
+};
+
+// From here on a radix sort: a fixed number of passes, whatever the values.
+constexpr int64_t kRadixFrom = 256;
+
+// Radix sort of keys and positions, the lowest byte first. `entries` holds 2 n of them.
+template <class T> struct Radix {
+    using K = typename Key<T>::Unsigned;
+    struct Entry {
+        K key, position;
+    };
+
+    static void sort_row(int64_t n, bool descending, const T* in, int64_t* out, Entry* entries) {
+        constexpr int passes = sizeof(K);
+        K count[passes][256] = {};
+        for (int64_t i = 0; i < n; ++i) {
+            const K key = Key<T>::of(in[i], descending);
+            entries[i] = {key, K(i)};
+            for (int b = 0; b < passes; ++b) ++count[b][uint8_t(key >> (8 * b))];
+        }
+        Entry *from = entries, *to = entries + n;
+        for (int b = 0; b < passes; ++b) {
+            if (int64_t(count[b][uint8_t(from[0].key >> (8 * b))]) == n) continue; // all have the same byte
+            K start = 0;
+            for (K& c : count[b]) {
+                const K here = c;
+                c = start;
+                start += here;
+            }
+            for (int64_t i = 0; i < n; ++i) to[count[b][uint8_t(from[i].key >> (8 * b))]++] = from[i];
+            Entry* t = from;
+            from = to;
+            to = t;
+        }
+        for (int64_t i = 0; i < n; ++i) out[i] = int64_t(from[i].position);
+    }
+};
+
 template <class T> void sort_rows(int64_t rows, int64_t n, bool descending, const void* in, int64_t* out) {
+    if (n >= kRadixFrom && (Key<T>::wide || n < (int64_t{1} << 32)))
+        return parallel(rows, grain_for(n * 8), [&](int64_t begin, int64_t end) {
+            using Entry = typename Radix<T>::Entry;
+            Entry* entries = scratch<Entry>(Scratch::kernel, 2 * n);
+            for (int64_t r = begin; r < end; ++r)
+                Radix<T>::sort_row(n, descending, static_cast<const T*>(in) + r * n, out + r * n, entries);
+        });
     parallel(rows, grain_for(n * 32), [&](int64_t begin, int64_t end) {
         int64_t on_stack[256];
         int64_t* scratch = n <= 256 ? on_stack : static_cast<int64_t*>(malloc(size_t(n) * sizeof(int64_t)));
