@@ -436,3 +436,16 @@ def test_training_works_and_is_reproducible() -> None:
     first, last, state = run(1)
     assert last < 0.3 * first
     assert run(2)[2] == state
+
+
+def test_gradient_of_a_large_cross_entropy() -> None:
+    """Long enough for stores past the caches: the same bits as its first rows by themselves."""
+    rng = np.random.default_rng(3)
+    x, y = rng.standard_normal((210, 32000)).astype(np.float32), rng.integers(0, 32000, 210)
+    grads = []
+    for rows in (210, 7):
+        logits = dt.tensor(x[:rows])
+        logits.requires_grad = True
+        dt.nn.functional.cross_entropy(logits, dt.tensor(y[:rows]), reduction="sum").backward()
+        grads.append(logits.grad.numpy())
+    np.testing.assert_array_equal(grads[0][:7], grads[1])
