@@ -32,7 +32,9 @@ template <class T> DT_INLINE void store(T* p, Vec<T> v, Part part) { store_tail(
 // rows of `row` values are where can_stream(first, n, row) says so; finish_streaming() makes them visible to
 // others.
 constexpr int64_t kStreamBytes = int64_t{24} << 20;
-template <class T> DT_INLINE bool can_stream(const T* to, int64_t n, int64_t row) {
+template <class T>
+DT_INLINE bool can_stream([[maybe_unused]] const T* to, [[maybe_unused]] int64_t n,
+                          [[maybe_unused]] int64_t row) {
 #if defined(__SSE2__)
     return n * int64_t(sizeof(T)) >= kStreamBytes && row * int64_t(sizeof(T)) % kVectorBytes == 0 &&
            reinterpret_cast<uintptr_t>(to) % kVectorBytes == 0;
