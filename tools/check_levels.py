@@ -57,7 +57,11 @@ def main(build: Path) -> int:
         print(f"no objects of ISA levels under {build}", file=sys.stderr)
         return 2
     problems = [p for path, level in objects for p in problems_of(path, level)]
-    problems += [f"{path.name} ({level}): uses MMX registers" for path, level in objects if uses_mmx(path)]
+    problems += [
+        f"{path.name} ({level}): uses MMX registers"
+        for path, level in objects
+        if level[0] == "v" and uses_mmx(path)
+    ]
     print(
         "\n".join(problems)
         if problems
