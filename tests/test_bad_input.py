@@ -268,3 +268,17 @@ class TestMetrics:
             metric.update(np.zeros(0, np.int64), np.zeros((0, 3)))
         assert matrix.result().sum() == 0
         assert np.isnan(accuracy.result())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_cross_entropy_of_large_logits(dtype):
+    # The largest logit and the log of the sum are kept apart: their sum would round by some 5e-4 here.
+    x = (np.array([[1.0, 0.5, -1.0], [0.0, 2.0, 1.0]]) + 10_000).astype(dtype)
+    logits = dt.tensor(x, requires_grad=True)
+    loss = dt.cross_entropy(logits, dt.tensor([1, 0]), label_smoothing=0.1, reduction="sum")
+    loss.backward()
+    p = np.exp(x - 10_000.0)
+    p /= p.sum(1, keepdims=True)
+    target = 0.9 * np.eye(3)[[1, 0]] + 0.1 / 3
+    np.testing.assert_allclose(loss.item(), -(target * np.log(p)).sum(), rtol=2e-6)
+    np.testing.assert_allclose(logits.grad.numpy(), p - target, atol=1e-6)

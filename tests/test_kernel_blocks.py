@@ -267,3 +267,16 @@ def test_every_path_runs(level: str) -> None:
             convolve(np.ones(x_shape, "float32"), np.ones(w_shape, "float32"), None, options)
     after = _core._kernel_paths()
     assert [name for name in after if after[name] == before[name]] == []
+
+
+@pytest.mark.parametrize("groups", [1, 20])
+def test_strides_far_beyond_the_image(groups):
+    # One product per position that the stride reaches, not one per step of it.
+    x = dt.ones(1, 9, 9, 20, requires_grad=True)
+    weight = dt.ones(20, 3, 3, 20 // groups, requires_grad=True)
+    y = dt.conv2d(x, weight, stride=2**30, padding=1, groups=groups)
+    assert y.shape == (1, 1, 1, 20)
+    y.sum().backward()
+    want = np.zeros((1, 9, 9, 20))
+    want[:, :2, :2] = 20 / groups
+    np.testing.assert_array_equal(x.grad.numpy(), want)

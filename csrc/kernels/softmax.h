@@ -35,7 +35,9 @@ struct CrossEntropyArgs {
     // forward
     void* losses = nullptr;      // rows
     void* row_weights = nullptr; // rows
-    void* log_sum_exp = nullptr; // rows; written by forward, read by backward; none for log_probabilities
+    // rows of the largest logit and the log of sum exp(logit - largest), two numbers because their sum would
+    // round a large logit's share away; written by forward, read by backward; none for log_probabilities
+    void* normalisers = nullptr;
     // backward: logits_grad[r] = row_grad[r * row_grad_stride] * sample_weight[r] / divisor * d losses[r] / d
     // logits[r]
     const void* row_grad = nullptr;

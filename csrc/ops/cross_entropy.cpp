@@ -27,7 +27,7 @@ struct Settings {
     int64_t ignore_index = -100;
     Tensor sample_weight; // one per row, or undefined
     Reduction reduction = Reduction::mean;
-    Tensor log_sum_exp, divisor; // made by the forward
+    Tensor normalisers, divisor; // made by the forward
 };
 
 CrossEntropyArgs arguments(const Settings& s, const Tensor& logits) {
@@ -41,7 +41,7 @@ CrossEntropyArgs arguments(const Settings& s, const Tensor& logits) {
     args.class_weight = data_of(s.class_weight);
     args.label_smoothing = s.label_smoothing;
     args.ignore_index = s.ignore_index;
-    args.log_sum_exp = data_of(s.log_sum_exp);
+    args.normalisers = data_of(s.normalisers);
     return args;
 }
 
@@ -62,7 +62,7 @@ Tensor apply(const char* op, const Tensor& input, Settings s) {
     const Tensor x = plain::contiguous(input);
     Tensor losses = Tensor::empty(without_last(input.shape()), input.dtype());
     const Tensor row_weights = empty_like(losses);
-    if (!s.log_probabilities) s.log_sum_exp = empty_like(losses);
+    if (!s.log_probabilities) s.normalisers = Tensor::empty({2 * losses.size()}, input.dtype());
     CrossEntropyArgs args = arguments(s, x);
     args.losses = losses.data();
     args.row_weights = row_weights.data();

@@ -97,17 +97,17 @@ struct Phase {
     int64_t tap(int64_t t) const { return first + (taps - 1 - t) * step; }
 };
 
-Phase make_phase(int64_t remainder, int64_t in, int64_t kernel, int64_t stride, int64_t pad,
-                 int64_t dilation) {
+Phase make_phase(int64_t start, int64_t in, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation) {
     Phase p{};
+    const int64_t remainder = (start + pad) % stride;
     int64_t divisor = stride, rest = dilation % stride; // the greatest common one of stride and dilation
     while (rest != 0) {
         const int64_t next = divisor % rest;
         divisor = rest;
         rest = next;
     }
-    p.start = ((remainder - pad) % stride + stride) % stride;
-    p.count = p.start < in ? ceil_div(in - p.start, stride) : 0;
+    p.start = start;
+    p.count = ceil_div(in - start, stride);
     p.step = stride / divisor;
     p.dilation = dilation / divisor;
     while (p.first < kernel && p.first < p.step && p.first * dilation % stride != remainder) ++p.first;
@@ -146,9 +146,10 @@ void backward_data(const ConvShape& s, const T* dy, const T* weight, const T* bi
     const int64_t taps = s.kernel_h * s.kernel_w, row = s.in_w * s.in_channels;
     T* packed =
         scratch<T>(Scratch::conv_weight, taps * max(s.in_channels, channels * round_up(filters, kLanes<T>)));
-    for (int64_t i = 0; i < s.stride_h * s.stride_w; ++i) {
-        const Phase h = make_phase(i / s.stride_w, s.in_h, s.kernel_h, s.stride_h, s.pad_top, s.dilation_h);
-        const Phase w = make_phase(i % s.stride_w, s.in_w, s.kernel_w, s.stride_w, s.pad_left, s.dilation_w);
+    const int64_t phases_h = min(s.stride_h, s.in_h), phases_w = min(s.stride_w, s.in_w);
+    for (int64_t i = 0; i < phases_h * phases_w; ++i) {
+        const Phase h = make_phase(i / phases_w, s.in_h, s.kernel_h, s.stride_h, s.pad_top, s.dilation_h);
+        const Phase w = make_phase(i % phases_w, s.in_w, s.kernel_w, s.stride_w, s.pad_left, s.dilation_w);
         Correlation<T> c{s.batch,
                          {s.out_h, h.count, w.taps ? h.taps : 0, 1, h.dilation, h.origin},
                          {s.out_w, w.count, h.taps ? w.taps : 0, 1, w.dilation, w.origin},
@@ -183,10 +184,10 @@ void backward_data(const ConvShape& s, const T* dy, const T* weight, const T* bi
             c.bias = bias ? bias + g * filters : nullptr;
             if (!depthwise) {
                 correlate(c);
-            } else if (h.count > 0 && w.count > 0) {
-                c.channels = c.filters = s.in_channels;
-                correlate_depthwise(c);
+                continue;
             }
+            c.channels = c.filters = s.in_channels;
+            correlate_depthwise(c);
         }
     }
 }

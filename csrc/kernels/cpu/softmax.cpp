@@ -188,14 +188,14 @@ template <class T> void cross_entropy_forward(const CrossEntropyArgs& args) {
     const int64_t n = args.classes;
     T* losses = static_cast<T*>(args.losses);
     T* row_weights = static_cast<T*>(args.row_weights);
-    T* log_sums = static_cast<T*>(args.log_sum_exp);
+    T* normalisers = static_cast<T*>(args.normalisers);
     parallel(args.rows, grain_for(4 * n), [&](int64_t begin, int64_t end) {
         for (int64_t r = begin; r < end; ++r) {
             const T* x = static_cast<const T*>(args.logits) + r * n;
-            T log_sum = 0;
+            T largest = 0, log_sum = 0;
             if (!args.log_probabilities) {
-                const T largest = row_max(x, n);
-                log_sums[r] = log_sum = largest + scalar_log(sum_of_exp(x, n, largest));
+                normalisers[2 * r] = largest = row_max(x, n);
+                normalisers[2 * r + 1] = log_sum = scalar_log(sum_of_exp(x, n, largest));
             }
             if (args.labels && args.labels[r] == args.ignore_index) {
                 losses[r] = row_weights[r] = 0;
@@ -205,12 +205,13 @@ template <class T> void cross_entropy_forward(const CrossEntropyArgs& args) {
             T loss = 0;
             if (target.spread)
                 loss = sum_vectors<T>(n, [&](int64_t c, auto part) DT_INLINE_LAMBDA {
-                    const Vec<T> mass = target.mass(c, part), nll = log_sum - load(x + c, part);
+                    const Vec<T> mass = target.mass(c, part);
+                    const Vec<T> nll = (largest - load(x + c, part)) + log_sum;
                     return select(mass == T(0), Vec<T>{},
                                   mass * nll); // a class of probability 0 may have logit -inf
                 });
             const T weight = args.labels ? label_weight<T>(args, args.labels[r]) : T(1);
-            if (args.labels) loss += target.scale * weight * (log_sum - x[args.labels[r]]);
+            if (args.labels) loss += target.scale * weight * ((largest - x[args.labels[r]]) + log_sum);
             losses[r] = loss;
             row_weights[r] = weight;
         }
@@ -219,7 +220,7 @@ template <class T> void cross_entropy_forward(const CrossEntropyArgs& args) {
 
 template <class T> void cross_entropy_backward(const CrossEntropyArgs& args) {
     const int64_t n = args.classes;
-    const T* log_sums = static_cast<const T*>(args.log_sum_exp);
+    const T* normalisers = static_cast<const T*>(args.normalisers);
     const T* row_grad = static_cast<const T*>(args.row_grad);
     const T* sample_weight = static_cast<const T*>(args.sample_weight);
     const T divisor = args.divisor ? *static_cast<const T*>(args.divisor) : T(1);
@@ -242,10 +243,11 @@ template <class T> void cross_entropy_backward(const CrossEntropyArgs& args) {
                 mass += sum_vectors<T>(n, [&](int64_t c, auto part)
                                               DT_INLINE_LAMBDA { return target.mass(c, part); });
             const T share = args.log_probabilities ? T(0) : mass * grad;
-            const T log_sum = args.log_probabilities ? T(0) : log_sums[r];
+            const T largest = args.log_probabilities ? T(0) : normalisers[2 * r];
+            const T log_sum = args.log_probabilities ? T(0) : normalisers[2 * r + 1];
             for_vectors<T>(n, [&](int64_t c, auto part) DT_INLINE_LAMBDA {
                 Vec<T> d{};
-                if (!args.log_probabilities) d = exp(load(x + c, part) - log_sum) * share;
+                if (!args.log_probabilities) d = exp((load(x + c, part) - largest) - log_sum) * share;
                 if (target.spread) d -= target.mass(c, part) * grad;
                 streaming ? stream(dx + c, d, part) : store(dx + c, d, part);
             });
