@@ -270,10 +270,9 @@ class TestMetrics:
         assert np.isnan(accuracy.result())
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_cross_entropy_of_large_logits(dtype):
+def test_cross_entropy_of_large_logits():
     # The largest logit and the log of the sum are kept apart: their sum would round by some 5e-4 here.
-    x = (np.array([[1.0, 0.5, -1.0], [0.0, 2.0, 1.0]]) + 10_000).astype(dtype)
+    x = (np.array([[1.0, 0.5, -1.0], [0.0, 2.0, 1.0]]) + 10_000).astype("float32")
     logits = dt.tensor(x, requires_grad=True)
     loss = dt.cross_entropy(logits, dt.tensor([1, 0]), label_smoothing=0.1, reduction="sum")
     loss.backward()
