@@ -1,4 +1,4 @@
-// How many threads there are and the mode they compute in; what they do is in pool.cpp.
+// How many threads there are and the mode they compute in; what they do is in thread_pool.cpp.
 
 #include "core/parallel.h"
 
