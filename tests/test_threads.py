@@ -62,7 +62,10 @@ def program(request, tmp_path_factory):
     built = tmp_path_factory.mktemp("threads") / "threads"
     sources = [
         Path(__file__).parent / "threads.cpp",
-        *(SOURCES / "core" / name for name in ("error.cpp", "parallel.cpp", "scratch.cpp", "thread_pool.cpp")),
+        *(
+            SOURCES / "core" / name
+            for name in ("error.cpp", "parallel.cpp", "scratch.cpp", "thread_pool.cpp")
+        ),
     ]
     sanitize = [f"-fsanitize={request.param}"] if request.param else []
     flags = ["-std=gnu++20", "-O1", "-g", "-pthread", *sanitize, "-I", SOURCES]
