@@ -198,7 +198,7 @@ std::unique_lock<std::recursive_mutex> lock_walks() {
     (void)renewed_in_children;
     std::unique_lock lock(walking, std::try_to_lock);
     if (!lock.owns_lock()) {
-        LongWork let_others_run(1e9); // the walk that holds the lock may need the interpreter
+        LongWork let_others_run(kLongAnyway); // the walk that holds the lock may need the interpreter
         lock.lock();
     }
     return lock;

@@ -54,7 +54,7 @@ void move_once(const std::string& way, float* to, int64_t n) {
 double fma_peak(int64_t threads) {
     constexpr int64_t kIterations = 10'000'000; // some 20 ms, so that every thread gets one block
     check_threads("_fma_peak", threads);
-    LongWork work(1e9);
+    LongWork work(kLongAnyway);
     const double seconds = seconds_of(threads, [](int64_t) { kernels().probe.fma_f32(kIterations); });
     return static_cast<double>(threads) * kernels().probe.fma_f32(1) * kIterations / seconds;
 }
@@ -67,7 +67,7 @@ double bandwidth(const std::string& way, int64_t bytes, int64_t threads) {
     const int64_t n = bytes / int64_t(sizeof(float)) / kUnit * kUnit;
     if (n < kUnit || bytes > (int64_t{1} << 40) / threads)
         value_error({"_bandwidth: bytes is ", bytes, ", expected at least 512 and less than 2^40 in all"});
-    LongWork work(1e9);
+    LongWork work(kLongAnyway);
     const Memory memory(size_t(threads * n) * sizeof(float));
     float* data = static_cast<float*>(memory.block.data);
     std::fill(data, data + threads * n, 1.0f);
@@ -84,7 +84,7 @@ double bandwidth(const std::string& way, int64_t bytes, int64_t threads) {
 double region_cost(int64_t threads) {
     constexpr int kRegions = 2000;
     check_threads("_region_cost", threads);
-    LongWork work(1e8);
+    LongWork work(kLongAnyway);
     const auto start = std::chrono::steady_clock::now();
     for (int i = 0; i < kRegions; ++i) parallel_for(threads, 1, [](void*, int64_t, int64_t) {}, nullptr);
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / kRegions;

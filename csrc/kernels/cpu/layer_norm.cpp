@@ -39,8 +39,7 @@ template <class T> void layer_forward(const LayerNormArgs& args) {
 
 // Rows that share partial sums of the gradients of weight and bias.
 int64_t layer_block(int64_t rows, int64_t size) {
-    const int64_t wanted = rows * size < 32768 ? 1 : rows * size < 32 * 32768 ? rows * size / 32768 : 32;
-    return rows > 0 ? ceil_div(rows, wanted) : 1;
+    return rows > 0 ? ceil_div(rows, sum_blocks(rows * size)) : 1;
 }
 
 template <class T> struct RowSums {

@@ -15,6 +15,9 @@ namespace {
 // together then count as one of `period` values.
 struct Layout {
     static constexpr int arrays = 5;
+    // Least length of a period: sums lie in memory, and an add soon after must wait for the store before.
+    static constexpr int64_t kPeriod = 256;
+    static constexpr int64_t kPiece = 16384, kPieceRows = 32; // elements and rows of a piece, at least
     int64_t samples, spatial, channels, groups, group_size, period, blocks, block_rows, piece_rows,
         unit_scratch;
 
@@ -22,18 +25,15 @@ struct Layout {
         : samples(samples), spatial(spatial), channels(channels), groups(groups),
           group_size(channels / groups) {
         int64_t rows = 1; // of a period
-        while (channels * rows < 256 || (channels < 256 && channels * rows % kLanes<float> != 0)) rows *= 2;
+        while (channels * rows < kPeriod || (channels < kPeriod && channels * rows % kLanes<float> != 0))
+            rows *= 2;
         period = channels * rows;
-        const int64_t wanted = clamp_scalar(spatial * channels / 32768, 1, 32);
+        const int64_t wanted = sum_blocks(spatial * channels);
         block_rows = spatial > wanted ? ceil_div(spatial, wanted) : 1;
         blocks = ceil_div(spatial, block_rows);
-        piece_rows = round_up(16384 / channels > 32 ? 16384 / channels : 32, rows);
+        piece_rows = round_up(kPiece / channels > kPieceRows ? kPiece / channels : kPieceRows, rows);
         unit_scratch = 2 * channels + arrays * period;
     }
-    static int64_t clamp_scalar(int64_t x, int64_t low, int64_t high) {
-        return x < low ? low : x > high ? high : x;
-    }
-
     template <class T> bool streams(const T* to) const {
         return can_stream(to, samples * spatial * channels, channels);
     }
@@ -456,8 +456,7 @@ template <class T> void group_backward(const GroupNormGradArgs& args) {
     const Layout layout(args.samples, args.spatial, args.channels, args.groups);
     const bool sums = !args.fixed_statistics || args.weight_grad || args.bias_grad || args.residual_grad;
     GroupNormGradArgs second = args;
-    if (args.residual_grad) { // the gradient behind the ReLU: the second pass reads it instead of cutting
-                              // again
+    if (args.residual_grad) { // the gradient behind the ReLU: the second pass need not cut again
         second.output_grad = args.residual_grad;
         second.relu = false;
     }

@@ -1,10 +1,6 @@
 #include "kernels/probe.h"
 
-#include "kernels/cpu/common.h"
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include "kernels/cpu/lanes.h"
 
 namespace dt::cpu::DT_LEVEL {
 namespace {
@@ -45,22 +41,10 @@ void copy(float* to, const float* from, int64_t n) {
 }
 
 void stream_copy(float* to, const float* from, int64_t n) {
-#if defined(__x86_64__)
+    constexpr int64_t w = kLanes<float>;
     for (int64_t i = 0; i < n; i += kStep)
-        for (int j = 0; j < 4; ++j) {
-            const V v = vectors(from + i)[j];
-#if defined(DT_LEVEL_v4)
-            _mm512_stream_ps(to + i + 16 * j, (__m512)v);
-#elif defined(DT_LEVEL_v3)
-            _mm256_stream_ps(to + i + 8 * j, (__m256)v);
-#else
-            _mm_stream_ps(to + i + 4 * j, (__m128)v);
-#endif
-        }
-    _mm_sfence();
-#else
-    copy(to, from, n);
-#endif
+        for (int j = 0; j < 4; ++j) stream(to + i + j * w, vectors(from + i)[j], Whole{});
+    finish_streaming();
 }
 
 void update(float* to, int64_t n) {
