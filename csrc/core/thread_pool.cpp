@@ -291,9 +291,10 @@ void parallel_for(int64_t n, int64_t grain, BlockFunction function, void* contex
     const auto serially = [&] {
         for (int64_t i = 0; i < n; i += grain) function(context, i, std::min(n, i + grain));
     };
+    if (n <= grain || inside) return serially();
+    Inside guard; // for one thread too: their number may change meanwhile, and what is nested stays serial
     const int threads = thread_count();
-    if (n <= grain || threads == 1 || inside) return serially();
-    Inside guard;
+    if (threads == 1) return serially();
     Pool& p = pool();
     const Pool::Owner owner(p);
     if (!owner) return serially();
