@@ -65,7 +65,11 @@ class Copy:
         listed = subprocess.run(
             ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
         ).stdout
-        for name in filter(None, listed.split("\0")):
+        names = dict.fromkeys(filter(None, listed.split("\0")))
+        for path in self.root.rglob("*"):
+            if path.is_file() and str(path.relative_to(self.root)) not in names:
+                path.unlink()  # renamed or deleted since an earlier run
+        for name in names:
             source, target = ROOT / name, self.root / name
             if not source.exists():
                 continue
