@@ -8,6 +8,7 @@ Images that come and go are NHWC; see `benchmarks/data.py`.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -21,3 +22,17 @@ class Job:
 
 class Missing(Exception):
     """The library has nothing like it; the text says why."""
+
+
+KERNELS = (
+    *("gemm", "elementwise", "random", "dropout", "layer"),
+    *("softmax_loss", "embedding", "optimizer", "conv"),
+)
+NETWORKS = ("network", "module_call")
+
+
+def builders(kernels: ModuleType, networks: ModuleType) -> dict[str, Callable[..., Job]]:
+    """The builders of the kinds that every library has, which are functions of these names."""
+    return {kind: getattr(kernels, kind) for kind in KERNELS} | {
+        kind: getattr(networks, kind) for kind in NETWORKS
+    }

@@ -4,21 +4,11 @@ from typing import Any
 
 import torch
 
+from benchmarks.libraries import builders
+
 from . import kernels, networks
 
-BUILD = {
-    "gemm": kernels.gemm,
-    "elementwise": kernels.elementwise,
-    "random": kernels.random,
-    "dropout": kernels.dropout,
-    "layer": kernels.layer,
-    "softmax_loss": kernels.softmax_loss,
-    "embedding": kernels.embedding,
-    "optimizer": kernels.optimizer,
-    "conv": kernels.conv,
-    "network": networks.network,
-    "module_call": networks.module_call,
-}
+BUILD = builders(kernels, networks)
 
 
 def version() -> str:
