@@ -269,6 +269,12 @@ class TestPredict:
             f"drivetrain: error: {tmp_path / 'b.png'} does not exist",
         ]
 
+    @pytest.mark.parametrize("top", ["0", "-1", "many"])
+    def test_top_must_be_a_number_of_classes(self, trained, image_of, capsys, top):
+        with pytest.raises(SystemExit):
+            main(["predict", str(trained[0]), image_of(3), "--top", top])
+        assert "argument --top: " in capsys.readouterr().err
+
 
 class TestReadImage:
     @pytest.fixture(autouse=True)

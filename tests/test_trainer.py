@@ -196,6 +196,21 @@ class TestData:
         assert seen == np.resize(R, 240).tolist()
         assert len(history.epoch) == 4
 
+    def test_validation_steps_are_the_first_batches_each_time(self):
+        trainer = regression()
+        history = trainer.fit(
+            X, R, 30, epochs=2, verbose=0, validation_data=(X, R), validation_steps=2
+        ).history["val_loss"]
+        assert history[1] == trainer.evaluate(X[:60], R[:60], 30, verbose=0)
+
+    def test_more_steps_than_batches_end_with_the_data(self):
+        trainer = regression()
+        every = trainer.evaluate(X, R, verbose=0)
+        with pytest.warns(UserWarning, match="ended after 3 of 1000 batches"):
+            assert trainer.evaluate(X, R, verbose=0, steps=1000) == every
+        with pytest.warns(UserWarning, match="ended after 3 of 1000 batches"):
+            assert len(trainer.predict(X, steps=1000)) == len(X)
+
     def test_a_generator_that_ends_early(self):
         trainer = regression()
         generator = ((X[:8], R[:8]) for _ in range(3))

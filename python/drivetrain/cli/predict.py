@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import runs
+from .argument_types import positive_int
 from .exit_codes import FAILED, OK
 
 DESCRIPTION = """\
@@ -37,7 +38,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="image files that Pillow can read")
     parser.add_argument("--invert", choices=("auto", "yes", "no"), default="auto", help="default: auto")
     parser.add_argument(
-        "--top", type=int, default=3, metavar="N", help="classes to name for each; default: 3"
+        "--top", type=positive_int, default=3, metavar="N", help="classes to name for each; default: 3"
     )
     parser.set_defaults(run=run)
 
@@ -66,5 +67,5 @@ def describe(logits: np.ndarray[Any, Any], names: tuple[str, ...], top: int) -> 
     """Name the likeliest classes with their probabilities."""
     shares = np.exp(logits - logits.max())
     shares /= shares.sum()
-    order = np.argsort(-shares, kind="stable")[: max(top, 1)]
+    order = np.argsort(-shares, kind="stable")[:top]
     return ", ".join(f"{names[i]} ({100 * shares[i]:.1f}%)" for i in order)

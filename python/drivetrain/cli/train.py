@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from . import report, runs
+from .argument_types import positive_float, positive_int, seed
 from .exit_codes import INTERRUPTED, OK
 
 DESCRIPTION = """\
@@ -70,32 +71,6 @@ def add_command(commands: Any) -> None:
         help="0 silent, 1 progress bar, 2 a line per epoch; default: auto, by where the output goes",
     )
     parser.set_defaults(run=run)
-
-
-def positive_int(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is not at least 1")
-    return number
-
-
-def positive_float(text: str) -> float:
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
-    return number
-
-
-def seed(text: str) -> int:
-    number = int(text)
-    if not 0 <= number < 2**64:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 2**64 - 1")
-    return number
-
-
-# argparse names these in its messages: "invalid whole number value: 'x'".
-positive_int.__name__ = seed.__name__ = "whole number"
-positive_float.__name__ = "number"
 
 
 def run(options: argparse.Namespace) -> int:

@@ -37,17 +37,24 @@ class Batch(NamedTuple):
 class Source:
     """Batches for epoch after epoch.
 
-    With ``steps`` an epoch has so many batches, and the next one goes on where it ended; what can be iterated
-    again starts again when it is used up. Without, an epoch is one pass.
+    With ``steps`` an epoch has so many batches. Those of a training (``endless``) go on where the last
+    epoch ended, and start again when the data is used up; a validation sees the first ones, each once.
+    An iterator goes on in both. Without ``steps``, an epoch is one pass.
     """
 
     def __init__(
-        self, where: str, batches: Iterable[Any], steps: int | None, class_weight: Any = None
+        self,
+        where: str,
+        batches: Iterable[Any],
+        steps: int | None,
+        class_weight: Any = None,
+        endless: bool = False,
     ) -> None:
         self.where = where
         self.batches = batches
         self.wanted_steps = steps
         self.class_weight = class_weight
+        self.endless = endless and not isinstance(batches, Iterator)
         self._pass: Iterator[Any] | None = None
 
     @property
@@ -71,11 +78,11 @@ class Source:
 
     def _limited(self) -> Iterator[Any]:
         assert self.wanted_steps is not None
+        if self._pass is None or not self.endless:
+            self._pass = iter(self.batches)
         for step in range(self.wanted_steps):
-            if self._pass is None:
-                self._pass = iter(self.batches)
             raw = next(self._pass, None)
-            if raw is None and not isinstance(self.batches, Iterator):
+            if raw is None and self.endless:
                 self._pass = iter(self.batches)
                 raw = next(self._pass, None)
             if raw is None:
@@ -135,6 +142,7 @@ def make_source(
     steps: int | None = None,
     class_weight: Mapping[int, float] | None = None,
     first_epoch: int = 0,
+    endless: bool = False,
 ) -> Source:
     """Make a source of arrays, a data set, a loader, a generator or any other iterable of batches."""
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
@@ -156,7 +164,7 @@ def make_source(
             assert weights is not None
             arrays.append(weights.astype(np.float32))
         loader = new_loader(ArrayDataset(*arrays), batch_size, shuffle, seed, first_epoch)
-        return Source(where, Rows(loader, len(inputs), y is not None), steps, class_weight)
+        return Source(where, Rows(loader, len(inputs), y is not None), steps, class_weight, endless)
     if y is not None or sample_weight is not None:
         raise ValueError(
             f"{where}: x is a {type(x).__name__}, which brings its own targets: leave out y and sample_weight"
@@ -166,12 +174,13 @@ def make_source(
         and hasattr(x, "__len__")
         and not isinstance(x, (DataLoader, dict, str, bytes))
     ):
-        return Source(where, new_loader(x, batch_size, shuffle, seed, first_epoch), steps, class_weight)
+        loader = new_loader(x, batch_size, shuffle, seed, first_epoch)
+        return Source(where, loader, steps, class_weight, endless)
     if not isinstance(x, Iterable) or isinstance(x, (dict, str, bytes)):
         raise TypeError(
             f"{where}: x is a {type(x).__name__}, expected arrays, a data set, a loader or a generator"
         )
-    return Source(where, x, steps, class_weight)
+    return Source(where, x, steps, class_weight, endless)
 
 
 def new_loader(dataset: Any, batch_size: int, shuffle: bool, seed: int, first_epoch: int) -> DataLoader:

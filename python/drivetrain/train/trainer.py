@@ -121,8 +121,9 @@ class Trainer(Predictor):
             class_weight (dict of int to float, optional): Weights of the classes; those not named weigh 1.
             sample_weight: Array of shape (n,), optional.
             initial_epoch (int, default 0): Where to go on.
-            steps_per_epoch, validation_steps (int, optional): Batches of an epoch, of a validation. Default:
-                all of them.
+            steps_per_epoch (int, optional): Batches of an epoch; the next epoch goes on where it ended, from
+                the start again when the data is used up. Default: all batches.
+            validation_steps (int, optional): Batches of a validation, the first ones each time. Default: all.
 
         Returns:
             History: ``.history`` is a dict with one list per metric, ``.epoch`` the numbers of the epochs.
@@ -147,6 +148,7 @@ class Trainer(Predictor):
             steps=steps_per_epoch,
             class_weight=class_weight,
             first_epoch=max(initial_epoch, self._epochs_done),
+            endless=True,
         )
         validation = self._validation(validation_data, batch_size, validation_steps)
         self.history, self.model.stop_training = History(), False
