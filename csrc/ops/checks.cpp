@@ -38,10 +38,11 @@ void check_between(const char* op, const char* argument, double value, double lo
     value_error({op, ": ", argument, " is ", value, ", expected a number from ", low, " to ", high});
 }
 
-Tensor as_indices(const char* op, const char* argument, const Tensor& t, const char* hint) {
+Tensor own_indices(const char* op, const char* argument, const Tensor& t, const char* hint) {
     if (!is_integer(t.dtype()))
         type_error({op, ": ", argument, " must have an integer dtype, got ", t.dtype(), hint});
-    return plain::contiguous(plain::convert(t, DType::int64));
+    const Tensor indices = plain::contiguous(plain::convert(t, DType::int64));
+    return indices.data() == t.data() ? plain::clone(indices) : indices;
 }
 
 } // namespace dt::ops

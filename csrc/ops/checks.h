@@ -27,7 +27,8 @@ void check_constant(const char* op, const char* argument, const Tensor& t);
 // ValueError unless low <= value <= high.
 void check_between(const char* op, const char* argument, double value, double low, double high);
 
-// Integer labels or indices as contiguous int64. TypeError for other dtypes; `hint` ends its message.
-Tensor as_indices(const char* op, const char* argument, const Tensor& t, const char* hint = "");
+// Integer labels or indices as contiguous int64, in memory of their own: what was checked stays so, even
+// where NumPy writes to the tensor's memory. TypeError for other dtypes; `hint` ends its message.
+Tensor own_indices(const char* op, const char* argument, const Tensor& t, const char* hint = "");
 
 } // namespace dt::ops

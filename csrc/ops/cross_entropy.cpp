@@ -105,7 +105,7 @@ void check_class_scores(const char* op, const Tensor& input) {
 
 Tensor read_labels(const char* op, const Tensor& target, const Tensor& input, const int64_t* ignore_index) {
     const int64_t classes = input.shape().back();
-    const Tensor labels = as_indices(op, "target", target, "; convert labels with astype(int64)");
+    const Tensor labels = own_indices(op, "target", target, "; convert labels with astype(int64)");
     if (target.shape() != without_last(input.shape()))
         value_error({op, ": target has shape ", target.shape(), ", expected ", without_last(input.shape()),
                      " for input of shape ", input.shape(), " (classes last)",

@@ -6,7 +6,7 @@ namespace dt::ops {
 
 Tensor embedding(const Tensor& input, const Tensor& weight, const std::optional<int64_t>& padding_idx) {
     const char* op = "embedding";
-    const Tensor indices = as_indices(op, "input", input);
+    const Tensor indices = own_indices(op, "input", input);
     check_real(op, "weight", weight);
     check_rank(op, "weight", weight, 2, "(rows, features)");
     if (input.rank() == kMaxRank)

@@ -18,7 +18,8 @@ std::vector<Tensor> positions_of(const Tensor& mask) {
     const auto find = kernels().index.find;
     const int64_t count = find(m.size(), m.data<uint8_t>(), 0, nullptr);
     Tensor flat = Tensor::empty({count}, DType::int64);
-    find(m.size(), m.data<uint8_t>(), count, flat.data<int64_t>());
+    if (find(m.size(), m.data<uint8_t>(), count, flat.data<int64_t>()) != count)
+        value_error({kGet, ": the mask (shape ", mask.shape(), ") was changed by another thread meanwhile"});
     if (mask.rank() == 1) return {flat};
     std::vector<Tensor> positions;
     for (int d = 0; d < mask.rank(); ++d) positions.push_back(Tensor::empty({count}, DType::int64));

@@ -16,8 +16,9 @@ int64_t resolve(int64_t n, const int64_t* index, int64_t size, int64_t step, int
         offsets[i] = int64_t(uint64_t(offsets[i]) + uint64_t(at) * uint64_t(step)); // may wrap where outside
     }
     if (!outside) return -1;
+    // Another thread may have changed the indices meanwhile: the search ends in any case.
     int64_t i = 0;
-    while (index[i] >= -size && index[i] < size) ++i;
+    while (i < n - 1 && index[i] >= -size && index[i] < size) ++i;
     return i;
 }
 
