@@ -119,6 +119,10 @@ CONVOLUTIONS: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
     ((2, 12, 12, 48), (30, 3, 3, 16), {"padding": 1, "groups": 3}),
     ((2, 12, 13, 37), (37, 3, 3, 1), {"padding": 1, "groups": 37}),  # depthwise
     ((2, 12, 13, 37), (37, 3, 3, 1), {"stride": 2, "groups": 37}),
+    ((2, 14, 11, 36), (36, 3, 3, 2), {"padding": 1, "groups": 18}),  # groups of few channels
+    ((2, 12, 13, 44), (44, 3, 5, 4), {"padding": (1, 2), "stride": (1, 2), "groups": 11}),
+    ((2, 12, 13, 40), (40, 3, 3, 8), {"padding": 2, "dilation": 2, "groups": 5}),
+    ((9, 5, 4, 12), (20, 5, 4, 12), {}),  # a window over the whole image
     ((2, 20, 20, 24), (40, 1, 1, 24), {}),  # a plain product
     ((2, 20, 20, 24), (40, 1, 1, 24), {"stride": 2}),  # most of x has no part in it
     ((2, 5, 5, 256), (272, 3, 3, 256), {"padding": 1}),  # a weight that the threads divide
@@ -169,6 +173,42 @@ def test_convolution(
             scale = float(np.linalg.norm(gradient.astype("float64")) * np.linalg.norm(direction))
             got = float((gradient.astype("float64") * direction).sum())
             assert abs(got - float((g64 * moved).sum())) <= 40 * np.finfo(dtype).eps * scale
+
+
+# The pixels pass by once and the weight stays: shapes of x, filters, strides.
+LARGE_IMAGES = [
+    ((2, 170, 180, 64), 128, 1),  # results so large that they are written past the caches
+    ((2, 171, 179, 112), 48, 1),
+    ((2, 171, 179, 112), 48, 2),
+    ((3, 101, 103, 51), 45, 1),
+]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("shape", "filters", "stride"), LARGE_IMAGES)
+def test_pointwise_on_large_images(
+    shape: tuple[int, ...], filters: int, stride: int, dtype: str, level: str
+) -> None:
+    x, w = rng.standard_normal(shape).astype(dtype), rng.standard_normal((filters, shape[-1])).astype(dtype)
+    g = rng.standard_normal((*x[:, ::stride, ::stride, 0].shape, filters)).astype(dtype)
+    bias = rng.standard_normal(filters).astype(dtype)
+
+    def run() -> list[Any]:
+        images, weight = dt.tensor(x, requires_grad=True), dt.tensor(w[:, None, None], requires_grad=True)
+        y = dt.conv2d(images, weight, dt.tensor(bias), stride=stride)
+        y.backward(dt.tensor(g))
+        return [y.detach().numpy(), images.grad.numpy(), weight.grad.numpy()]
+
+    with isa(level):
+        y, dx, dw = on_threads(run)
+    x64, w64, g64 = (v.astype("float64") for v in (x[:, ::stride, ::stride], w, g))
+    want = np.zeros(shape)
+    want[:, ::stride, ::stride] = g64 @ w64
+    close(y, x64 @ w64.T + bias, shape[-1] ** 0.5)
+    close(dx, want, filters**0.5)
+    terms = g64[..., 0].size
+    close(dw[:, 0, 0], g64.reshape(terms, -1).T @ x64.reshape(terms, -1), terms**0.5)
 
 
 def convolve(x: np.ndarray, w: np.ndarray, g: np.ndarray | None, options: dict[str, Any]) -> list[np.ndarray]:
@@ -265,6 +305,8 @@ def test_every_path_runs(level: str) -> None:
             dt.matmul(a, dt.ones((n, k)).permute_dims((1, 0)))
         for x_shape, w_shape, options in CONVOLUTIONS:
             convolve(np.ones(x_shape, "float32"), np.ones(w_shape, "float32"), None, options)
+        shape, filters, _ = LARGE_IMAGES[0]
+        convolve(np.ones(shape, "float32"), np.ones((filters, 1, 1, shape[-1]), "float32"), None, {})
     after = _core._kernel_paths()
     assert [name for name in after if after[name] == before[name]] == []
 

@@ -12,18 +12,24 @@
     X(gemm_turned)                  \
     X(gemm_depth)                   \
     X(conv_product)                 \
+    X(conv_pixels)                  \
+    X(conv_gathered)                \
+    X(conv_spread)                  \
     X(conv_rows)                    \
     X(conv_patches)                 \
     X(conv_depthwise)               \
+    X(conv_groups)                  \
     X(conv_folded)                  \
     X(conv_scatter)                 \
     X(conv_winograd)                \
     X(conv_winograd_shared)         \
     X(conv_weight_product)          \
+    X(conv_weight_pixels)           \
     X(conv_weight_gathered)         \
     X(conv_weight_parts)            \
     X(conv_weight_divided)          \
     X(conv_weight_depthwise)        \
+    X(conv_weight_groups)           \
     X(conv_weight_folded)           \
     X(conv_weight_winograd)         \
     X(conv_weight_winograd_shared)

@@ -104,8 +104,8 @@ template <class T> void check_all(Checks& c, const ConvKernels<T>& kernels) {
     struct Channels {
         int64_t in, out, groups;
     };
-    const Channels channels[] = {{1, 1, 1}, {3, 5, 1}, {4, 8, 1}, {17, 9, 1},
-                                 {6, 4, 2}, {5, 5, 5}, {4, 8, 4}, {33, 33, 33}};
+    const Channels channels[] = {{1, 1, 1}, {3, 5, 1},    {4, 8, 1},   {17, 9, 1},  {6, 4, 2},  {5, 5, 5},
+                                 {4, 8, 4}, {33, 33, 33}, {18, 18, 9}, {20, 20, 5}, {24, 24, 3}};
     int number = 0;
     const auto activations = enumerators<Activation>();
     for (const Geometry& g : geometries)
@@ -122,6 +122,7 @@ template <class T> void check_all(Checks& c, const ConvKernels<T>& kernels) {
     // Above what one thread does alone.
     check_shape(c, kernels, make(3, 20, 21, 16, 32, three, 1), true, Activation::relu);
     check_shape(c, kernels, make(2, 16, 16, 32, 33, {1, 1, 1, 0, 1}, 1), true, Activation::none);
+    check_shape(c, kernels, make(1, 160, 162, 45, 37, {1, 1, 1, 0, 1}, 1), true, Activation::relu);
     check_shape(c, kernels, make(2, 33, 30, 3, 24, {5, 5, 2, 2, 1}, 1), false, Activation::none);
     check_shape(c, kernels, make(3, 40, 40, 40, 40, three, 40), true, Activation::relu);
 }

@@ -33,28 +33,12 @@ void forward_folded(const ConvShape& s, int64_t n, const T* x, const T* weight, 
 template <class T>
 void forward(const ConvShape& s, const T* x, const T* weight, const T* bias, Activation activation, T* y) {
     if (s.batch <= 0) return;
-    const int64_t pixels = s.batch * s.out_h * s.out_w, taps = s.kernel_h * s.kernel_w;
-    if (is_pointwise(s)) {
-        count_path(Path::conv_product);
-        GemmArgs g{.m = pixels,
-                   .n = s.out_channels,
-                   .k = s.in_channels,
-                   .a = x,
-                   .a_row = s.in_channels,
-                   .b = weight,
-                   .b_row = 1,
-                   .b_col = s.in_channels,
-                   .c = y,
-                   .c_row = s.out_channels,
-                   .bias = bias,
-                   .activation = activation};
-        return multiply(g, T());
-    }
+    if (conv_pointwise(s, x, weight, bias, activation, y)) return;
     if (conv_winograd(s, x, weight, bias, activation, y)) return;
     if (const int64_t n = folded_outputs<T>(s); n > 1)
         return forward_folded(s, n, x, weight, bias, activation, y);
-    const int64_t channels = s.in_channels / s.groups, filters = s.out_channels / s.groups,
-                  depth = taps * channels;
+    const int64_t channels = s.in_channels / s.groups, filters = s.out_channels / s.groups;
+    const int64_t taps = s.kernel_h * s.kernel_w, depth = taps * channels;
     const int64_t row = s.out_w * s.out_channels;
     Correlation<T> c{s.batch,
                      {s.in_h, s.out_h, s.kernel_h, s.stride_h, s.dilation_h, -s.pad_top},
@@ -68,13 +52,13 @@ void forward(const ConvShape& s, const T* x, const T* weight, const T* bias, Act
                      s.out_channels,
                      filters};
     c.activation = activation;
-    if (is_depthwise(s)) {
-        T* packed = scratch<T>(Scratch::conv_weight, taps * s.in_channels);
-        Strided<T>{weight, taps, 1}.pack(packed, s.in_channels, 0, s.in_channels, 0, taps);
+    if (const int64_t width = narrow_groups<T>(s)) {
+        T* packed = scratch<T>(Scratch::conv_weight, depth * s.in_channels);
+        Strided<T>{weight, depth, 1}.pack(packed, s.in_channels, 0, s.in_channels, 0, depth);
         c.channels = c.filters = s.in_channels;
         c.weight = packed;
         c.bias = bias;
-        return correlate_depthwise(c);
+        return correlate_depthwise(c, width);
     }
     T* packed = scratch<T>(Scratch::conv_weight, depth * round_up(filters, kLanes<T>));
     c.weight = packed;
@@ -122,30 +106,15 @@ template <class T>
 void backward_data(const ConvShape& s, const T* dy, const T* weight, const T* bias, Activation activation,
                    T* dx) {
     if (s.batch <= 0) return;
-    if (is_pointwise(s)) {
-        count_path(Path::conv_product);
-        GemmArgs g{.m = s.batch * s.in_h * s.in_w,
-                   .n = s.in_channels,
-                   .k = s.out_channels,
-                   .a = dy,
-                   .a_row = s.out_channels,
-                   .b = weight,
-                   .b_row = s.in_channels,
-                   .b_col = 1,
-                   .c = dx,
-                   .c_row = s.in_channels,
-                   .bias = bias,
-                   .activation = activation};
-        return multiply(g, T());
-    }
+    if (conv_pointwise_data(s, dy, weight, bias, activation, dx)) return;
     if (conv_winograd_data(s, dy, weight, bias, activation, dx)) return;
-    const bool depthwise = is_depthwise(s);
-    if (!depthwise && conv_scatter(s, dy, weight, bias, activation, dx)) return;
+    const int64_t narrow = narrow_groups<T>(s);
+    if (!narrow && conv_scatter(s, dy, weight, bias, activation, dx)) return;
     // The correlations lead from dy to dx.
     const int64_t channels = s.out_channels / s.groups, filters = s.in_channels / s.groups;
     const int64_t taps = s.kernel_h * s.kernel_w, row = s.in_w * s.in_channels;
-    T* packed =
-        scratch<T>(Scratch::conv_weight, taps * max(s.in_channels, channels * round_up(filters, kLanes<T>)));
+    T* packed = scratch<T>(Scratch::conv_weight,
+                           taps * max(narrow * s.in_channels, channels * round_up(filters, kLanes<T>)));
     const int64_t phases_h = min(s.stride_h, s.in_h), phases_w = min(s.stride_w, s.in_w);
     for (int64_t i = 0; i < phases_h * phases_w; ++i) {
         const Phase h = make_phase(i / phases_w, s.in_h, s.kernel_h, s.stride_h, s.pad_top, s.dilation_h);
@@ -164,12 +133,15 @@ void backward_data(const ConvShape& s, const T* dy, const T* weight, const T* bi
         c.weight = packed;
         c.activation = activation;
         T* corner = dx + h.start * row + w.start * s.in_channels;
-        for (int64_t g = 0; g < (depthwise ? 1 : s.groups); ++g) {
+        for (int64_t g = 0; g < (narrow ? 1 : s.groups); ++g) {
             for (int64_t t = 0; t < c.h.taps * c.w.taps; ++t) { // the weight of this phase's taps
                 const int64_t tap = h.tap(t / c.w.taps) * s.kernel_w + w.tap(t % c.w.taps);
-                if (depthwise) {
-                    for (int64_t ch = 0; ch < s.in_channels; ++ch)
-                        packed[t * s.in_channels + ch] = weight[ch * taps + tap];
+                if (narrow) {
+                    for (int64_t i = 0; i < narrow;
+                         ++i) // lanes lie along the channels of x, i is one of dy's
+                        for (int64_t ch = 0; ch < s.in_channels; ++ch)
+                            packed[(t * narrow + i) * s.in_channels + ch] =
+                                weight[((ch / narrow * narrow + i) * taps + tap) * narrow + ch % narrow];
                     continue;
                 }
                 const Strided<T> from{weight + (g * channels * taps + tap) * filters, 1, taps * filters};
@@ -182,12 +154,12 @@ void backward_data(const ConvShape& s, const T* dy, const T* weight, const T* bi
             c.in = dy + g * channels;
             c.out = corner + g * filters;
             c.bias = bias ? bias + g * filters : nullptr;
-            if (!depthwise) {
+            if (!narrow) {
                 correlate(c);
                 continue;
             }
             c.channels = c.filters = s.in_channels;
-            correlate_depthwise(c);
+            correlate_depthwise(c, narrow);
         }
     }
 }

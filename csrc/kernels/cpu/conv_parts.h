@@ -10,6 +10,18 @@ namespace dt::cpu::DT_LEVEL {
 
 Gemm gemm(); // in gemm.cpp
 
+// In conv_pointwise.cpp, for 1 x 1. False, with nothing written, where the shape is another one.
+bool conv_pointwise(const ConvShape& shape, const float* x, const float* weight, const float* bias,
+                    Activation activation, float* y);
+bool conv_pointwise(const ConvShape& shape, const double* x, const double* weight, const double* bias,
+                    Activation activation, double* y);
+bool conv_pointwise_data(const ConvShape& shape, const float* dy, const float* weight, const float* bias,
+                         Activation activation, float* dx);
+bool conv_pointwise_data(const ConvShape& shape, const double* dy, const double* weight, const double* bias,
+                         Activation activation, double* dx);
+bool conv_pointwise_weight(const ConvShape& shape, const float* x, const float* dy, float* dw);
+bool conv_pointwise_weight(const ConvShape& shape, const double* x, const double* dy, double* dw);
+
 // In conv_scatter.cpp. False, with nothing written, where gathering suits the shape better.
 bool conv_scatter(const ConvShape& shape, const float* dy, const float* weight, const float* bias,
                   Activation activation, float* dx);
@@ -42,8 +54,11 @@ inline bool is_pointwise(const ConvShape& s) {
     return s.kernel_h == 1 && s.kernel_w == 1 && s.stride_h == 1 && s.stride_w == 1 && s.pad_top == 0 &&
            s.pad_left == 0 && s.in_h == s.out_h && s.in_w == s.out_w && s.groups == 1;
 }
-inline bool is_depthwise(const ConvShape& s) {
-    return s.groups > 1 && s.groups == s.in_channels && s.groups == s.out_channels;
+// The channels of a group where depthwise.h treats it: one, or a few that fill a part of a vector; else 0.
+template <class T> int64_t narrow_groups(const ConvShape& s) {
+    const int64_t width = s.in_channels / s.groups;
+    if (s.groups == 1 || s.in_channels != s.out_channels) return 0;
+    return width == 1 || (width < kLanes<T> && (width == 2 || width == 4 || width == 8)) ? width : 0;
 }
 inline void multiply(const GemmArgs& args, float) { gemm().f32(args); }
 inline void multiply(const GemmArgs& args, double) { gemm().f64(args); }

@@ -166,44 +166,6 @@ template <class T> void weight_gradient(const WeightGradient<T>& w, T* dw) {
     Strided<T>{sum, w.filters, 1}.pack(dw, depth, 0, depth, 0, w.filters); // transposes
 }
 
-// dw [+]= dy' x for matrices of `pixels` rows.
-template <class T>
-void multiply_weight(const ConvShape& s, int64_t pixels, const T* x, const T* dy, bool accumulate, T* dw) {
-    GemmArgs g{.m = s.out_channels,
-               .n = s.in_channels,
-               .k = pixels,
-               .a = dy,
-               .a_row = 1,
-               .a_col = s.out_channels,
-               .b = x,
-               .b_row = s.in_channels,
-               .c = dw,
-               .c_row = s.in_channels,
-               .accumulate = accumulate};
-    multiply(g, T());
-}
-
-// 1 x 1 with a stride: the pixels that take part, put side by side some images at a time.
-template <class T> void strided_product(const ConvShape& s, const T* x, const T* dy, T* dw) {
-    const int64_t channels = s.in_channels, pixels = s.out_h * s.out_w;
-    const int64_t images =
-        clamp((int64_t{1} << 20) / max(int64_t{1}, pixels * channels), int64_t{1}, s.batch);
-    T* rows = scratch<T>(Scratch::conv_input, images * pixels * channels);
-    for (int64_t n = 0; n < s.batch; n += images) {
-        const int64_t count = min(images, s.batch - n);
-        parallel(count * s.out_h, grain_for(s.out_w * channels), [&](int64_t begin, int64_t end) {
-            for (int64_t row = begin; row < end; ++row) {
-                const int64_t y = row % s.out_h * s.stride_h;
-                const T* from = x + ((n + row / s.out_h) * s.in_h + y) * s.in_w * channels;
-                for (int64_t v = 0; v < s.out_w; ++v)
-                    copy_row(rows + (row * s.out_w + v) * channels, from + v * s.stride_w * channels,
-                             channels);
-            }
-        });
-        multiply_weight(s, count * pixels, rows, dy + n * pixels * s.out_channels, n > 0, dw);
-    }
-}
-
 template <class T> void backward_weight(const ConvShape& s, const T* x, const T* dy, T* dw);
 
 // With n neighbouring outputs folded into one; the gradient of each weight comes in n parts.
@@ -226,30 +188,22 @@ template <class T> void backward_weight(const ConvShape& s, const T* x, const T*
     const int64_t channels = s.in_channels / s.groups, filters = s.out_channels / s.groups;
     const int64_t size = s.kernel_h * s.kernel_w * channels * s.out_channels;
     if (s.batch <= 0 || s.out_h <= 0 || s.out_w <= 0) return fill_row(dw, T(0), size);
-    if (is_pointwise(s)) {
-        count_path(Path::conv_weight_product);
-        return multiply_weight(s, s.batch * s.out_h * s.out_w, x, dy, false, dw);
-    }
-    if (s.kernel_h == 1 && s.kernel_w == 1 && s.pad_top == 0 && s.pad_left == 0 && s.groups == 1 &&
-        (s.out_h - 1) * s.stride_h < s.in_h && (s.out_w - 1) * s.stride_w < s.in_w) {
-        count_path(Path::conv_weight_gathered);
-        return strided_product(s, x, dy, dw);
-    }
+    if (conv_pointwise_weight(s, x, dy, dw)) return;
     if (conv_winograd_weight(s, x, dy, dw)) return;
     if (const int64_t n = folded_outputs<T>(s); n > 1) return folded_gradient(s, n, x, dy, dw);
-    const bool depthwise = is_depthwise(s);
+    const int64_t narrow = narrow_groups<T>(s);
     Correlation<T> c{s.batch,
                      {s.in_h, s.out_h, s.kernel_h, s.stride_h, s.dilation_h, -s.pad_top},
                      {s.in_w, s.out_w, s.kernel_w, s.stride_w, s.dilation_w, -s.pad_left},
                      x,
                      s.in_channels,
-                     depthwise ? s.in_channels : channels,
+                     narrow ? s.in_channels : channels,
                      nullptr,
                      0,
                      0,
                      0,
                      filters};
-    if (depthwise) return depthwise_gradient(c, dy, dw);
+    if (narrow) return depthwise_gradient(c, narrow, dy, dw);
     const bool copied = c.h.leaves() || c.w.leaves();
     const int64_t pixel = copied ? c.channels : c.in_pixel;
     const bool joined = c.w.dilation == 1 && pixel == c.channels;

@@ -1,11 +1,23 @@
 #pragma once
-// Depthwise convolutions, each channel by itself: lanes lie along the channels, and memory is read and
-// written in its order.
+// Convolutions whose groups are single channels (depthwise) or 2, 4 or 8 of them: lanes lie along the
+// channels of all groups, and memory is read and written in its order. Taps outside the image are left out.
 #include "kernels/cpu/conv_parts.h"
 #include "kernels/cpu/correlation.h"
 
 namespace dt::cpu::DT_LEVEL {
 namespace {
+
+// Calls body(c, v) for each channel c of a group, with each lane of v that of its own group of `width` lanes.
+template <int width, int c, class V, int... I>
+DT_INLINE V spread_channel(V v, std::integer_sequence<int, I...>) {
+    return __builtin_shufflevector(v, v, (I / width * width + c)...);
+}
+template <class V, class F, int... C>
+DT_INLINE void for_channels(V v, const F& body, std::integer_sequence<int, C...>) {
+    using Lanes = std::make_integer_sequence<int, kLanes<Lane<V>>>;
+    (body(C, spread_channel<int(sizeof...(C)), C>(v, Lanes{})), ...);
+}
+template <int width> using Channels = std::make_integer_sequence<int, width>;
 
 // The taps of a window along one axis that lie inside the image, for a window that begins at `start`.
 struct Taps {
@@ -27,7 +39,7 @@ inline Inside inside(const Axis& axis) {
 
 // `count` neighbouring outputs, which share the weights that they load; `whole` vectors of channels or `left`
 // ones. `from` is where the window of the first one begins.
-template <int count, bool whole, class T>
+template <int width, int count, bool whole, class T>
 DT_INLINE void depthwise_outputs(const Correlation<T>& c, const T* from, Taps rows, Taps cols, int64_t ch,
                                  int64_t left, bool streams, T* to) {
     const auto read = [left](const T* p) DT_INLINE_LAMBDA { return whole ? load(p) : load_tail(p, left); };
@@ -42,10 +54,17 @@ DT_INLINE void depthwise_outputs(const Correlation<T>& c, const T* from, Taps ro
     }
     for (int64_t r = rows.first; r < rows.last; ++r)
         for (int64_t s = cols.first; s < cols.last; ++s) {
-            const Vec<T> weight = read(c.weight + (r * wide + s) * channels + ch);
+            Vec<T> weight[width];
             const T* x = from + r * row + s * col;
 #pragma GCC unroll 8
-            for (int g = 0; g < count; ++g) sum[g] = fma(read(x + g * step), weight, sum[g]);
+            for (int i = 0; i < width; ++i)
+                weight[i] = read(c.weight + ((r * wide + s) * width + i) * channels + ch);
+#pragma GCC unroll 8
+            for (int g = 0; g < count; ++g)
+                for_channels(
+                    read(x + g * step),
+                    [&](int i, Vec<T> v) DT_INLINE_LAMBDA { sum[g] = fma(v, weight[i], sum[g]); },
+                    Channels<width>{});
         }
     if (c.activation != Activation::none)
         for (int g = 0; g < count; ++g) sum[g] = activate(sum[g], c.activation);
@@ -61,17 +80,18 @@ DT_INLINE void depthwise_outputs(const Correlation<T>& c, const T* from, Taps ro
 }
 
 // All channels of `count` outputs: memory is read and written in its order.
-template <int count, class T>
+template <int width, int count, class T>
 DT_INLINE void depthwise_pixels(const Correlation<T>& c, const T* from, Taps rows, Taps cols, bool streams,
                                 T* to) {
     int64_t ch = 0;
     for (; ch + kLanes<T> <= c.channels; ch += kLanes<T>)
-        depthwise_outputs<count, true>(c, from + ch, rows, cols, ch, kLanes<T>, streams, to + ch);
+        depthwise_outputs<width, count, true>(c, from + ch, rows, cols, ch, kLanes<T>, streams, to + ch);
     if (ch < c.channels)
-        depthwise_outputs<count, false>(c, from + ch, rows, cols, ch, c.channels - ch, false, to + ch);
+        depthwise_outputs<width, count, false>(c, from + ch, rows, cols, ch, c.channels - ch, false, to + ch);
 }
 
-template <class T> void depthwise_row(const Correlation<T>& c, int64_t image, int64_t u, bool streams) {
+template <int width, class T>
+void depthwise_row(const Correlation<T>& c, int64_t image, int64_t u, bool streams) {
     const int64_t y = u * c.h.stride + c.h.origin, step = c.w.stride * c.in_pixel;
     const T* from = c.in + image * c.in_image() + (y * c.w.in + c.w.origin) * c.in_pixel;
     T* to = c.out + image * c.out_image + u * c.out_row;
@@ -80,27 +100,43 @@ template <class T> void depthwise_row(const Correlation<T>& c, int64_t image, in
     for (int64_t v = 0; v < c.w.out;) {
         const Taps cols(c.w, v * c.w.stride + c.w.origin);
         if (v >= inner && v + 8 <= outer) {
-            depthwise_pixels<8>(c, from + v * step, rows, cols, streams, to + v * c.out_pixel);
+            depthwise_pixels<width, 8>(c, from + v * step, rows, cols, streams, to + v * c.out_pixel);
             v += 8;
         } else if (v >= inner && v + 2 <= outer) {
-            depthwise_pixels<2>(c, from + v * step, rows, cols, streams, to + v * c.out_pixel);
+            depthwise_pixels<width, 2>(c, from + v * step, rows, cols, streams, to + v * c.out_pixel);
             v += 2;
         } else {
-            depthwise_pixels<1>(c, from + v * step, rows, cols, streams, to + v * c.out_pixel);
+            depthwise_pixels<width, 1>(c, from + v * step, rows, cols, streams, to + v * c.out_pixel);
             v += 1;
         }
     }
 }
 
-// Each channel by itself: weight is [tap][channel], `filters` equals `channels`.
-template <class T> void correlate_depthwise(const Correlation<T>& c) {
-    count_path(Path::conv_depthwise);
+template <int width, class T> void correlate_groups(const Correlation<T>& c) {
+    count_path(width == 1 ? Path::conv_depthwise : Path::conv_groups);
     const bool streams = can_stream(c.out, c.batch * c.out_image, c.channels);
-    parallel(c.batch * c.h.out, grain_for(c.w.out * c.depth() / 4), [&](int64_t begin, int64_t end) {
+    parallel(c.batch * c.h.out, grain_for(c.w.out * c.depth() * width / 4), [&](int64_t begin, int64_t end) {
         for (int64_t item = begin; item < end; ++item)
-            depthwise_row(c, item / c.h.out, item % c.h.out, streams);
+            depthwise_row<width>(c, item / c.h.out, item % c.h.out, streams);
         if (streams) finish_streaming();
     });
+}
+
+// Groups of `width` channels: weight is [tap][channel of the group][filter], `filters` equals `channels`,
+// both of all groups.
+template <class T> void correlate_depthwise(const Correlation<T>& c, int64_t width) {
+    switch (width) {
+    case 2:
+        return correlate_groups<2>(c);
+    case 4:
+        if constexpr (kLanes<T> > 4) return correlate_groups<4>(c);
+        return;
+    case 8:
+        if constexpr (kLanes<T> > 8) return correlate_groups<8>(c);
+        return;
+    default:
+        return correlate_groups<1>(c);
+    }
 }
 
 // --- The gradient of the weight: per channel and tap, the sum over outputs of dy times what the tap read ---
@@ -111,62 +147,69 @@ template <class T> struct Ahead {
     int64_t step; // from output to output
 };
 
-// `taps` neighbours in a row of the window over `count` neighbouring outputs, added to to[tap * channels].
-template <int taps, class T, class Count>
+// `taps` neighbours in a row of the window over `count` neighbouring outputs, added to
+// to[(tap * width + channel of the group) * channels].
+template <int width, int taps, class T, class Count>
 DT_INLINE void depthwise_sums(const Correlation<T>& c, const T* x, const T* dy, int64_t count, Count part,
                               Ahead<T> ahead, T* to) {
     const int64_t step = c.w.stride * c.in_pixel, tap = c.w.dilation * c.in_pixel, channels = c.channels;
-    Vec<T> even[taps] = {}, odd[taps] = {};
-    int64_t v = 0;
-    for (; v + 2 <= count; v += 2) {
-        const Vec<T> g0 = load(dy + v * channels, part), g1 = load(dy + (v + 1) * channels, part);
+    constexpr int turns = width == 1 ? 2 : 1; // enough sums for the additions to overlap
+    Vec<T> sum[turns][taps][width] = {};
+    const auto add = [&](int turn, int64_t v) DT_INLINE_LAMBDA {
+        const Vec<T> g = load(dy + v * channels, part);
         __builtin_prefetch(ahead.data + v * ahead.step);
-        __builtin_prefetch(ahead.data + (v + 1) * ahead.step);
 #pragma GCC unroll 4
-        for (int t = 0; t < taps; ++t) {
-            even[t] = fma(load(x + v * step + t * tap, part), g0, even[t]);
-            odd[t] = fma(load(x + (v + 1) * step + t * tap, part), g1, odd[t]);
-        }
-    }
-    if (v < count) {
-        const Vec<T> g0 = load(dy + v * channels, part);
-        for (int t = 0; t < taps; ++t) even[t] = fma(load(x + v * step + t * tap, part), g0, even[t]);
-    }
+        for (int t = 0; t < taps; ++t)
+            for_channels(
+                load(x + v * step + t * tap, part),
+                [&](int i, Vec<T> value)
+                    DT_INLINE_LAMBDA { sum[turn][t][i] = fma(value, g, sum[turn][t][i]); },
+                Channels<width>{});
+    };
+    int64_t v = 0;
+    for (; v + turns <= count; v += turns)
+        for (int turn = 0; turn < turns; ++turn) add(turn, v + turn);
+    if (v < count) add(0, v);
     for (int t = 0; t < taps; ++t)
-        store(to + t * channels, load(to + t * channels, part) + (even[t] + odd[t]), part);
+        for (int i = 0; i < width; ++i) {
+            T* at = to + (t * width + i) * channels;
+            Vec<T> total = sum[0][t][i];
+            if constexpr (turns == 2) total += sum[1][t][i];
+            store(at, load(at, part) + total, part);
+        }
 }
 
 // Taps [cols.first, cols.last) of one row of the window, all channels.
-template <class T>
+template <int width, class T>
 void depthwise_taps(const Correlation<T>& c, const T* x, const T* dy, int64_t count, Taps cols,
                     Ahead<T> ahead, T* to) {
+    constexpr int most = width == 8 ? 1 : width == 4 ? 3 : 4; // taps whose sums stay in registers
     for_vectors<T>(c.channels, [&](int64_t ch, auto part) DT_INLINE_LAMBDA {
-        for (int64_t s = cols.first; s < cols.last; s += 4) {
+        for (int64_t s = cols.first; s < cols.last; s += most) {
             const T* from = x + s * c.w.dilation * c.in_pixel + ch;
-            T* at = to + s * c.channels + ch;
+            T* at = to + s * width * c.channels + ch;
             const Ahead<T> fetch{ahead.data + ch, ahead.step};
-            switch (min(int64_t{4}, cols.last - s)) {
+            switch (min(int64_t{most}, cols.last - s)) {
             case 1:
-                depthwise_sums<1>(c, from, dy + ch, count, part, fetch, at);
+                depthwise_sums<width, 1>(c, from, dy + ch, count, part, fetch, at);
                 break;
             case 2:
-                depthwise_sums<2>(c, from, dy + ch, count, part, fetch, at);
+                if constexpr (most >= 2) depthwise_sums<width, 2>(c, from, dy + ch, count, part, fetch, at);
                 break;
             case 3:
-                depthwise_sums<3>(c, from, dy + ch, count, part, fetch, at);
+                if constexpr (most >= 3) depthwise_sums<width, 3>(c, from, dy + ch, count, part, fetch, at);
                 break;
             default:
-                depthwise_sums<4>(c, from, dy + ch, count, part, fetch, at);
+                if constexpr (most >= 4) depthwise_sums<width, 4>(c, from, dy + ch, count, part, fetch, at);
             }
         }
     });
 }
 
-// dy (batch, out_h, out_w, channels); dw (channels, taps).
-template <class T> void depthwise_gradient(const Correlation<T>& c, const T* dy, T* dw) {
-    count_path(Path::conv_weight_depthwise);
+template <int width, class T> void groups_gradient(const Correlation<T>& c, const T* dy, T* dw) {
+    count_path(width == 1 ? Path::conv_weight_depthwise : Path::conv_weight_groups);
     constexpr int64_t kOutputs = 16; // at a time: what they read stays in L1 from one row of taps to the next
-    const int64_t taps = c.h.taps * c.w.taps, size = taps * c.channels, rows = c.batch * c.h.out;
+    const int64_t taps = c.h.taps * c.w.taps * width, size = taps * c.channels, rows = c.batch * c.h.out;
     const int64_t part_rows = max(ceil_div(rows, kMaxParts), grain_for(c.w.out * size / 8));
     const int64_t parts = ceil_div(rows, part_rows);
     T* partial = scratch<T>(Scratch::gemm_partial, parts * size);
@@ -189,8 +232,8 @@ template <class T> void depthwise_gradient(const Correlation<T>& c, const T* dy,
                         r == tall.first
                             ? Ahead<T>{g + (c.w.out + v) * c.channels, c.channels}
                             : Ahead<T>{from + c.h.stride * c.w.in * c.in_pixel, c.w.stride * c.in_pixel};
-                    depthwise_taps(c, from, g + v * c.channels, count, wide, ahead,
-                                   sums + r * c.w.taps * c.channels);
+                    depthwise_taps<width>(c, from, g + v * c.channels, count, wide, ahead,
+                                          sums + r * c.w.taps * width * c.channels);
                 }
                 v += count;
             }
@@ -198,6 +241,22 @@ template <class T> void depthwise_gradient(const Correlation<T>& c, const T* dy,
     });
     sum_parts(partial, parts, size);
     Strided<T>{partial, c.channels, 1}.pack(dw, taps, 0, taps, 0, c.channels);
+}
+
+// dy (batch, out_h, out_w, channels); dw (channels, taps, width).
+template <class T> void depthwise_gradient(const Correlation<T>& c, int64_t width, const T* dy, T* dw) {
+    switch (width) {
+    case 2:
+        return groups_gradient<2>(c, dy, dw);
+    case 4:
+        if constexpr (kLanes<T> > 4) return groups_gradient<4>(c, dy, dw);
+        return;
+    case 8:
+        if constexpr (kLanes<T> > 8) return groups_gradient<8>(c, dy, dw);
+        return;
+    default:
+        return groups_gradient<1>(c, dy, dw);
+    }
 }
 
 } // namespace

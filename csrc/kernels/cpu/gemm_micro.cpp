@@ -1,6 +1,7 @@
 #include "kernels/cpu/gemm_micro.h"
 
 #include "kernels/cpu/epilogue.h"
+#include "kernels/cpu/lanes.h"
 
 namespace dt::cpu::DT_LEVEL {
 namespace {
@@ -13,8 +14,9 @@ template <class T, int rows, int vectors, bool adjacent> void tile_kernel(const 
     const int64_t last = t.cols - (vectors - 1) * lanes; // columns in the last vector
     V sum[rows][vectors] = {};
     T* c = t.c;
+    if (!t.streams)
 #pragma GCC unroll 16
-    for (int i = 0; i < rows; ++i) __builtin_prefetch(c + i * t.c_row, 1);
+        for (int i = 0; i < rows; ++i) __builtin_prefetch(c + i * t.c_row, 1);
 
     const int64_t row = adjacent ? 1 : t.a_row, a_depth = t.a_depth, b_row = t.b_row;
     const T* b = t.b;
@@ -69,7 +71,9 @@ template <class T, int rows, int vectors, bool adjacent> void tile_kernel(const 
         for (int j = 0; j < vectors; ++j) {
             T* to = c + i * t.c_row + j * lanes;
             const V y = max_or_second(low, sum[i][j]);
-            if (j == vectors - 1)
+            if (t.streams)
+                stream(to, y, Whole{});
+            else if (j == vectors - 1)
                 store_upto(to, y, last);
             else
                 store(to, y);

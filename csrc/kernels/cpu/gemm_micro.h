@@ -38,6 +38,7 @@ template <class T> struct Tile {
     bool accumulate = false;
     const T* bias = nullptr;
     Activation activation = Activation::none;
+    bool streams = false; // c is written past the caches: see can_stream() in lanes.h
     // What a later tile reads is fetched into L2 meanwhile: a line at ahead + p * ahead_step per depth p.
     const T* ahead = nullptr;
     int64_t ahead_step = 0;
