@@ -32,14 +32,14 @@ struct CrossEntropyArgs {
     const void* class_weight = nullptr;  // classes values, or none
     double label_smoothing = 0;
     int64_t ignore_index = -100;
+    void* row_weights = nullptr; // rows, written by weights
     // forward
-    void* losses = nullptr;      // rows
-    void* row_weights = nullptr; // rows
+    void* losses = nullptr; // rows
     // rows of the largest logit and the log of sum exp(logit - largest), two numbers because their sum would
     // round a large logit's share away; written by forward, read by backward; none for log_probabilities
     void* normalisers = nullptr;
-    // backward: logits_grad[r] = row_grad[r * row_grad_stride] * sample_weight[r] / divisor * d losses[r] / d
-    // logits[r]
+    // backward, and forward where logits_grad is given, while a row is in the cache: logits_grad[r] =
+    // row_grad[r * row_grad_stride] * sample_weight[r] / divisor * d losses[r] / d logits[r]
     const void* row_grad = nullptr;
     int64_t row_grad_stride = 0;         // 0: one value for all rows
     const void* sample_weight = nullptr; // rows, or none
@@ -51,6 +51,7 @@ struct CrossEntropyArgs {
 struct Softmax {
     void (*forward[2])(const SoftmaxArgs& args);
     void (*backward[2])(const SoftmaxGradArgs& args);
+    void (*cross_entropy_weights[2])(const CrossEntropyArgs& args);
     void (*cross_entropy_forward[2])(const CrossEntropyArgs& args);
     void (*cross_entropy_backward[2])(const CrossEntropyArgs& args);
 };

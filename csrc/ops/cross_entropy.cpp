@@ -1,5 +1,7 @@
 #include "ops/cross_entropy.h"
 
+#include <utility>
+
 #include "ops/reduction.h"
 
 namespace dt::ops {
@@ -45,35 +47,61 @@ CrossEntropyArgs arguments(const Settings& s, const Tensor& logits) {
     return args;
 }
 
-void backward_of(Backward& b, const Settings& s, const Tensor& logits) {
-    const Tensor grad = plain::contiguous(b.grad());
-    Tensor logits_grad = empty_like(logits);
-    CrossEntropyArgs args = arguments(s, logits);
-    args.row_grad = grad.data();
+void set_grads(CrossEntropyArgs& args, const Settings& s, const Tensor& loss_grad,
+               const Tensor& logits_grad) {
+    args.row_grad = loss_grad.data();
     args.row_grad_stride = s.reduction == Reduction::none;
     args.sample_weight = data_of(s.sample_weight);
     args.divisor = data_of(s.divisor);
     args.logits_grad = logits_grad.data();
-    if (args.rows) kernels().softmax.cross_entropy_backward[precision(logits)](args);
-    b.give(0, logits_grad);
+}
+
+bool is_one(const Tensor& t) {
+    return t.dtype() == DType::float64 ? *t.data<double>() == 1 : *t.data<float>() == 1;
+}
+
+// `ready` is the gradient where that of the loss is 1, as in loss.backward(); or undefined. It is given away:
+// a second walk over the graph computes it again.
+void backward_of(Backward& b, const Settings& s, const Tensor& logits, Tensor& ready) {
+    const Tensor grad = plain::contiguous(b.grad());
+    const bool done = ready.defined() && is_one(grad);
+    Tensor logits_grad = ready.defined() ? std::exchange(ready, Tensor()) : empty_like(logits);
+    CrossEntropyArgs args = arguments(s, logits);
+    set_grads(args, s, grad, logits_grad);
+    if (args.rows && !done) kernels().softmax.cross_entropy_backward[precision(logits)](args);
+    b.give(0, std::move(logits_grad));
 }
 
 Tensor apply(const char* op, const Tensor& input, Settings s) {
     const Tensor x = plain::contiguous(input);
+    const bool records = recording({&input});
+    const int p = precision(x);
     Tensor losses = Tensor::empty(without_last(input.shape()), input.dtype());
     const Tensor row_weights = empty_like(losses);
     if (!s.log_probabilities) s.normalisers = Tensor::empty({2 * losses.size()}, input.dtype());
     CrossEntropyArgs args = arguments(s, x);
     args.losses = losses.data();
     args.row_weights = row_weights.data();
+    kernels().softmax.cross_entropy_weights[p](args);
+    if (s.reduction == Reduction::mean) s.divisor = mean_divisor(losses, row_weights, s.sample_weight);
+    Tensor one, ready;
+    if (records && !s.log_probabilities && s.reduction != Reduction::none) {
+        // While the logits are in the cache, their gradient is cheap; most losses are the end of the graph.
+        one = plain::full({}, x.dtype(), 1);
+        ready = empty_like(x);
+        set_grads(args, s, one, ready);
+    }
     if (args.rows) {
         LongWork work(static_cast<double>(x.size()));
-        kernels().softmax.cross_entropy_forward[precision(x)](args);
+        kernels().softmax.cross_entropy_forward[p](args);
     }
-    Tensor out = reduce_rows(losses, row_weights, s.sample_weight, s.reduction, s.divisor);
-    if (recording({&input}))
+    Tensor out = reduce_rows(losses, s.sample_weight, s.reduction, s.divisor);
+    if (records)
         record(
-            op, out, {&input}, [s = std::move(s), x = Saved(x)](Backward& b) { backward_of(b, s, x.get()); },
+            op, out, {&input},
+            [s = std::move(s), x = Saved(x), ready = std::move(ready)](Backward& b) mutable {
+                backward_of(b, s, x.get(), ready);
+            },
             static_cast<double>(x.size()));
     return out;
 }

@@ -76,7 +76,8 @@ Tensor multi_margin_loss(const Tensor& input, const Tensor& target, int64_t p, d
         LongWork work(0.3 * static_cast<double>(x.size()));
         kernels().loss.multi_margin_forward[precision(x)](args);
     }
-    Tensor out = reduce_rows(losses, {}, s.sample_weight, s.reduction, s.divisor);
+    if (s.reduction == Reduction::mean) s.divisor = mean_divisor(losses, {}, s.sample_weight);
+    Tensor out = reduce_rows(losses, s.sample_weight, s.reduction, s.divisor);
     if (recording({&input}))
         record(op, out, {&input},
                [s = std::move(s), x = Saved(x)](Backward& b) { backward_of(b, s, x.get()); });

@@ -53,8 +53,14 @@ Tensor weighted_sum(const Tensor& values, const Tensor& weights, const Tensor& o
     return total;
 }
 
-Tensor reduce_rows(const Tensor& losses, const Tensor& row_weights, const Tensor& sample_weight,
-                   Reduction reduction, Tensor& divisor) {
+Tensor mean_divisor(const Tensor& losses, const Tensor& row_weights, const Tensor& sample_weight) {
+    if (row_weights.defined() || sample_weight.defined())
+        return weighted_sum({}, row_weights, sample_weight, 1, {});
+    return plain::full({}, losses.dtype(), static_cast<double>(losses.size()));
+}
+
+Tensor reduce_rows(const Tensor& losses, const Tensor& sample_weight, Reduction reduction,
+                   const Tensor& divisor) {
     if (reduction == Reduction::none) {
         if (sample_weight.defined() && losses.size())
             kernels().elementwise.binary(BinaryOp::multiply, losses.dtype(),
@@ -62,10 +68,6 @@ Tensor reduce_rows(const Tensor& losses, const Tensor& row_weights, const Tensor
                                          nullptr);
         return losses;
     }
-    if (reduction == Reduction::mean)
-        divisor = row_weights.defined() || sample_weight.defined()
-                      ? weighted_sum({}, row_weights, sample_weight, 1, {})
-                      : plain::full({}, losses.dtype(), static_cast<double>(losses.size()));
     return weighted_sum(losses, sample_weight, {}, 1, divisor);
 }
 

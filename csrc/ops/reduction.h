@@ -23,9 +23,11 @@ Tensor expand_sample_weight(const SampleWeight& weight, const Dims& loss_shape);
 Tensor weighted_sum(const Tensor& values, const Tensor& weights, const Tensor& other, double factor,
                     const Tensor& divisor);
 
-// Losses with one value per row, weighted and reduced; `divisor` becomes what their sum was divided by.
-// row_weights count in the mean beside the sample weights; both may be undefined.
-Tensor reduce_rows(const Tensor& losses, const Tensor& row_weights, const Tensor& sample_weight,
-                   Reduction reduction, Tensor& divisor);
+// What the mean divides the sum of the losses, one per row, by: the sum of the weights. Both may be
+// undefined.
+Tensor mean_divisor(const Tensor& losses, const Tensor& row_weights, const Tensor& sample_weight);
+// Losses with one value per row, weighted and reduced; `divisor` is undefined for a sum.
+Tensor reduce_rows(const Tensor& losses, const Tensor& sample_weight, Reduction reduction,
+                   const Tensor& divisor);
 
 } // namespace dt::ops

@@ -76,6 +76,7 @@ template <class T> void check_cross_entropy(Checks& c, int64_t rows, int64_t cla
     args.class_weight = class_weights ? weight.data() : nullptr;
     args.label_smoothing = smoothing;
     args.losses = losses.data(), args.row_weights = row_weights.data();
+    c.call(c.table.softmax.cross_entropy_weights[sizeof(T) == 8], args);
     args.normalisers = log_probabilities ? nullptr : normalisers.data();
     c.call(c.table.softmax.cross_entropy_forward[sizeof(T) == 8], args);
 
@@ -116,6 +117,11 @@ template <class T> void check_cross_entropy(Checks& c, int64_t rows, int64_t cla
     args.divisor = row_grads ? divisor.data() : nullptr;
     args.logits_grad = dx.data();
     c.call(c.table.softmax.cross_entropy_backward[sizeof(T) == 8], args);
+    const Array<T> again = dx;
+    for (int64_t i = 0; i < rows * classes; ++i) dx[i] = T(7);
+    c.call(c.table.softmax.cross_entropy_forward[sizeof(T) == 8],
+           args); // writes the gradient beside the loss
+    c.expect_exactly("logits_grad of forward", dx, [&](int64_t i) { return again[i]; });
     std::vector<double> log_sum_of, mass_of;
     for (int64_t r = 0; r < rows; ++r) {
         double total = 0;
@@ -149,6 +155,7 @@ void check_softmax(Checks& c) {
             for (int64_t classes : {1, 2, 7, 8, 10, 17, 33}) check_cross_entropy<T>(c, 6, classes, variant);
             check_cross_entropy<T>(c, 0, 4, variant);
             check_cross_entropy<T>(c, 200, 100, variant);
+            check_cross_entropy<T>(c, 4, 2500, variant); // several pieces
         }
     });
 }

@@ -17,39 +17,39 @@ template <class T> DT_INLINE T scalar_log(T x) {
         return __builtin_log(x);
 }
 
-template <class T> DT_INLINE T row_max(const T* x, int64_t n) { // NaN where any value is
+// NaN is passed over: it is in the sum that follows.
+template <class T> DT_INLINE T row_max(const T* x, int64_t n) {
     constexpr int64_t w = kLanes<T>;
-    Vec<T> a = broadcast(T(-kInfinity)), b = a;
+    Vec<T> a = broadcast(T(-kInfinity)), b = a, c = a, d = a;
     int64_t i = 0;
-    for (; i + 2 * w <= n; i += 2 * w) {
-        a = max(a, load(x + i));
-        b = max(b, load(x + i + w));
+    for (; i + 4 * w <= n; i += 4 * w) {
+        a = max_or_second(load(x + i), a);
+        b = max_or_second(load(x + i + w), b);
+        c = max_or_second(load(x + i + 2 * w), c);
+        d = max_or_second(load(x + i + 3 * w), d);
     }
-    for (; i < n; i += w) {
-        const int64_t rest = n - i;
-        const Vec<T> v = load_upto(x + i, rest);
-        a = max(a, rest >= w ? v : fill_rest(v, T(-kInfinity), Part{rest}));
-    }
-    return horizontal_max(max(a, b));
+    for (; i + w <= n; i += w) a = max_or_second(load(x + i), a);
+    if (i < n) b = max_or_second(fill_rest(load_tail(x + i, n - i), T(-kInfinity), Part{n - i}), b);
+    return horizontal_max(max_or_second(max_or_second(a, b), max_or_second(c, d)));
 }
 
-template <class T> DT_INLINE T sum_of_exp(const T* x, int64_t n, T shift) {
-    return sum_vectors<T>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
-        return fill_rest(exp(load(x + i, part) - shift), T(0), part);
-    });
+// exp(x - shift), 0 behind the end.
+template <class T> DT_INLINE Vec<T> exp_below(const T* x, T shift, auto part) {
+    return fill_rest(exp(load(x, part) - shift), T(0), part);
 }
 
 template <class T> void forward_row(const T* x, T* y, int64_t n, bool logarithm) {
     const T largest = row_max(x, n);
     if (logarithm) {
-        const T log_sum = scalar_log(sum_of_exp(x, n, largest));
+        const T log_sum = scalar_log(sum_vectors<T>(
+            n, [&](int64_t i, auto part) DT_INLINE_LAMBDA { return exp_below(x + i, largest, part); }));
         for_vectors<T>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
             store(y + i, load(x + i, part) - largest - log_sum, part);
         });
         return;
     }
     const T total = sum_vectors<T>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
-        const Vec<T> e = fill_rest(exp(load(x + i, part) - largest), T(0), part);
+        const Vec<T> e = exp_below(x + i, largest, part);
         store(y + i, e, part);
         return e;
     });
@@ -78,7 +78,7 @@ template <class T> void backward_row(const T* y, const T* dy, T* dx, int64_t n, 
 template <class T, class P>
 DT_INLINE void forward_column(const T* x, T* y, int64_t n, int64_t stride, bool logarithm, P part) {
     Vec<T> largest = broadcast(T(-kInfinity)), total{};
-    for (int64_t k = 0; k < n; ++k) largest = max(largest, load(x + k * stride, part));
+    for (int64_t k = 0; k < n; ++k) largest = max_or_second(load(x + k * stride, part), largest);
     for (int64_t k = 0; k < n; ++k) {
         const Vec<T> e = exp(load(x + k * stride, part) - largest);
         total += e;
@@ -184,74 +184,131 @@ template <class T> DT_INLINE T label_weight(const CrossEntropyArgs& args, int64_
     return args.class_weight ? static_cast<const T*>(args.class_weight)[label] : T(1);
 }
 
+template <class T> void cross_entropy_weights(const CrossEntropyArgs& args) {
+    T* weights = static_cast<T*>(args.row_weights);
+    for (int64_t r = 0; r < args.rows; ++r)
+        weights[r] = !args.labels                          ? T(1)
+                     : args.labels[r] == args.ignore_index ? T(0)
+                                                           : label_weight<T>(args, args.labels[r]);
+}
+
+// The largest value of a row, and the sum of exp(x - largest): piece by piece, so that a row is read from
+// memory once, and the sum goes on where the largest grows (Milakov and Gimelshein, 2018).
+template <class T> struct Normaliser {
+    T largest, total;
+};
+template <class T> Normaliser<T> normaliser_of(const T* x, int64_t n) {
+    constexpr int64_t kPiece = 4096 / sizeof(T), kAhead = 2 * kPiece;
+    Normaliser<T> row{T(-kInfinity), T(0)};
+    for (int64_t done = 0; done < n; done += kPiece) {
+        const int64_t piece = n - done < kPiece ? n - done : kPiece;
+        const T largest = row_max(x + done, piece);
+        if (largest > row.largest) {
+            row.total *= exp(broadcast(row.largest - largest))[0];
+            row.largest = largest;
+        }
+        const T shift = row.largest == T(-kInfinity) ? T(0) : row.largest;
+        row.total += sum_vectors<T>(piece, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
+            __builtin_prefetch(x + done + i + kAhead);
+            return exp_below(x + done + i, shift, part);
+        });
+    }
+    return row;
+}
+
+template <class T>
+DT_INLINE void forward_loss(const CrossEntropyArgs& args, int64_t row, T largest, T log_sum) {
+    const T* x = static_cast<const T*>(args.logits) + row * args.classes;
+    const Target<T> target = target_of<T>(args, row);
+    T loss = 0;
+    if (target.spread)
+        loss = sum_vectors<T>(args.classes, [&](int64_t c, auto part) DT_INLINE_LAMBDA {
+            const Vec<T> mass = target.mass(c, part);
+            const Vec<T> nll = (largest - load(x + c, part)) + log_sum;
+            return select(mass == T(0), Vec<T>{}, mass * nll); // a class of probability 0 may have logit -inf
+        });
+    if (args.labels)
+        loss += target.scale * label_weight<T>(args, args.labels[row]) *
+                ((largest - x[args.labels[row]]) + log_sum);
+    static_cast<T*>(args.losses)[row] = loss;
+}
+
+template <class T>
+DT_INLINE void write_row_grad(const CrossEntropyArgs& args, int64_t row, T largest, T log_sum,
+                              bool streaming) {
+    const int64_t n = args.classes;
+    const T* x = static_cast<const T*>(args.logits) + row * n;
+    T* dx = static_cast<T*>(args.logits_grad) + row * n;
+    const T* sample_weight = static_cast<const T*>(args.sample_weight);
+    const T divisor = args.divisor ? *static_cast<const T*>(args.divisor) : T(1);
+    const T grad = static_cast<const T*>(args.row_grad)[row * args.row_grad_stride] *
+                   (sample_weight ? sample_weight[row] : T(1)) / divisor;
+    const Target<T> target = target_of<T>(args, row);
+    const T label_mass = args.labels ? target.scale * label_weight<T>(args, args.labels[row]) : T(0);
+    T mass = label_mass;
+    if (target.spread && !args.log_probabilities)
+        mass +=
+            sum_vectors<T>(n, [&](int64_t c, auto part) DT_INLINE_LAMBDA { return target.mass(c, part); });
+    const T share = mass * grad;
+    for_vectors<T>(n, [&](int64_t c, auto part) DT_INLINE_LAMBDA {
+        Vec<T> d{};
+        if (!args.log_probabilities) d = exp((load(x + c, part) - largest) - log_sum) * share;
+        if (target.spread) d -= target.mass(c, part) * grad;
+        streaming ? stream(dx + c, d, part) : store(dx + c, d, part);
+    });
+    if (args.labels) dx[args.labels[row]] -= label_mass * grad;
+}
+
+DT_INLINE bool ignored(const CrossEntropyArgs& args, int64_t row) {
+    return args.labels && args.labels[row] == args.ignore_index;
+}
+
+template <class T> DT_INLINE void clear_row(const CrossEntropyArgs& args, int64_t row) {
+    T* dx = static_cast<T*>(args.logits_grad) + row * args.classes;
+    for_vectors<T>(args.classes,
+                   [&](int64_t c, auto part) DT_INLINE_LAMBDA { store(dx + c, Vec<T>{}, part); });
+}
+
+template <class T> bool streams_grad(const CrossEntropyArgs& args) {
+    return args.logits_grad &&
+           can_stream(static_cast<T*>(args.logits_grad), args.rows * args.classes, args.classes);
+}
+
 template <class T> void cross_entropy_forward(const CrossEntropyArgs& args) {
     const int64_t n = args.classes;
-    T* losses = static_cast<T*>(args.losses);
-    T* row_weights = static_cast<T*>(args.row_weights);
     T* normalisers = static_cast<T*>(args.normalisers);
-    parallel(args.rows, grain_for(4 * n), [&](int64_t begin, int64_t end) {
+    const bool streaming = streams_grad<T>(args);
+    parallel(args.rows, grain_for((args.logits_grad ? 7 : 4) * n), [&](int64_t begin, int64_t end) {
         for (int64_t r = begin; r < end; ++r) {
-            const T* x = static_cast<const T*>(args.logits) + r * n;
             T largest = 0, log_sum = 0;
             if (!args.log_probabilities) {
-                normalisers[2 * r] = largest = row_max(x, n);
-                normalisers[2 * r + 1] = log_sum = scalar_log(sum_of_exp(x, n, largest));
+                const Normaliser<T> row = normaliser_of(static_cast<const T*>(args.logits) + r * n, n);
+                normalisers[2 * r] = largest = row.largest;
+                normalisers[2 * r + 1] = log_sum = scalar_log(row.total);
             }
-            if (args.labels && args.labels[r] == args.ignore_index) {
-                losses[r] = row_weights[r] = 0;
+            if (ignored(args, r)) {
+                static_cast<T*>(args.losses)[r] = 0;
+                if (args.logits_grad) clear_row<T>(args, r);
                 continue;
             }
-            const Target<T> target = target_of<T>(args, r);
-            T loss = 0;
-            if (target.spread)
-                loss = sum_vectors<T>(n, [&](int64_t c, auto part) DT_INLINE_LAMBDA {
-                    const Vec<T> mass = target.mass(c, part);
-                    const Vec<T> nll = (largest - load(x + c, part)) + log_sum;
-                    return select(mass == T(0), Vec<T>{},
-                                  mass * nll); // a class of probability 0 may have logit -inf
-                });
-            const T weight = args.labels ? label_weight<T>(args, args.labels[r]) : T(1);
-            if (args.labels) loss += target.scale * weight * ((largest - x[args.labels[r]]) + log_sum);
-            losses[r] = loss;
-            row_weights[r] = weight;
+            forward_loss<T>(args, r, largest, log_sum);
+            if (args.logits_grad) write_row_grad<T>(args, r, largest, log_sum, streaming);
         }
+        if (streaming) finish_streaming();
     });
 }
 
 template <class T> void cross_entropy_backward(const CrossEntropyArgs& args) {
-    const int64_t n = args.classes;
     const T* normalisers = static_cast<const T*>(args.normalisers);
-    const T* row_grad = static_cast<const T*>(args.row_grad);
-    const T* sample_weight = static_cast<const T*>(args.sample_weight);
-    const T divisor = args.divisor ? *static_cast<const T*>(args.divisor) : T(1);
-    const bool streaming = can_stream(static_cast<T*>(args.logits_grad), args.rows * n, n);
-    parallel(args.rows, grain_for(3 * n), [&](int64_t begin, int64_t end) {
+    const bool streaming = streams_grad<T>(args);
+    parallel(args.rows, grain_for(3 * args.classes), [&](int64_t begin, int64_t end) {
         for (int64_t r = begin; r < end; ++r) {
-            const T* x = static_cast<const T*>(args.logits) + r * n;
-            T* dx = static_cast<T*>(args.logits_grad) + r * n;
-            if (args.labels && args.labels[r] == args.ignore_index) {
-                for_vectors<T>(n,
-                               [&](int64_t c, auto part) DT_INLINE_LAMBDA { store(dx + c, Vec<T>{}, part); });
-                continue;
-            }
-            const Target<T> target = target_of<T>(args, r);
-            const T grad =
-                row_grad[r * args.row_grad_stride] * (sample_weight ? sample_weight[r] : T(1)) / divisor;
-            const T label_mass = args.labels ? target.scale * label_weight<T>(args, args.labels[r]) : T(0);
-            T mass = label_mass;
-            if (target.spread && !args.log_probabilities)
-                mass += sum_vectors<T>(n, [&](int64_t c, auto part)
-                                              DT_INLINE_LAMBDA { return target.mass(c, part); });
-            const T share = args.log_probabilities ? T(0) : mass * grad;
             const T largest = args.log_probabilities ? T(0) : normalisers[2 * r];
             const T log_sum = args.log_probabilities ? T(0) : normalisers[2 * r + 1];
-            for_vectors<T>(n, [&](int64_t c, auto part) DT_INLINE_LAMBDA {
-                Vec<T> d{};
-                if (!args.log_probabilities) d = exp((load(x + c, part) - largest) - log_sum) * share;
-                if (target.spread) d -= target.mass(c, part) * grad;
-                streaming ? stream(dx + c, d, part) : store(dx + c, d, part);
-            });
-            if (args.labels) dx[args.labels[r]] -= label_mass * grad;
+            if (ignored(args, r))
+                clear_row<T>(args, r);
+            else
+                write_row_grad<T>(args, r, largest, log_sum, streaming);
         }
         if (streaming) finish_streaming();
     });
@@ -262,6 +319,7 @@ template <class T> void cross_entropy_backward(const CrossEntropyArgs& args) {
 Softmax softmax() {
     return {{forward<float>, forward<double>},
             {backward<float>, backward<double>},
+            {cross_entropy_weights<float>, cross_entropy_weights<double>},
             {cross_entropy_forward<float>, cross_entropy_forward<double>},
             {cross_entropy_backward<float>, cross_entropy_backward<double>}};
 }

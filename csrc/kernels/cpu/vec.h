@@ -7,7 +7,7 @@
 #include <cstring>
 #include <utility>
 
-#if defined(DT_LEVEL_v4) || defined(DT_LEVEL_v3)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
@@ -195,23 +195,47 @@ template <> inline constexpr bool kFloating<double> = true;
 template <> inline constexpr bool kFloating<Vec<float>> = true;
 template <> inline constexpr bool kFloating<Vec<double>> = true;
 
-// min and max of two vectors or two scalars of one type: NaN when either is NaN.
+// min and max of two vectors or two scalars of one type, b when either is NaN: one instruction, which g++
+// does not find by itself for vectors. For values known to be numbers and for clamps, where clamp(NaN) is
+// NaN.
+template <class V> DT_INLINE V max_or_second(V a, V b) { return a > b ? a : b; }
+template <class V> DT_INLINE V min_or_second(V a, V b) { return a < b ? a : b; }
+#if defined(DT_LEVEL_v4)
+// With a full mask: g++ 12 warns of an uninitialised register where there is none.
+#define DT_MIN_MAX(name, instruction)                                                                        \
+    DT_INLINE Vec<float> name(Vec<float> a, Vec<float> b) {                                                  \
+        return _mm512_mask_##instruction##_ps(a, __mmask16(-1), a, b);                                       \
+    }                                                                                                        \
+    DT_INLINE Vec<double> name(Vec<double> a, Vec<double> b) {                                               \
+        return _mm512_mask_##instruction##_pd(a, __mmask8(-1), a, b);                                        \
+    }
+#elif defined(DT_LEVEL_v3)
+#define DT_MIN_MAX(name, instruction)                                                                        \
+    DT_INLINE Vec<float> name(Vec<float> a, Vec<float> b) { return _mm256_##instruction##_ps(a, b); }        \
+    DT_INLINE Vec<double> name(Vec<double> a, Vec<double> b) { return _mm256_##instruction##_pd(a, b); }
+#elif defined(__SSE2__)
+#define DT_MIN_MAX(name, instruction)                                                                        \
+    DT_INLINE Vec<float> name(Vec<float> a, Vec<float> b) { return _mm_##instruction##_ps(a, b); }           \
+    DT_INLINE Vec<double> name(Vec<double> a, Vec<double> b) { return _mm_##instruction##_pd(a, b); }
+#else
+#define DT_MIN_MAX(name, instruction)
+#endif
+DT_MIN_MAX(max_or_second, max)
+DT_MIN_MAX(min_or_second, min)
+#undef DT_MIN_MAX
+// NaN when either is NaN.
 template <class V> DT_INLINE V max(V a, V b) {
     if constexpr (kFloating<V>)
-        return ((a > b) | (a != a)) ? a : b;
+        return a != a ? a : max_or_second(a, b);
     else
         return a > b ? a : b;
 }
 template <class V> DT_INLINE V min(V a, V b) {
     if constexpr (kFloating<V>)
-        return ((a < b) | (a != a)) ? a : b;
+        return a != a ? a : min_or_second(a, b);
     else
         return a < b ? a : b;
 }
-// b when either is NaN: one instruction, for values known to be numbers and for clamps, where clamp(NaN) is
-// NaN.
-template <class V> DT_INLINE V max_or_second(V a, V b) { return a > b ? a : b; }
-template <class V> DT_INLINE V min_or_second(V a, V b) { return a < b ? a : b; }
 template <class V> DT_INLINE V clamp(V x, V low, V high) {
     return min_or_second(high, max_or_second(low, x));
 }
