@@ -1,6 +1,6 @@
 #include "kernels/reduce.h"
 
-#include "kernels/cpu/reduce_ops.h"
+#include "kernels/cpu/reduce_special.h"
 #include "kernels/cpu/scan.h"
 #include "kernels/cpu/walk.h"
 
@@ -11,8 +11,7 @@ namespace {
 constexpr int64_t kChunk = 512;     // values gathered at a time
 constexpr int64_t kTileColumns = 8; // kept elements gathered side by side
 constexpr int64_t kTileRows = 256;
-constexpr int64_t kStrip = 256; // columns with running values in the L1 cache
-constexpr int kMaxParts = 16;   // parts that one long reduction is cut into
+constexpr int kMaxParts = 16; // parts that one long reduction is cut into
 constexpr int64_t kPartWork = 32768;
 
 // One input seen as kept x reduced, dimensions merged where they are one.
@@ -20,6 +19,7 @@ struct Plan {
     Dims kept, kept_in, kept_out, reduced, reduced_in;
     int64_t rows = 1, length = 1; // number of kept elements; values behind each
     int64_t item = 0;
+    bool packed = false; // the values behind a kept element lie side by side, as the ops want them
     const char* in = nullptr;
     char* out = nullptr;
     DType dtype = DType::float32;
@@ -62,11 +62,11 @@ void normalise(Dims& shape, Dims& by, Dims* other, bool sort) {
 
 int64_t offset_at(int64_t position, const Dims& shape, const Dims& strides) {
     int64_t offset = 0;
-    for (int d = shape.rank() - 1; d >= 0; --d) {
+    for (int d = shape.rank() - 1; d > 0; --d) {
         offset += position % shape[d] * strides[d];
         position /= shape[d];
     }
-    return offset;
+    return offset + position * strides[0];
 }
 
 template <class T> const T* as_values(const Plan& p, int64_t n, const char* from, float* buffer) {
@@ -81,6 +81,9 @@ template <class T> const T* as_values(const Plan& p, int64_t n, const char* from
     return reinterpret_cast<const T*>(from);
 }
 
+// Whether the result may be known before all values are seen: any, all.
+template <class Op> constexpr bool kDecides = requires(typename Op::Acc acc) { Op::decided(acc); };
+
 // The values [begin, end) behind one kept element, along the rows of the innermost reduced dimension.
 template <class Op>
 void reduce_rows(const Plan& p, const char* in, int64_t begin, int64_t end, typename Op::Acc& acc) {
@@ -90,7 +93,7 @@ void reduce_rows(const Plan& p, const char* in, int64_t begin, int64_t end, type
     const int64_t inner = p.reduced.back(), step = p.reduced_in.back();
     const bool direct = step == p.item, half = is_half(p.dtype);
     for (int64_t i = begin; i < end;) {
-        const int64_t at = i % inner;
+        const int64_t at = p.reduced.rank() == 1 ? i : i % inner;
         int64_t n = inner - at < end - i ? inner - at : end - i;
         if ((!direct || half) && n > kChunk) n = kChunk;
         const char* from = in + offset_at(i, p.reduced, p.reduced_in);
@@ -99,6 +102,8 @@ void reduce_rows(const Plan& p, const char* in, int64_t begin, int64_t end, type
             from = gathered;
         }
         Op::rows(acc, as_values<T>(p, n, from, floats), n, i);
+        if constexpr (kDecides<Op>)
+            if (Op::decided(acc)) return;
         i += n;
     }
 }
@@ -122,51 +127,13 @@ void reduce_tile(const Plan& p, const char* in, int64_t columns, int64_t begin, 
     }
 }
 
-// block[c] = step(block[c], x[0][c]), then x[1][c], ...
-template <class Op, int rows>
-DT_INLINE void add_rows(typename Op::Op::Lane* block, int64_t columns, const typename Op::Value* const* x) {
-    using Step = typename Op::Op;
-    using L = typename Step::Lane;
-    if constexpr (kFloating<L>) {
-        constexpr int lanes = kLanes<L>;
-        int64_t c = 0;
-        for (; c + lanes <= columns; c += lanes) {
-            Vec<L> v = load(block + c);
-            for (int k = 0; k < rows; ++k) v = Step::step(v, load_as(x[k] + c, L(0)));
-            store(block + c, v);
-        }
-        for (; c < columns; ++c)
-            for (int k = 0; k < rows; ++k) block[c] = Step::step(block[c], L(x[k][c]));
-    } else {
-        for (int64_t c = 0; c < columns; ++c)
-            for (int k = 0; k < rows; ++k) block[c] = Step::step(block[c], x[k][c]);
-    }
-}
-
-// Columns that lie side by side, added up row by row. `block` holds the running values of 64 rows.
+// The same for columns that lie side by side, row by row.
 template <class Op>
 void reduce_columns(const Plan& p, const char* in, int64_t columns, int64_t begin, int64_t end,
                     typename Op::Acc* acc) {
-    using T = typename Op::Value;
-    using Step = typename Op::Op;
-    constexpr int64_t block_rows = 64;
-    typename Step::Lane block[kStrip];
-    float floats[4][kStrip];
-    for (int64_t i = begin; i < end; i += block_rows) {
-        const int64_t stop = end - i < block_rows ? end : i + block_rows;
-        for (int64_t c = 0; c < columns; ++c) block[c] = Step::init();
-        for (int64_t r = i; r < stop; r += 4) {
-            const T* x[4];
-            const int64_t rows = stop - r < 4 ? stop - r : 4;
-            for (int64_t k = 0; k < rows; ++k)
-                x[k] = as_values<T>(p, columns, in + offset_at(r + k, p.reduced, p.reduced_in), floats[k]);
-            if (rows == 4)
-                add_rows<Op, 4>(block, columns, x);
-            else
-                for (int64_t k = 0; k < rows; ++k) add_rows<Op, 1>(block, columns, x + k);
-        }
-        for (int64_t c = 0; c < columns; ++c) Step::absorb(acc[c], block[c]);
-    }
+    Op::columns(acc, columns, begin, end, [&](int64_t r, float* floats) DT_INLINE_LAMBDA {
+        return as_values<typename Op::Value>(p, columns, in + offset_at(r, p.reduced, p.reduced_in), floats);
+    });
 }
 
 enum class Path : uint8_t { rows, columns, tile };
@@ -174,9 +141,10 @@ enum class Path : uint8_t { rows, columns, tile };
 template <class Op>
 void reduce_range(Path path, const Plan& p, const char* in, int64_t columns, int64_t begin, int64_t end,
                   typename Op::Acc* acc) {
+    if (path == Path::rows && p.packed)
+        return Op::rows(*acc, reinterpret_cast<const typename Op::Value*>(in) + begin, end - begin, begin);
     if (path == Path::rows) return reduce_rows<Op>(p, in, begin, end, *acc);
-    if constexpr (Op::has_columns)
-        if (path == Path::columns) return reduce_columns<Op>(p, in, columns, begin, end, acc);
+    if (path == Path::columns) return reduce_columns<Op>(p, in, columns, begin, end, acc);
     reduce_tile<Op>(p, in, columns, begin, end, acc);
 }
 
@@ -186,9 +154,7 @@ template <class Op> void run(const Plan& p) {
     using Acc = typename Op::Acc;
     const bool beside =
         magnitude(p.kept_in.back()) < magnitude(p.reduced_in.back()) && p.kept.back() > 1 && p.length > 1;
-    const Path path = !beside                                         ? Path::rows
-                      : Op::has_columns && p.kept_in.back() == p.item ? Path::columns
-                                                                      : Path::tile;
+    const Path path = !beside ? Path::rows : p.kept_in.back() == p.item ? Path::columns : Path::tile;
     const int64_t width = path == Path::rows ? 1 : path == Path::columns ? kStrip : kTileColumns;
     const int64_t inner = p.kept.back(), strips = ceil_div(inner, width), all = p.rows / inner * strips;
     const auto locate = [&](int64_t strip, int64_t& columns) DT_INLINE_LAMBDA {
@@ -198,7 +164,7 @@ template <class Op> void run(const Plan& p) {
     };
     const auto finish = [&](int64_t first, int64_t columns, const Acc* acc) {
         for (int64_t c = 0; c < columns; ++c)
-            Op::store(acc[c],
+            Op::write(acc[c],
                       {p.dtype, p.divisor, p.length, p.out + offset_at(first + c, p.kept, p.kept_out)});
     };
     const int64_t strip_work = p.length * (inner < width ? inner : width);
@@ -225,6 +191,14 @@ template <class Op> void run(const Plan& p) {
         int64_t columns;
         const int64_t first = locate(s, columns);
         const char* in = p.in + offset_at(first, p.kept, p.kept_in);
+        if constexpr (kDecides<Op>) { // often at the beginning
+            acc[0][0] = Op::init();
+            reduce_range<Op>(path, p, in, columns, 0, path == Path::rows ? kSumBlock : 0, acc[0]);
+            if (Op::decided(acc[0][0])) {
+                finish(first, columns, acc[0]);
+                continue;
+            }
+        }
         parallel(parts, 1, [&](int64_t begin, int64_t end) {
             for (int64_t k = begin; k < end; ++k) {
                 for (int64_t c = 0; c < columns; ++c) acc[k][c] = Op::init();
@@ -247,9 +221,9 @@ template <class T> PlanRun any_dtype_run(ReduceOp op) {
     case ReduceOp::min:
         return run<Stepped<Extreme<T, false>, T>>;
     case ReduceOp::any:
-        return run<Stepped<Any, T>>;
+        return run<Stepped<Decision<T, false>, T>>;
     case ReduceOp::all:
-        return run<Stepped<All, T>>;
+        return run<Stepped<Decision<T, true>, T>>;
     case ReduceOp::count_nonzero:
         return run<Stepped<Count, T>>;
     case ReduceOp::argmax:
@@ -301,6 +275,7 @@ void reduce_entry(ReduceOp op, DType dtype, const Reduction& args, const double*
     normalise(p.kept, p.kept_in, &p.kept_out, true);
     normalise(p.reduced, p.reduced_in, nullptr, !positions);
     p.item = int64_t(item_size(dtype));
+    p.packed = p.reduced.rank() == 1 && p.reduced_in[0] == p.item && !is_half(dtype);
     p.in = static_cast<const char*>(args.in);
     p.out = static_cast<char*>(args.out);
     p.dtype = dtype;

@@ -2,8 +2,9 @@
 // What a reduction does with values, apart from how they are found. An op over values T has
 //   Lane: the running value of a block; init(), and step(lane, x) on scalars or vectors, the order within a
 //   block is free Acc:  the running value of everything; absorb() takes a block, merge() another Acc, always
-//   in the same order store(): the result
-// or, where a block is not a plain running value (argmax, variance), only Acc, rows(), merge() and store().
+//   in the same order write(): the result
+// or, where a block is not a plain running value (argmax, variance), only Acc, rows(), columns(), merge() and
+// write().
 #include "kernels/cpu/common.h"
 #include "kernels/cpu/half.h"
 #include "kernels/reduce.h"
@@ -69,7 +70,7 @@ struct FloatSum {
     }
     static DT_INLINE Lane combine(Lane a, Lane b) { return a + b; }
     static DT_INLINE Vec<double> combine(Vec<double> a, Vec<double> b) { return a + b; }
-    static void store(const Acc& acc, const Finish& f) { store_float(f, acc.value() / f.divisor); }
+    static void write(const Acc& acc, const Finish& f) { store_float(f, acc.value() / f.divisor); }
 };
 struct Sum : FloatSum {
     template <class A> static DT_INLINE A step(A acc, A x) { return acc + x; }
@@ -91,7 +92,7 @@ struct FloatProduct : PlainAcc<double> {
     template <class A> static DT_INLINE A combine(A a, A b) { return a * b; }
     static void absorb(Acc& acc, Lane x) { acc *= x; }
     static void merge(Acc& acc, const Acc& x) { acc *= x; }
-    static void store(Acc acc, const Finish& f) { store_float(f, acc); }
+    static void write(Acc acc, const Finish& f) { store_float(f, acc); }
 };
 // Unsigned, so that it wraps around.
 struct IntegerSum : PlainAcc<uint64_t> {
@@ -99,27 +100,41 @@ struct IntegerSum : PlainAcc<uint64_t> {
     template <class T> static DT_INLINE Lane step(Lane acc, T x) { return acc + uint64_t(int64_t(x)); }
     static void absorb(Acc& acc, Lane x) { acc += x; }
     static void merge(Acc& acc, Acc x) { acc += x; }
-    static void store(Acc acc, const Finish& f) { store_int64(f, int64_t(acc)); }
+    static void write(Acc acc, const Finish& f) { store_int64(f, int64_t(acc)); }
 };
 struct IntegerProduct : PlainAcc<uint64_t> {
     static Lane init() { return 1; }
     template <class T> static DT_INLINE Lane step(Lane acc, T x) { return acc * uint64_t(int64_t(x)); }
     static void absorb(Acc& acc, Lane x) { acc *= x; }
     static void merge(Acc& acc, Acc x) { acc *= x; }
-    static void store(Acc acc, const Finish& f) { store_int64(f, int64_t(acc)); }
+    static void write(Acc acc, const Finish& f) { store_int64(f, int64_t(acc)); }
+};
+// Unsigned and as wide as T, so that as many lanes fill a vector.
+template <int bytes> struct UnsignedOf {
+    using type = uint64_t;
+};
+template <> struct UnsignedOf<1> {
+    using type = uint8_t;
+};
+template <> struct UnsignedOf<4> {
+    using type = uint32_t;
 };
 struct Count : PlainAcc<int64_t> {
     static Lane init() { return 0; }
     template <class T> static DT_INLINE Lane step(Lane acc, T x) { return acc + (x != 0); }
     static void absorb(Acc& acc, Lane x) { acc += x; }
     static void merge(Acc& acc, Acc x) { acc += x; }
-    static void store(Acc acc, const Finish& f) { store_int64(f, acc); }
+    static void write(Acc acc, const Finish& f) { store_int64(f, acc); }
 };
-struct Any : Count {
-    static void store(Acc acc, const Finish& f) { store_bool(f, acc > 0); }
-};
-struct All : Count {
-    static void store(Acc acc, const Finish& f) { store_bool(f, acc == f.count); }
+// Whether a value is (any) or is not (all) different from 0: `found` decides, whatever else comes.
+template <class T, bool all> struct Decision : PlainAcc<typename UnsignedOf<sizeof(T)>::type> {
+    using Lane = typename UnsignedOf<sizeof(T)>::type;
+    static Lane init() { return 0; }
+    static DT_INLINE Lane step(Lane found, T x) { return found | Lane((x == 0) == all); }
+    static void absorb(Lane& acc, Lane x) { acc |= x; }
+    static void merge(Lane& acc, Lane x) { acc |= x; }
+    static bool decided(Lane acc) { return acc != 0; }
+    static void write(Lane acc, const Finish& f) { store_bool(f, (acc != 0) != all); }
 };
 
 template <class T> constexpr T lowest_of() {
@@ -142,7 +157,7 @@ template <class T, bool largest> struct Extreme : PlainAcc<T> {
     template <class A> static DT_INLINE A step(A acc, A x) { return combine(acc, x); }
     static void absorb(T& acc, T x) { acc = combine(acc, x); }
     static void merge(T& acc, T x) { acc = combine(acc, x); }
-    static void store(T acc, const Finish& f) { store_same(f, acc); }
+    static void write(T acc, const Finish& f) { store_same(f, acc); }
 };
 
 // --- Blocks of contiguous values ---
@@ -178,14 +193,29 @@ template <class Op, class T> typename Op::Lane block_of(const T* x, int64_t n) {
     return r;
 }
 
+// Bytes that are not 0, counted in bytes: n is at most 2048.
+inline int64_t count_bytes(const uint8_t* x, int64_t n) {
+    typedef uint8_t Bytes __attribute__((vector_size(kVectorBytes)));
+    Bytes counts{}, v;
+    int64_t i = 0;
+    for (; i + kVectorBytes <= n; i += kVectorBytes) {
+        memcpy(&v, x + i, sizeof v);
+        counts -= (Bytes)(v != 0);
+    }
+    int64_t total = 0;
+    for (int k = 0; k < kVectorBytes; ++k) total += counts[k];
+    for (; i < n; ++i) total += x[i] != 0;
+    return total;
+}
+
 constexpr int64_t kSumBlock = 2048; // values of one float64 block sum
+constexpr int64_t kStrip = 256;     // columns with running values in the L1 cache
 
 // An op with step() over values T, as the drivers see it.
 template <class Op_, class T> struct Stepped {
     using Op = Op_;
     using Acc = typename Op::Acc;
     using Value = T;
-    static constexpr bool has_columns = true;
     static Acc init() {
         if constexpr (requires { Acc{}.high; })
             return Acc{};
@@ -197,90 +227,62 @@ template <class Op_, class T> struct Stepped {
             const int64_t m = n - i < kSumBlock ? n - i : kSumBlock;
             if constexpr (kFloating<T> && kFloating<typename Op::Lane>)
                 Op::absorb(acc, block_of_floats<Op>(x + i, m));
+            else if constexpr (__is_same(Op, Count) && sizeof(T) == 1)
+                Op::absorb(acc, count_bytes(x + i, m));
             else
                 Op::absorb(acc, block_of<Op>(x + i, m));
+            if constexpr (requires { Op::decided(acc); })
+                if (Op::decided(acc)) return;
+        }
+    }
+    static bool decided(const Acc& acc)
+        requires requires { Op::decided(acc); }
+    {
+        return Op::decided(acc);
+    }
+    // Columns that lie side by side, added up row by row; `row` finds one. `block` holds the running values
+    // of 64 rows.
+    template <class Row>
+    static void columns(Acc* acc, int64_t columns, int64_t begin, int64_t end, const Row& row) {
+        constexpr int64_t block_rows = 64;
+        typename Op::Lane block[kStrip];
+        float floats[4][kStrip];
+        for (int64_t i = begin; i < end; i += block_rows) {
+            const int64_t stop = end - i < block_rows ? end : i + block_rows;
+            for (int64_t c = 0; c < columns; ++c) block[c] = Op::init();
+            for (int64_t r = i; r < stop; r += 4) {
+                const T* x[4];
+                const int64_t rows = stop - r < 4 ? stop - r : 4;
+                for (int64_t k = 0; k < rows; ++k) x[k] = row(r + k, floats[k]);
+                if (rows == 4)
+                    add_rows<4>(block, columns, x);
+                else
+                    for (int64_t k = 0; k < rows; ++k) add_rows<1>(block, columns, x + k);
+            }
+            for (int64_t c = 0; c < columns; ++c) Op::absorb(acc[c], block[c]);
         }
     }
     static void merge(Acc& acc, const Acc& other) { Op::merge(acc, other); }
-    static void store(const Acc& acc, const Finish& f) { Op::store(acc, f); }
-};
+    static void write(const Acc& acc, const Finish& f) { Op::write(acc, f); }
 
-template <class T, bool largest> struct Position {
-    using Value = T;
-    struct Acc {
-        T value;
-        int64_t index; // -1: none yet
-    };
-    static constexpr bool has_columns = false;
-    static Acc init() { return {T(0), -1}; }
-    static bool better(T a, T b) { return (largest ? a > b : a < b) || (a != a && b == b); }
-    static void rows(Acc& acc, const T* x, int64_t n, int64_t first) {
-        for (int64_t i = 0; i < n; i += kSumBlock) { // few blocks hold a new best, and need a search
-            const int64_t m = n - i < kSumBlock ? n - i : kSumBlock;
-            T best;
-            if constexpr (kFloating<T>)
-                best = block_of_floats<Extreme<T, largest>>(x + i, m);
-            else
-                best = block_of<Extreme<T, largest>>(x + i, m);
-            if (acc.index < 0 || better(best, acc.value)) acc = {best, first + i + find(x + i, best)};
-        }
-    }
-    // The first place of a value that is there; NaN is any NaN.
-    static int64_t find(const T* x, T value) {
-        int64_t i = 0;
-        while (!(x[i] == value || (value != value && x[i] != x[i]))) ++i;
-        return i;
-    }
-    static void merge(Acc& acc, const Acc& other) {
-        if (acc.index < 0 || (other.index >= 0 && better(other.value, acc.value))) acc = other;
-    }
-    static void store(const Acc& acc, const Finish& f) { store_int64(f, acc.index); }
-};
-
-// Mean and squared deviations of short blocks, in two passes within the cache, joined by the formula of Chan,
-// Golub and LeVeque (1979).
-template <class T> struct Variance {
-    using Value = T;
-    struct Acc {
-        double count, mean, squares;
-    };
-    static constexpr bool has_columns = false;
-    static Acc init() { return {0, 0, 0}; }
-    static void rows(Acc& acc, const T* x, int64_t n, int64_t) {
-        constexpr int lanes = kLanes<double>;
-        for (int64_t i = 0; i < n; i += kSumBlock) {
-            const int64_t m = n - i < kSumBlock ? n - i : kSumBlock;
-            const T* p = x + i;
-            const double mean = block_of_floats<Sum>(p, m) / double(m);
-            Vec<double> squares[2] = {}, sums[2] = {};
-            int64_t j = 0;
-            for (; j + 2 * lanes <= m; j += 2 * lanes)
-                for (int k = 0; k < 2; ++k) {
-                    const Vec<double> d = load_as(p + j + k * lanes, 0.0) - mean;
-                    sums[k] += d;
-                    squares[k] += d * d;
-                }
-            double s = sum(sums[0] + sums[1]), q = sum(squares[0] + squares[1]);
-            for (; j < m; ++j) {
-                const double d = double(p[j]) - mean;
-                s += d;
-                q += d * d;
+  private:
+    // block[c] = step(block[c], x[0][c]), then x[1][c], ...
+    template <int rows>
+    static DT_INLINE void add_rows(typename Op::Lane* __restrict block, int64_t columns, const T* const* x) {
+        using L = typename Op::Lane;
+        int64_t c = 0;
+        if constexpr (kFloating<L>)
+            for (; c + kLanes<L> <= columns; c += kLanes<L>) {
+                Vec<L> v = load(block + c);
+                for (int k = 0; k < rows; ++k) v = Op::step(v, load_as(x[k] + c, L(0)));
+                store(block + c, v);
             }
-            const double rest = s / double(m); // what the mean lacked after rounding
-            merge(acc, {double(m), mean + rest, q - s * rest});
-        }
-    }
-    static void merge(Acc& acc, const Acc& o) {
-        if (o.count == 0) return;
-        const double n = acc.count + o.count, d = o.mean - acc.mean;
-        acc.squares += o.squares + d * d * (acc.count / n) * o.count;
-        acc.mean += d * (o.count / n);
-        acc.count = n;
-    }
-    static void store(const Acc& acc, const Finish& f) {
-        store_float(f, f.divisor > 0   ? acc.squares / f.divisor
-                       : acc.count > 0 ? acc.squares / 0.0
-                                       : __builtin_nan(""));
+        for (; c < columns; ++c)
+            for (int k = 0; k < rows; ++k)
+                if constexpr (kFloating<L>)
+                    block[c] = Op::step(block[c], L(x[k][c]));
+                else
+                    block[c] = Op::step(block[c], x[k][c]);
     }
 };
 

@@ -1,0 +1,256 @@
+#pragma once
+// Reductions whose blocks are no plain running values: positions of extremes, and variances.
+#include "kernels/cpu/mask_bits.h"
+#include "kernels/cpu/reduce_ops.h"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-function"
+
+namespace dt::cpu::DT_LEVEL {
+namespace {
+
+template <class T, bool largest> struct Position {
+    using Value = T;
+    using Top = Extreme<T, largest>;
+    struct Acc {
+        T value;
+        int64_t index; // -1: none yet
+    };
+    static Acc init() { return {T(0), -1}; }
+    static DT_INLINE bool better(T a, T b) { return (largest ? a > b : a < b) | (int(a != a) & int(b == b)); }
+    static void merge(Acc& acc, const Acc& other) {
+        if (acc.index < 0 || (other.index >= 0 && better(other.value, acc.value))) acc = other;
+    }
+    static void write(const Acc& acc, const Finish& f) { store_int64(f, acc.index); }
+
+    static void rows(Acc& acc, const T* x, int64_t n, int64_t first) {
+        for (int64_t i = 0; i < n; i += kSumBlock) { // few blocks hold a new best, and need a search
+            const int64_t m = n - i < kSumBlock ? n - i : kSumBlock;
+            const T best = top_of(x + i, m);
+            if (acc.index < 0 || better(best, acc.value)) acc = {best, first + i + find(x + i, m, best)};
+        }
+    }
+
+    // The extreme of n > 0 values, NaN if any is. Numbers are compared without a thought for NaN, which
+    // would show in their sum.
+    static T top_of(const T* x, int64_t n) {
+        if constexpr (sizeof(T) == 1) {
+            return block_of<Top>(x, n);
+        } else {
+            constexpr int lanes = kLanes<T>;
+            const auto pick = [](Vec<T> v, Vec<T> top) DT_INLINE_LAMBDA {
+                return largest ? max_or_second(v, top) : min_or_second(v, top);
+            };
+            if (n < lanes) return block_of<Top>(x, n);
+            Vec<T> top[4], total[4] = {};
+            for (auto& t : top) t = broadcast(Top::init());
+            int64_t i = 0;
+            for (; i + 4 * lanes <= n; i += 4 * lanes)
+                for (int k = 0; k < 4; ++k) {
+                    const Vec<T> v = load(x + i + k * lanes);
+                    top[k] = pick(v, top[k]);
+                    if constexpr (kFloating<T>) total[k] += v;
+                }
+            for (; i < n; i += lanes) { // the last vector may overlap what came before
+                const Vec<T> v = load(x + (i + lanes <= n ? i : n - lanes));
+                top[0] = pick(v, top[0]);
+                if constexpr (kFloating<T>) total[0] += v;
+            }
+            top[0] = pick(pick(top[0], top[1]), pick(top[2], top[3]));
+            if constexpr (kFloating<T>) {
+                total[0] = (total[0] + total[1]) + (total[2] + total[3]);
+                if (mask_bits<T>(total[0] != total[0])) return block_of_floats<Top>(x, n);
+            }
+            return reduce(top[0], pick);
+        }
+    }
+
+    // The first place of a value that is there; NaN is any NaN.
+    static int64_t find(const T* x, int64_t n, T value) {
+        int64_t i = 0;
+        if constexpr (sizeof(T) == 1) {
+            return static_cast<const T*>(memchr(x, value, size_t(n))) - x;
+        } else if (value == value) {
+            constexpr int lanes = kLanes<T>;
+            for (; i + 4 * lanes <= n; i += 4 * lanes) {
+                Mask<T> here = load(x + i) == value;
+                for (int k = 1; k < 4; ++k) here |= load(x + i + k * lanes) == value;
+                if (mask_bits<T>(here)) break;
+            }
+            for (; i + kLanes<T> <= n; i += kLanes<T>)
+                if (const uint32_t bits = mask_bits<T>(load(x + i) == value)) return i + __builtin_ctz(bits);
+        }
+        while (!(x[i] == value || (value != value && x[i] != x[i]))) ++i;
+        return i;
+    }
+
+    // Columns side by side, with the best value and the row it came from kept for each.
+    template <class Row>
+    static void columns(Acc* acc, int64_t columns, int64_t begin, int64_t end, const Row& row) {
+        constexpr int64_t block_rows = sizeof(T) == 1 ? 256 : 4096;
+        T best[kStrip];
+        Place place[kStrip];
+        float floats[4][kStrip];
+        for (int64_t i = begin; i < end; i += block_rows) {
+            const int64_t stop = end - i < block_rows ? end : i + block_rows;
+            memcpy(best, row(i, floats[0]), size_t(columns) * sizeof(T));
+            memset(place, 0, size_t(columns) * sizeof(Place));
+            for (int64_t r = i + 1; r < stop; r += 4) {
+                const T* x[4];
+                const int64_t rows = stop - r < 4 ? stop - r : 4;
+                for (int64_t k = 0; k < rows; ++k) x[k] = row(r + k, floats[k]);
+                if (rows == 4)
+                    pick_rows<4>(best, place, columns, x, r - i);
+                else
+                    for (int64_t k = 0; k < rows; ++k) pick_rows<1>(best, place, columns, x + k, r - i + k);
+            }
+            for (int64_t c = 0; c < columns; ++c) merge(acc[c], {best[c], i + int64_t(place[c])});
+        }
+    }
+
+  private:
+    template <class U, bool byte> struct PlaceOf {
+        using type = uint8_t;
+    };
+    template <class U> struct PlaceOf<U, false> {
+        using type = Lane<Mask<U>>;
+    };
+    using Place = typename PlaceOf<T, sizeof(T) == 1>::type; // as wide as T
+
+    template <int rows>
+    static DT_INLINE void pick_rows(T* __restrict best, Place* __restrict place, int64_t columns,
+                                    const T* const* x, int64_t first) {
+        int64_t c = 0;
+        if constexpr (sizeof(T) > 1)
+            for (; c + kLanes<T> <= columns; c += kLanes<T>) {
+                Vec<T> top = load(best + c);
+                Mask<T> at = load(place + c);
+                for (int k = 0; k < rows; ++k) {
+                    const Vec<T> v = load(x[k] + c);
+                    Mask<T> here = largest ? v > top : v < top;
+                    if constexpr (kFloating<T>) here |= (v != v) & (top == top);
+                    top = here ? v : top;
+                    at = here ? Mask<T>{} + Place(first + k) : at;
+                }
+                store(best + c, top);
+                store(place + c, at);
+            }
+        for (; c < columns; ++c) {
+            T top = best[c];
+            Place at = place[c];
+            for (int k = 0; k < rows; ++k) {
+                const T v = x[k][c];
+                const bool here = better(v, top);
+                top = here ? v : top;
+                at = here ? Place(first + k) : at;
+            }
+            best[c] = top;
+            place[c] = at;
+        }
+    }
+};
+
+// Mean and squared deviations of short blocks, in two passes within the cache, joined by the formula of Chan,
+// Golub and LeVeque (1979).
+template <class T> struct Variance {
+    using Value = T;
+    struct Acc {
+        double count, mean, squares;
+    };
+    static Acc init() { return {0, 0, 0}; }
+    static void rows(Acc& acc, const T* x, int64_t n, int64_t) {
+        constexpr int lanes = kLanes<double>;
+        for (int64_t i = 0; i < n; i += kSumBlock) {
+            const int64_t m = n - i < kSumBlock ? n - i : kSumBlock;
+            const T* p = x + i;
+            const double mean = block_of_floats<Sum>(p, m) / double(m);
+            Vec<double> squares[2] = {}, sums[2] = {};
+            int64_t j = 0;
+            for (; j + 2 * lanes <= m; j += 2 * lanes)
+                for (int k = 0; k < 2; ++k) {
+                    const Vec<double> d = load_as(p + j + k * lanes, 0.0) - mean;
+                    sums[k] += d;
+                    squares[k] += d * d;
+                }
+            double s = sum(sums[0] + sums[1]), q = sum(squares[0] + squares[1]);
+            for (; j < m; ++j) {
+                const double d = double(p[j]) - mean;
+                s += d;
+                q += d * d;
+            }
+            const double rest = s / double(m); // what the mean lacked after rounding
+            merge(acc, {double(m), mean + rest, q - s * rest});
+        }
+    }
+    static DT_INLINE void merge(Acc& acc, const Acc& o) {
+        if (o.count == 0) return;
+        const double n = acc.count + o.count, d = o.mean - acc.mean;
+        acc.squares += o.squares + d * d * (acc.count / n) * o.count;
+        acc.mean += d * (o.count / n);
+        acc.count = n;
+    }
+    static void write(const Acc& acc, const Finish& f) {
+        store_float(f, f.divisor > 0   ? acc.squares / f.divisor
+                       : acc.count > 0 ? acc.squares / 0.0
+                                       : __builtin_nan(""));
+    }
+
+    // Columns side by side, the same way, so many rows at a time as the cache holds.
+    template <class Row>
+    static void columns(Acc* acc, int64_t columns, int64_t begin, int64_t end, const Row& row) {
+        constexpr int64_t block_rows = 16;
+        float floats[block_rows][kStrip];
+        double mean[kStrip], squares[kStrip];
+        for (int64_t i = begin; i < end; i += block_rows) {
+            const int64_t m = end - i < block_rows ? end - i : block_rows;
+            const T* x[block_rows];
+            for (int64_t k = 0; k < m; ++k) x[k] = row(i + k, floats[k]);
+            const double share = 1 / double(m);
+            const auto two_passes = [&](int64_t c, auto rows) DT_INLINE_LAMBDA {
+                const int64_t n = decltype(rows)::value ? decltype(rows)::value : m;
+                Vec<double> total{}, rest{}, q{};
+                for (int64_t k = 0; k < n; ++k) total += load_as(x[k] + c, 0.0);
+                total *= share;
+                for (int64_t k = 0; k < n; ++k) {
+                    const Vec<double> d = load_as(x[k] + c, 0.0) - total;
+                    rest += d;
+                    q += d * d;
+                }
+                store(mean + c, total + rest * share);
+                store(squares + c, q - rest * rest * share);
+            };
+            int64_t c = 0;
+            for (; c + kLanes<double> <= columns; c += kLanes<double>)
+                m == block_rows ? two_passes(c, Rows<block_rows>()) : two_passes(c, Rows<0>());
+            for (; c < columns; ++c) {
+                double total = 0, rest = 0, q = 0;
+                for (int64_t k = 0; k < m; ++k) total += double(x[k][c]);
+                total *= share;
+                for (int64_t k = 0; k < m; ++k) {
+                    const double d = double(x[k][c]) - total;
+                    rest += d;
+                    q += d * d;
+                }
+                mean[c] = total + rest * share;
+                squares[c] = q - rest * rest * share;
+            }
+            const double before = acc[0].count, n = before + double(m), share_new = double(m) / n,
+                         weight = before * share_new;
+            for (int64_t k = 0; k < columns; ++k) {
+                const double d = mean[k] - acc[k].mean;
+                acc[k].squares += squares[k] + d * d * weight;
+                acc[k].mean += d * share_new;
+                acc[k].count = n;
+            }
+        }
+    }
+
+  private:
+    template <int64_t n> struct Rows {
+        static constexpr int64_t value = n;
+    };
+};
+
+} // namespace
+} // namespace dt::cpu::DT_LEVEL
+#pragma GCC diagnostic pop
