@@ -313,6 +313,65 @@ def test_clip_grad_norm_kinds_agree_with_numpy(norm_type: float) -> None:
     assert np.linalg.norm(clipped, norm_type) == pytest.approx(0.5, rel=1e-5)
 
 
+@ALL
+@pytest.mark.parametrize("max_norm", [0.5, 100.0])
+def test_step_clips_as_clip_grad_norm_does(kind: Any, max_norm: float) -> None:
+    """Two groups and a parameter without gradient: the norm is that of all together."""
+
+    def trained(step: Any) -> tuple[list[Any], Any]:
+        ps = parameters((30, 7), (5,), (3,))
+        ps[1].grad = None
+        optimizer = kind([{"params": ps[:2]}, {"params": ps[2:], "lr": 0.3}], **options(kind))
+        for _ in range(3):
+            step(optimizer, ps)
+        return [p.detach().numpy() for p in ps] + [ps[0].grad.numpy()], optimizer
+
+    def after_clipping(optimizer: Any, ps: Any) -> None:
+        kept = [p.grad if p.grad is None else p.grad.clone() for p in ps]
+        nn.utils.clip_grad_norm_(ps, max_norm)
+        optimizer.step()
+        for p, gradient in zip(ps, kept, strict=True):
+            p.grad = gradient
+
+    theirs, _ = trained(after_clipping)
+    ours, optimizer = trained(lambda optimizer, ps: optimizer.step(max_norm=max_norm))
+    for mine, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-6)
+    assert optimizer.grad_norm == pytest.approx(np.sqrt(210 + 3 * 9))
+    assert (ours[-1] == 1).all()  # the gradients are left as they were
+
+
+@ALL
+def test_step_takes_the_scale_of_the_loss_back(kind: Any) -> None:
+    def stepped(scale: float, **kwargs: Any) -> Any:
+        ps = parameters()
+        for p in ps:
+            p.grad = p.grad * scale
+        optimizer = kind(ps, **options(kind))
+        optimizer.step(grad_scale=1 / scale, **kwargs)
+        return [p.detach().numpy() for p in ps], optimizer.grad_norm
+
+    plain, norm = stepped(1.0)
+    assert norm is None
+    np.testing.assert_array_equal(stepped(1024.0)[0][0], plain[0])
+    clipped, norm = stepped(-1024.0, max_norm=1.0)
+    assert norm == pytest.approx(np.sqrt(6 + 3 * 4))
+    np.testing.assert_array_equal(clipped[1], stepped(1.0, max_norm=1.0)[0][1])
+
+
+def test_step_refuses_to_clip_what_is_not_finite() -> None:
+    (p,) = parameters((2,))
+    optimizer = optim.SGD([p], lr=0.1)
+    p.grad = dt.tensor([1.0, np.nan])
+    with pytest.raises(RuntimeError, match=r"SGD\.step: the norm of the gradients is nan"):
+        optimizer.step(max_norm=1.0)
+    assert (p.detach().numpy() == 1).all()
+    with pytest.raises(ValueError, match=r"SGD\.step: max_norm must be positive or 0, got -1"):
+        optimizer.step(max_norm=-1)
+    with pytest.raises(ValueError, match=r"SGD\.step: grad_scale must be a finite number, got inf"):
+        optimizer.step(grad_scale=float("inf"))
+
+
 def test_clip_grad_value() -> None:
     ps = parameters((2,), (2,))
     ps[1].grad = dt.tensor([-3.0, 0.5])

@@ -239,6 +239,7 @@ void Backward::give(int input, Tensor grad) {
     if (grad.defined() && current_walk->wanted(edge)) current_walk->give(edge, std::move(grad));
 }
 
+bool Backward::owns_grad() const { return sole_owner(grad()); }
 bool Backward::needs(int input) const { return current_walk->wanted(node_.edges[input]); }
 
 void backward(const std::vector<Tensor>& roots, const std::vector<Tensor>& grads, bool retain_graph,

@@ -34,6 +34,7 @@ class Backward {
   public:
     explicit Backward(Node& node) : node_(node) {}
     const Tensor& grad(int output = 0) const; // undefined where nothing flowed into that output
+    bool owns_grad() const; // nobody else looks at grad(): a backward function may write to it
     bool needs(int input) const;
     void give(int input, Tensor grad); // an undefined tensor counts as zero
 

@@ -15,9 +15,12 @@ void bind_optim(py::module_& m) {
         "same shape and dtype, float32 or float64, parameters and buffers contiguous. step counts from 1; in "
         "the first\n"
         "one the buffers, whatever they hold, become the gradients. Gradients are multiplied by grad_scale "
-        "first.\n"
+        "first;\n"
+        "None stands for those of the parameters. Returns False, with nothing changed, where one of these "
+        "has "
+        "none.\n"
         "As torch.optim.SGD.",
-        {"parameters"_a, "gradients"_a, "buffers"_a, keyword("step"_a), "lr"_a, "momentum"_a = 0.0,
+        {"parameters"_a, "gradients"_a, "buffers"_a, "step"_a, "lr"_a, "momentum"_a = 0.0,
          "dampening"_a = 0.0, "weight_decay"_a = 0.0, "nesterov"_a = false, "maximize"_a = false,
          "grad_scale"_a = 1.0},
         "sgd_step");
@@ -30,12 +33,19 @@ void bind_optim(py::module_& m) {
                         "tensors that belong together: same shape and dtype, float32 or float64, all but the "
                         "gradients contiguous. step\n"
                         "counts from 1; the averages begin as zeros. Gradients are multiplied by grad_scale "
-                        "first. As torch.optim.Adam.",
+                        "first;\n"
+                        "None stands for those of the parameters. Returns False, with nothing changed, where "
+                        "one of these has none.\n"
+                        "As torch.optim.Adam.",
                         {"parameters"_a, "gradients"_a, "exp_avg"_a, "exp_avg_sq"_a, "max_exp_avg_sq"_a,
-                         keyword("step"_a), "lr"_a = 1e-3, "beta1"_a = 0.9, "beta2"_a = 0.999, "eps"_a = 1e-8,
+                         "step"_a, "lr"_a = 1e-3, "beta1"_a = 0.9, "beta2"_a = 0.999, "eps"_a = 1e-8,
                          "weight_decay"_a = 0.0, "decoupled"_a = false, "maximize"_a = false,
                          "grad_scale"_a = 1.0},
                         "adam_step");
+    op<&ops::grad_norm>(m, "_grad_norm",
+                        "The Euclidean norm of the parameters' gradients, taken together; those without "
+                        "gradient are passed over.",
+                        {"parameters"_a});
     op<&ops::clip_grad_norm>(
         m, "clip_grad_norm_",
         to_text(

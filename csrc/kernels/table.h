@@ -3,6 +3,7 @@
 #include "kernels/dropout.h"
 #include "kernels/elementwise.h"
 #include "kernels/embedding.h"
+#include "kernels/epilogue.h"
 #include "kernels/gemm.h"
 #include "kernels/index.h"
 #include "kernels/loss.h"
@@ -22,6 +23,7 @@
     X(Dropout, dropout)         \
     X(Elementwise, elementwise) \
     X(Embedding, embedding)     \
+    X(Epilogue, epilogue)       \
     X(Gemm, gemm)               \
     X(Index, index)             \
     X(Loss, loss)               \

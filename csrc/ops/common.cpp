@@ -44,6 +44,30 @@ Tensor relu_gradient(const Tensor& grad, const Tensor& y) {
     return out;
 }
 
+LayerGradient layer_gradient(const Backward& back, const Saved& y, DType computing, bool for_bias) {
+    const bool owned = back.owns_grad();
+    LayerGradient result{plain::contiguous(plain::convert(back.grad(), computing)), {}};
+    const Tensor& grad = result.before;
+    EpilogueGradArgs args;
+    args.cols = grad.shape().back();
+    args.rows = args.cols ? grad.size() / args.cols : 0;
+    args.grad = grad.data();
+    Tensor converted, before;
+    if (y) {
+        converted = plain::contiguous(plain::convert(y.get(), computing));
+        before = owned || grad.impl() != back.grad().impl() ? grad : empty_like(grad);
+        args.y = converted.data();
+        args.before = before.data();
+    }
+    if (for_bias) {
+        result.bias = Tensor::empty({args.cols}, computing);
+        args.sums = result.bias.data();
+    }
+    if (args.before || args.sums) kernels().epilogue.gradient[computing == DType::float64](args);
+    if (y) result.before = before;
+    return result;
+}
+
 void check_floating(const char* op, const char* argument, const Tensor& t) {
     if (!is_floating(t.dtype()))
         type_error({op, ": ", argument, " must have a floating-point dtype, got ", t.dtype()});

@@ -25,6 +25,12 @@ Tensor empty_like(const Tensor& t);
 Tensor sum_to(const Tensor& grad, const Dims& shape);
 // The gradient before a fused relu that gave `y`: zero where it cut off. Records nothing.
 Tensor relu_gradient(const Tensor& grad, const Tensor& y);
+// The same for a layer with bias whose result has the features last, in the dtype and contiguous as kernels
+// want it, and the gradient of the bias. It may take the place of the gradient that flowed in.
+struct LayerGradient {
+    Tensor before, bias;
+};
+LayerGradient layer_gradient(const Backward& back, const Saved& y, DType computing, bool for_bias);
 
 // TypeError unless the dtype is one of the floating-point ones.
 void check_floating(const char* op, const char* argument, const Tensor& t);

@@ -185,21 +185,68 @@ void check_linear(const Tensor& input, const Tensor& weight, const Tensor& bias)
                      Dims{weight.shape(0)}});
 }
 
-// (rows, in) to (rows, out), float32 or float64.
+// A dense stack of rows of features is one matrix: (..., in) to (..., out), float32 or float64.
 Tensor linear_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, Activation activation) {
-    Tensor y = Tensor::empty({x.shape(0), weight.shape(0)}, x.dtype());
+    Dims shape = x.shape();
+    shape[shape.rank() - 1] = weight.shape(0);
+    Tensor y = Tensor::empty(shape, x.dtype());
     if (y.size() == 0) return y;
-    const Tensor b = bias.defined() ? plain::contiguous(bias) : bias;
     GemmArgs args;
-    args.m = x.shape(0), args.n = weight.shape(0), args.k = x.shape(1);
-    args.a = x.data(), args.a_row = x.strides()[0], args.a_col = x.strides()[1];
+    args.n = weight.shape(0), args.k = weight.shape(1), args.m = y.size() / args.n;
+    args.a = x.data(), args.a_row = args.k;
     args.b = weight.data(), args.b_row = weight.strides()[1], args.b_col = weight.strides()[0];
     args.c = y.data(), args.c_row = args.n;
-    args.bias = b.defined() ? b.data() : nullptr;
+    args.bias = bias.defined() ? bias.data() : nullptr;
     args.activation = activation;
     run_gemm(x.dtype(), args);
     return y;
 }
+
+// The gradient of x: grad (..., out) times weight.
+Tensor linear_input_gradient(const Tensor& grad, const Tensor& weight, const Dims& shape) {
+    Tensor g = Tensor::empty(shape, grad.dtype());
+    if (g.size() == 0) return g;
+    GemmArgs args;
+    args.n = weight.shape(1), args.k = weight.shape(0), args.m = g.size() / args.n;
+    args.a = grad.data(), args.a_row = args.k;
+    args.b = weight.data(), args.b_row = weight.strides()[0], args.b_col = weight.strides()[1];
+    args.c = g.data(), args.c_row = args.n;
+    run_gemm(grad.dtype(), args);
+    return g;
+}
+
+// The gradient of the weight: grad, turned, times x.
+Tensor linear_weight_gradient(const Tensor& grad, const Tensor& x, const Dims& shape) {
+    Tensor g = Tensor::empty(shape, grad.dtype());
+    if (g.size() == 0) return g;
+    GemmArgs args;
+    args.m = shape[0], args.n = shape[1], args.k = x.size() / args.n;
+    args.a = grad.data(), args.a_row = 1, args.a_col = args.m;
+    args.b = x.data(), args.b_row = args.n;
+    args.c = g.data(), args.c_row = args.n;
+    run_gemm(grad.dtype(), args);
+    return g;
+}
+
+// What a linear layer keeps for backward.
+struct LinearSaved {
+    Saved x, weight, y; // y: where there is a relu
+    Dims weight_shape;
+    DType computing;
+
+    void backward(Backward& back) const {
+        const DType dtype = back.grad().dtype();
+        const LayerGradient g = layer_gradient(back, y, computing, back.needs(2));
+        const auto give = [&](int input, const Tensor& t) { back.give(input, plain::convert(t, dtype)); };
+        if (back.needs(2)) give(2, g.bias);
+        if (back.needs(1)) give(1, linear_weight_gradient(g.before, x.get(), weight_shape));
+        if (back.needs(0)) {
+            Dims shape = g.before.shape();
+            shape[shape.rank() - 1] = weight_shape[1];
+            give(0, linear_input_gradient(g.before, plain::convert(weight.get(), computing), shape));
+        }
+    }
+};
 
 } // namespace
 
@@ -208,31 +255,23 @@ Tensor linear_activation(const Tensor& input, const Tensor& weight, const std::o
     const Tensor bias = bias_.value_or(Tensor());
     check_linear(input, weight, bias);
     const DType dtype = input.dtype(), computing = computing_dtype(dtype, dtype);
-    const Tensor x = rows_of(as_matrix(plain::convert(input, computing), true)),
-                 w = plain::convert(weight, computing);
-    Tensor y = linear_rows(x, w, bias.defined() ? plain::convert(bias, computing) : bias, activation);
-    Dims shape = input.shape();
-    shape[shape.rank() - 1] = weight.shape(0);
-    y = plain::convert(y, dtype);
-    Tensor out = y.alias(shape, contiguous_strides(shape), 0);
-    if (recording({&input, &weight, &bias}))
+    const auto prepared = [&](const Tensor& t) {
+        return t.defined() ? plain::contiguous(plain::convert(t, computing)) : t;
+    };
+    const Tensor x = prepared(input);
+    Tensor out =
+        plain::convert(linear_rows(x, plain::convert(weight, computing), prepared(bias), activation), dtype);
+    if (recording({&input, &weight, &bias})) {
+        // Each factor is needed for the other's gradient only.
+        LinearSaved saved{autograd::requires_grad(weight) ? Saved(x) : Saved(),
+                          autograd::requires_grad(input) ? Saved(weight) : Saved(),
+                          activation == Activation::none ? Saved() : Saved(out), weight.shape(), computing};
         record(
             "linear", out, {&input, &weight, &bias},
-            [x = Saved(x), weight = Saved(weight), y = activation == Activation::none ? Saved() : Saved(y),
-             shape = input.shape(), dtype, computing](Backward& back) {
-                Tensor grad = plain::contiguous(back.grad());
-                const Tensor w = plain::convert(weight.get(), computing);
-                grad = grad.alias({x.get().shape(0), w.shape(0)}, {w.shape(0), 1}, grad.offset());
-                grad = plain::convert(y ? relu_gradient(grad, y.get()) : grad, computing);
-                if (back.needs(0)) {
-                    Tensor g = plain::convert(multiply_matrices(grad, w), dtype);
-                    back.give(0, g.alias(shape, contiguous_strides(shape), g.offset()));
-                }
-                if (back.needs(1))
-                    back.give(1, plain::convert(multiply_matrices(transposed(grad), x.get()), dtype));
-                if (back.needs(2)) back.give(2, plain::convert(sum_to(grad, {grad.shape(1)}), dtype));
-            },
-            2 * gemm_time(1, x.shape(0), weight.shape(0), x.shape(1)));
+            [saved = std::move(saved)](Backward& back) { saved.backward(back); },
+            2 * gemm_time(1, x.size() / std::max<int64_t>(1, weight.shape(1)), weight.shape(0),
+                          weight.shape(1)));
+    }
     return out;
 }
 

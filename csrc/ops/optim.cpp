@@ -23,13 +23,23 @@ std::string item(const char* list, size_t i) { return join({list, "[", i, "]"});
 
 // What a step writes to: same shape and dtype as its parameter, contiguous, writable.
 void* written(const char* op, const char* list, size_t i, const Tensor& t, const Tensor& parameter) {
-    const std::string name = item(list, i);
     if (t.shape() != parameter.shape() || t.dtype() != parameter.dtype())
-        value_error({op, ": ", name, " has shape ", t.shape(), " and dtype ", t.dtype(), ", but parameters[",
-                     i, "] has shape ", parameter.shape(), " and dtype ", parameter.dtype()});
-    if (!t.is_contiguous()) value_error({op, ": ", name, " must be contiguous (shape ", t.shape(), ")"});
+        value_error({op, ": ", item(list, i), " has shape ", t.shape(), " and dtype ", t.dtype(),
+                     ", but parameters[", i, "] has shape ", parameter.shape(), " and dtype ",
+                     parameter.dtype()});
+    if (!t.is_contiguous())
+        value_error({op, ": ", item(list, i), " must be contiguous (shape ", t.shape(), ")"});
     autograd::check_in_place(op, t);
     return t.data();
+}
+
+// Contiguous, of the shape and dtype of its parameter.
+Tensor read_gradient(const char* op, size_t i, const Tensor& g, const Tensor& parameter) {
+    if (g.shape() != parameter.shape() || g.dtype() != parameter.dtype())
+        value_error({op, ": gradients[", i, "] has shape ", g.shape(), " and dtype ", g.dtype(),
+                     ", but parameters[", i, "] has shape ", parameter.shape(), " and dtype ",
+                     parameter.dtype()});
+    return plain::contiguous(g);
 }
 
 void check_length(const char* op, const char* list, const Tensors& tensors, const Tensors& parameters) {
@@ -38,27 +48,38 @@ void check_length(const char* op, const char* list, const Tensors& tensors, cons
             {op, ": ", list, " holds ", tensors.size(), " tensors, but parameters ", parameters.size()});
 }
 
+// The gradients given, or those of the parameters; none where one of these has none.
+std::optional<Tensors> find_gradients(const char* op, const Tensors& parameters,
+                                      const std::optional<Tensors>& given) {
+    if (given) {
+        check_length(op, "gradients", *given, parameters);
+        return given;
+    }
+    Tensors found;
+    found.reserve(parameters.size());
+    for (const Tensor& p : parameters) {
+        found.push_back(autograd::grad_of(p));
+        if (!found.back().defined()) return std::nullopt;
+    }
+    return found;
+}
+
 // `lists` are what the entries hold beside parameter and gradient: first, second, maximum.
-Step gather(const char* op, const Tensors& parameters, const Tensors& gradients,
+Step gather(const char* op, const Tensors& parameters, Tensors gradients,
             std::initializer_list<std::pair<const char*, const Tensors*>> lists, int64_t number) {
     autograd::GradMode off(false); // a step may write to leaves
-    Step step{op, {}, {}};
-    check_length(op, "gradients", gradients, parameters);
+    Step step{op, {}, std::move(gradients)};
     for (auto& [name, list] : lists)
         if (list) check_length(op, name, *list, parameters);
     if (number < 1) value_error({op, ": step is ", number, ", expected 1 or more"});
     for (size_t i = 0; i < parameters.size(); ++i) {
         const Tensor& p = parameters[i];
-        check_real(op, item("parameters", i).c_str(), p);
+        if (is_half(p.dtype()) || !is_floating(p.dtype())) check_real(op, item("parameters", i).c_str(), p);
         OptimTensor entry;
         entry.size = p.size();
         entry.parameter = written(op, "parameters", i, p, p);
-        const Tensor& g = gradients[i];
-        if (g.shape() != p.shape() || g.dtype() != p.dtype())
-            value_error({op, ": gradients[", i, "] has shape ", g.shape(), " and dtype ", g.dtype(),
-                         ", but parameters[", i, "] has shape ", p.shape(), " and dtype ", p.dtype()});
-        step.gradients.push_back(plain::contiguous(g));
-        entry.gradient = step.gradients.back().data();
+        step.gradients[i] = read_gradient(op, i, step.gradients[i], p);
+        entry.gradient = step.gradients[i].data();
         void** places[] = {&entry.first, &entry.second, &entry.maximum};
         int k = 0;
         for (auto& [name, list] : lists) {
@@ -67,7 +88,9 @@ Step gather(const char* op, const Tensors& parameters, const Tensors& gradients,
         }
         entry.fresh = number == 1;
         entry.step = number;
-        step.entries[precision(p)].push_back(entry);
+        std::vector<OptimTensor>& entries = step.entries[precision(p)];
+        if (entries.empty()) entries.reserve(parameters.size() - i);
+        entries.push_back(entry);
     }
     return step;
 }
@@ -98,16 +121,18 @@ void check_common(const char* op, double lr, double weight_decay, double grad_sc
 
 } // namespace
 
-void sgd_step(const Tensors& parameters, const Tensors& gradients, const Tensors& buffers, int64_t step,
-              double lr, double momentum, double dampening, double weight_decay, bool nesterov, bool maximize,
-              double grad_scale) {
+bool sgd_step(const Tensors& parameters, const std::optional<Tensors>& gradients, const Tensors& buffers,
+              int64_t step, double lr, double momentum, double dampening, double weight_decay, bool nesterov,
+              bool maximize, double grad_scale) {
     const char* op = "sgd_step";
     check_common(op, lr, weight_decay, grad_scale);
     check_between(op, "momentum", momentum, 0, kLargest);
     if (nesterov && (momentum == 0 || dampening != 0))
         value_error({op, ": nesterov needs a momentum above 0 and no dampening"});
     const Tensors* used = momentum != 0 ? &buffers : nullptr;
-    const Step all = gather(op, parameters, gradients, {{"buffers", used}}, step);
+    std::optional<Tensors> found = find_gradients(op, parameters, gradients);
+    if (!found) return false;
+    const Step all = gather(op, parameters, std::move(*found), {{"buffers", used}}, step);
     SgdArgs args;
     args.learning_rate = lr;
     args.momentum = momentum;
@@ -118,9 +143,10 @@ void sgd_step(const Tensors& parameters, const Tensors& gradients, const Tensors
     args.maximize = maximize;
     run(all, args, kernels().optim.sgd);
     bump_versions({&parameters, used});
+    return true;
 }
 
-void adam_step(const Tensors& parameters, const Tensors& gradients, const Tensors& exp_avg,
+bool adam_step(const Tensors& parameters, const std::optional<Tensors>& gradients, const Tensors& exp_avg,
                const Tensors& exp_avg_sq, const Tensors& max_exp_avg_sq, int64_t step, double lr,
                double beta1, double beta2, double eps, double weight_decay, bool decoupled, bool maximize,
                double grad_scale) {
@@ -131,8 +157,10 @@ void adam_step(const Tensors& parameters, const Tensors& gradients, const Tensor
             value_error({op, ": ", name, " is ", beta, ", expected a number from 0 to below 1"});
     check_between(op, "eps", eps, 0, kLargest);
     const Tensors* largest = max_exp_avg_sq.empty() ? nullptr : &max_exp_avg_sq;
+    std::optional<Tensors> found = find_gradients(op, parameters, gradients);
+    if (!found) return false;
     const Step all =
-        gather(op, parameters, gradients,
+        gather(op, parameters, std::move(*found),
                {{"exp_avg", &exp_avg}, {"exp_avg_sq", &exp_avg_sq}, {"max_exp_avg_sq", largest}}, step);
     AdamArgs args;
     args.learning_rate = lr;
@@ -145,6 +173,52 @@ void adam_step(const Tensors& parameters, const Tensors& gradients, const Tensor
     args.maximize = maximize;
     run(all, args, kernels().optim.adam);
     bump_versions({&parameters, &exp_avg, &exp_avg_sq, largest});
+    return true;
+}
+
+namespace {
+
+// float32 and float64 apart.
+struct Gradients {
+    std::vector<OptimTensor> entries[2];
+    void add(const Tensor& g) {
+        OptimTensor entry;
+        entry.size = g.size();
+        entry.gradient = g.data();
+        entries[precision(g)].push_back(entry);
+    }
+};
+
+// Of all of them together.
+double norm_of(const Gradients& gradients, GradNorm kind) {
+    const auto& kernel = kernels().optim;
+    double norm = 0;
+    for (int p : {0, 1}) {
+        const std::vector<OptimTensor>& entries = gradients.entries[p];
+        const int64_t count = static_cast<int64_t>(entries.size());
+        const Tensor memory = scratch(kernel.norm_scratch(count, entries.data()));
+        const double part = kernel.norm[p](kind, count, entries.data(), memory.data<double>());
+        if (kind == GradNorm::infinity)
+            norm = part > norm || std::isnan(part) ? part : norm;
+        else
+            norm += part;
+    }
+    return kind == GradNorm::two ? std::sqrt(norm) : norm;
+}
+
+} // namespace
+
+double grad_norm(const Tensors& parameters) {
+    Tensors kept; // contiguous
+    Gradients gradients;
+    for (const Tensor& p : parameters) {
+        const Tensor g = autograd::grad_of(p);
+        if (!g.defined()) continue;
+        check_real("grad_norm", "a gradient", g);
+        kept.push_back(plain::contiguous(g));
+        gradients.add(kept.back());
+    }
+    return norm_of(gradients, GradNorm::two);
 }
 
 Tensor clip_grad_norm(const Tensors& parameters, double max_norm, double norm_type, bool error_if_nonfinite) {
@@ -155,7 +229,7 @@ Tensor clip_grad_norm(const Tensors& parameters, double max_norm, double norm_ty
         value_error({op, ": norm_type is ", norm_type, ", expected 1, 2 or inf"});
     const GradNorm kind = infinite ? GradNorm::infinity : norm_type == 1 ? GradNorm::one : GradNorm::two;
     autograd::GradMode off(false);
-    std::vector<OptimTensor> entries[2];
+    Gradients entries;
     Tensors gradients;
     for (const Tensor& p : parameters) {
         Tensor g = autograd::grad_of(p);
@@ -163,31 +237,22 @@ Tensor clip_grad_norm(const Tensors& parameters, double max_norm, double norm_ty
         check_real(op, "a gradient", g);
         if (!g.is_contiguous() || overlaps_itself(g) || !g.storage().writable())
             autograd::set_grad(p, g = plain::clone(g));
-        OptimTensor entry;
-        entry.size = g.size();
-        entry.gradient = g.data();
-        entries[precision(g)].push_back(entry);
+        entries.add(g);
         gradients.push_back(g);
     }
-    const auto& kernel = kernels().optim;
-    double norm = 0;
-    for (int p : {0, 1}) {
-        const int64_t count = static_cast<int64_t>(entries[p].size());
-        const Tensor memory = scratch(kernel.norm_scratch(count, entries[p].data()));
-        const double part = kernel.norm[p](kind, count, entries[p].data(), memory.data<double>());
-        norm = infinite ? (part > norm || std::isnan(part) ? part : norm) : norm + part;
-    }
-    if (kind == GradNorm::two) norm = std::sqrt(norm);
+    const double norm = norm_of(entries, kind);
     if (error_if_nonfinite && !std::isfinite(norm))
         runtime_error(
             {op, ": the norm of the gradients is ", norm, "; pass error_if_nonfinite=False to go on"});
     const double factor = max_norm / (norm + 1e-6); // as PyTorch does
     if (!(factor >= 1)) {
         for (int p : {0, 1})
-            kernel.scale[p](static_cast<int64_t>(entries[p].size()), entries[p].data(), factor);
+            kernels().optim.scale[p](static_cast<int64_t>(entries.entries[p].size()),
+                                     entries.entries[p].data(), factor);
         bump_versions({&gradients});
     }
-    return plain::full({}, entries[0].empty() && !entries[1].empty() ? DType::float64 : DType::float32, norm);
+    const bool doubles = entries.entries[0].empty() && !entries.entries[1].empty();
+    return plain::full({}, doubles ? DType::float64 : DType::float32, norm);
 }
 
 } // namespace dt::ops

@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <vector>
 
 #include "core/tensor.h"
@@ -6,13 +7,16 @@
 namespace dt::ops {
 
 // One step of all parameters in one kernel call. The tensors are changed in place; nothing is recorded.
-void sgd_step(const std::vector<Tensor>& parameters, const std::vector<Tensor>& gradients,
+// Without `gradients` those of the parameters are taken; false, with nothing changed, where one has none.
+bool sgd_step(const std::vector<Tensor>& parameters, const std::optional<std::vector<Tensor>>& gradients,
               const std::vector<Tensor>& buffers, int64_t step, double lr, double momentum, double dampening,
               double weight_decay, bool nesterov, bool maximize, double grad_scale);
-void adam_step(const std::vector<Tensor>& parameters, const std::vector<Tensor>& gradients,
+bool adam_step(const std::vector<Tensor>& parameters, const std::optional<std::vector<Tensor>>& gradients,
                const std::vector<Tensor>& exp_avg, const std::vector<Tensor>& exp_avg_sq,
                const std::vector<Tensor>& max_exp_avg_sq, int64_t step, double lr, double beta1, double beta2,
                double eps, double weight_decay, bool decoupled, bool maximize, double grad_scale);
+// The Euclidean norm of the parameters' gradients, taken together; those without gradient are passed over.
+double grad_norm(const std::vector<Tensor>& parameters);
 // Scales the gradients of `parameters` so that their common norm is at most max_norm; returns the norm
 // before.
 Tensor clip_grad_norm(const std::vector<Tensor>& parameters, double max_norm, double norm_type,

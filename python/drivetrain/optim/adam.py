@@ -73,24 +73,26 @@ class Adam(Optimizer):
         group: Mapping[str, Any],
         step: int,
         parameters: Sequence[Tensor],
-        gradients: Sequence[Tensor],
+        gradients: Sequence[Tensor] | None,
         kept: Sequence[Sequence[Tensor]],
-    ) -> None:
+        grad_scale: float,
+    ) -> bool:
         beta1, beta2 = group["betas"]
-        _core._adam_step(
+        return _core._adam_step(
             parameters,
             gradients,
             kept[0],
             kept[1],
             kept[2] if len(kept) == 3 else (),
-            step=step,
-            lr=group["lr"],
-            beta1=beta1,
-            beta2=beta2,
-            eps=group["eps"],
-            weight_decay=group["weight_decay"],
-            decoupled=self._decoupled,
-            maximize=group["maximize"],
+            step,
+            group["lr"],
+            beta1,
+            beta2,
+            group["eps"],
+            group["weight_decay"],
+            self._decoupled,
+            group["maximize"],
+            grad_scale,
         )
 
 

@@ -25,6 +25,7 @@ class Optimizer:
         param_groups: A list of dicts: "params" and the options. Options, such as "lr", may be changed between
             two steps.
         defaults: The options of groups that do not give their own.
+        grad_norm: The norm of the gradients in the last step with `max_norm`, a float; None before.
 
     Raises:
         ValueError: There are no parameters, one comes twice, or an option is out of range.
@@ -36,6 +37,8 @@ class Optimizer:
         >>> isinstance(dt.optim.SGD([w]), dt.optim.Optimizer)
         True
     """
+
+    grad_norm: float | None = None
 
     def __init__(self, params: Any, defaults: Mapping[str, Any]) -> None:
         self.defaults = dict(defaults)
@@ -68,10 +71,15 @@ class Optimizer:
         group: Mapping[str, Any],
         step: int,
         parameters: Sequence[Tensor],
-        gradients: Sequence[Tensor],
+        gradients: Sequence[Tensor] | None,
         kept: Sequence[Sequence[Tensor]],
-    ) -> None:
-        """Makes step number `step`, from 1, of these parameters; `kept` has one list per name of `_kept`."""
+        grad_scale: float,
+    ) -> bool:
+        """Makes step number `step`, from 1, of these parameters; `kept` has one list per name of `_kept`.
+
+        The gradients are multiplied by `grad_scale`. None stands for those of the parameters; where one of
+        these has none, nothing is changed and the result is False.
+        """
         raise NotImplementedError
 
     # Groups
@@ -137,39 +145,82 @@ class Optimizer:
 
     # Steps
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+    def step(
+        self,
+        closure: Callable[[], Any] | None = None,
+        *,
+        max_norm: float | None = None,
+        grad_scale: float = 1.0,
+    ) -> Any:
         """Changes the parameters by their gradients; those without gradient stay as they are.
+
+        `max_norm` and `grad_scale` do what `nn.utils.clip_grad_norm_` and a loop over the gradients would do
+        before the step, without writing to the gradients: the step multiplies while it reads them.
 
         Args:
             closure: A function that computes the loss, calls backward and returns the loss; called first.
+            max_norm: The largest norm of all gradients of this optimizer, taken together, after
+                `grad_scale`; by default they are not clipped.
+            grad_scale: What the gradients are multiplied by: 1 / s where the loss was multiplied by s.
 
         Returns:
-            What the closure returned, else None.
+            What the closure returned, else None. With `max_norm`, the attribute `grad_norm` has the norm
+            before it was clipped.
+
+        Raises:
+            ValueError: max_norm is negative, or one of the numbers is not finite.
+            RuntimeError: With `max_norm`, the norm is infinite or NaN. Nothing has been changed then.
+
+        Example:
+            >>> import drivetrain as dt
+            >>> w = dt.tensor([3.0, 4.0], requires_grad=True)
+            >>> optimizer = dt.optim.SGD([w], lr=1.0)
+            >>> (w * w / 2).sum().backward()
+            >>> optimizer.step(max_norm=2.5)
+            >>> optimizer.grad_norm, [round(x, 3) for x in w.tolist()]
+            (5.0, [1.5, 2.0])
         """
         result = None
         if closure is not None:
             with enable_grad():
                 result = closure()
+        if max_norm is not None or grad_scale != 1.0:
+            grad_scale = self._scale_of_gradients(max_norm, grad_scale)
         for group, state in zip(self.param_groups, self._states):  # noqa: B905, strict= would cost time
-            parameters = group["params"]
-            gradients = []
-            for parameter in parameters:
-                gradient = parameter.grad
-                if gradient is None:
-                    break
-                gradients.append(gradient)
-            if len(gradients) != len(parameters) or state.uneven is not None:
-                self._step_some(group, state)
-                continue
-            names = self._kept(group)
-            number = state.step + 1 if names else 1
-            kept = [state.kept.get(name) or state.begin(name, parameters) for name in names]
-            self._step_group(group, number, parameters, gradients, kept)
-            if names:
-                state.step = number
+            if state.uneven is not None or not self._step_all(group, state, grad_scale):
+                self._step_some(group, state, grad_scale)
         return result
 
-    def _step_some(self, group: Mapping[str, Any], state: GroupState) -> None:
+    def _scale_of_gradients(self, max_norm: float | None, grad_scale: float) -> float:
+        name = f"{self._name}.step"
+        check_number(name, "grad_scale", grad_scale, "a finite number", lambda value: True)
+        if max_norm is None:
+            return grad_scale
+        check_number(name, "max_norm", max_norm, "positive or 0", lambda value: value >= 0)
+        parameters = [parameter for group in self.param_groups for parameter in group["params"]]
+        self.grad_norm = _core._grad_norm(parameters) * abs(grad_scale)
+        if not math.isfinite(self.grad_norm):
+            raise RuntimeError(f"{name}: the norm of the gradients is {self.grad_norm}")
+        factor = max_norm / (self.grad_norm + 1e-6)  # as PyTorch does
+        return grad_scale if factor >= 1 else grad_scale * factor
+
+    def _step_all(self, group: Mapping[str, Any], state: GroupState, grad_scale: float) -> bool:
+        """A step of all parameters of a group in one call; False, with nothing done, where one has no
+        gradient."""
+        parameters, names = group["params"], self._kept(group)
+        if not names:
+            return self._step_group(group, 1, parameters, None, (), grad_scale)
+        try:
+            kept = [state.kept[name] for name in names]
+        except KeyError:
+            if any(parameter.grad is None for parameter in parameters):
+                return False
+            kept = [state.begin(name, parameters) for name in names]
+        done = self._step_group(group, state.step + 1, parameters, None, kept, grad_scale)
+        state.step += done
+        return done
+
+    def _step_some(self, group: Mapping[str, Any], state: GroupState, grad_scale: float) -> None:
         """A step where some parameters have no gradient, or have made more steps than others."""
         parameters, names = group["params"], self._kept(group)
         chosen = [i for i, parameter in enumerate(parameters) if parameter.grad is not None]
@@ -184,6 +235,7 @@ class Optimizer:
                 [parameters[i] for i in these],
                 [parameters[i].grad for i in these],
                 [[state.kept[name][i] for i in these] for name in names],
+                grad_scale,
             )
         if names:
             for i in chosen:

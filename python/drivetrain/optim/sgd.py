@@ -75,18 +75,20 @@ class SGD(Optimizer):
         group: Mapping[str, Any],
         step: int,
         parameters: Sequence[Tensor],
-        gradients: Sequence[Tensor],
+        gradients: Sequence[Tensor] | None,
         kept: Sequence[Sequence[Tensor]],
-    ) -> None:
-        _core._sgd_step(
+        grad_scale: float,
+    ) -> bool:
+        return _core._sgd_step(
             parameters,
             gradients,
             kept[0] if kept else (),
-            step=step,
-            lr=group["lr"],
-            momentum=group["momentum"],
-            dampening=group["dampening"],
-            weight_decay=group["weight_decay"],
-            nesterov=group["nesterov"],
-            maximize=group["maximize"],
+            step,
+            group["lr"],
+            group["momentum"],
+            group["dampening"],
+            group["weight_decay"],
+            group["nesterov"],
+            group["maximize"],
+            grad_scale,
         )
