@@ -40,6 +40,7 @@ class Case:
     steps: int = 0  # calls of a turn, at least
     first_steps: int = 1  # calls whose results are compared before anything is timed
     tolerance: float = 2e-3
+    change_tolerance: float = 2e-3  # of the change of each of the weights by the first step of training
     measure: str = "seconds"  # or "bytes": the peak of resident memory
     without: dict[str, str] = field(default_factory=dict)  # label of a library and mode -> why not here
     only: tuple[str, ...] = ()  # libraries, where not all

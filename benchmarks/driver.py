@@ -18,8 +18,9 @@ from benchmarks.results import Row
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = 3 << 29  # a process that keeps more memory than this between two cases starts anew
+STEP = 2.0**-23  # of float32 next to 1: changes of weights are rounded to it
 LONGEST = 20.0  # seconds that a turn may take, whatever the case says
-HEAVY = 0.3  # seconds per step from which modes that cannot be the best take one turn only
+COSTLY = 0.3  # seconds per step from which modes that cannot be the best take one turn only
 
 SPIN = """
 from benchmarks.worker import die_with_parent
@@ -114,13 +115,30 @@ class CaseFailed(Exception):
     """The libraries disagree, or ours does not run."""
 
 
-def agree(a: list[list[float]], b: list[list[float]], tolerance: float) -> bool:
-    """Whether two summaries of the same arrays differ by less than the tolerance, beside the arrays' size."""
+Summaries = list[list[float]]  # of arrays, see `worker.summarise`
+
+
+def agree(a: Summaries, b: Summaries, tolerance: float, smallest: float = 1e-6) -> bool:
+    """Whether two summaries of the same arrays differ by less than the tolerance, beside the arrays' size.
+
+    `smallest`: what size arrays are taken to have at least.
+    """
     return len(a) == len(b) and all(
-        abs(x - y) <= tolerance * max(p[0], q[0], 1e-6)
+        abs(x - y) <= tolerance * max(p[0], q[0], smallest)
         for p, q in zip(a, b, strict=True)
         for x, y in zip(p, q, strict=True)
     )
+
+
+def difference(case: Case, a: dict[str, Any], b: dict[str, Any]) -> tuple[str, Summaries, Summaries] | None:
+    """Where two answers to `Worker.setup` differ by more than rounding, and what they say there."""
+    for step, (x, y) in enumerate(zip(a["results"], b["results"], strict=True), 1):
+        if not agree(x, y, case.tolerance):
+            return f"result of step {step}", x, y
+    for number, ((size, p), (_, q)) in enumerate(zip(a["changes"], b["changes"], strict=True)):
+        if not agree([p], [q], case.change_tolerance, size * STEP / case.change_tolerance):
+            return f"change of weights {number} by step 1", [p], [q]
+    return None
 
 
 class Driver:
@@ -172,7 +190,9 @@ class Driver:
             options = {**case.options, **variant.options}
             request = {"do": "setup", "key": variant.name, "kind": case.kind, "options": options}
             try:
-                answer = self._process(mode).ask(**request, first_steps=case.first_steps)
+                # Of what is compared beside the results a peak of memory must know nothing.
+                changes = case.measure == "seconds"
+                answer = self._process(mode).ask(**request, first_steps=case.first_steps, changes=changes)
             except RuntimeError as ended:
                 self.processes.pop(mode).close()
                 answer = {"error": str(ended)}
@@ -183,17 +203,18 @@ class Driver:
                 if mode.library == "drivetrain":
                     raise CaseFailed(row.note)
                 continue
-            self._check(case, mode, answer["results"], checked)
+            self._check(case, mode, answer, checked)
         return rows
 
-    def _check(self, case: Case, mode: Mode, results: Any, checked: dict[str, Any]) -> None:
-        first = checked.setdefault("results", results)
-        for step, (a, b) in enumerate(zip(first, results, strict=True)):
-            if not agree(a, b, case.tolerance):
-                raise CaseFailed(
-                    f"step {step + 1}: {mode.label} computes {b}, but {checked['label']} computes {a} "
-                    "(root mean square, mean and projection of each array)"
-                )
+    def _check(self, case: Case, mode: Mode, answer: dict[str, Any], checked: dict[str, Any]) -> None:
+        first = checked.setdefault("answer", answer)
+        found = difference(case, first, answer)
+        if found:
+            what, theirs, own = found
+            raise CaseFailed(
+                f"{what}: {mode.label} computes {own}, but {checked['label']} computes {theirs} "
+                "(root mean square, mean and projection of each array)"
+            )
         checked.setdefault("label", mode.label)
 
     def _measure_memory(self, case: Case, mode: Mode, row: Row) -> None:
@@ -223,7 +244,7 @@ class Driver:
                 row.turns.append(self._turn(case, variant, self._process(mode)))
 
     def _wants(self, row: Row, rows: list[Row], number: int) -> bool:
-        if row.library != "drivetrain" and row.value > HEAVY:
+        if row.library != "drivetrain" and row.value > COSTLY:
             best = min(r.value for r in rows if r.library not in ("drivetrain", "numpy") or r is row)
             if row.library == "numpy" or row.value > 1.3 * best:
                 return False

@@ -283,7 +283,8 @@ LENET = network(
 def resnet(depth: int, pixels: int, batch: int, flops: float) -> Case:
     """`flops`: of the forward pass of one image; a step does three times as much.
 
-    The learning rate is small: with a greater one rounding errors decide about the second loss.
+    The learning rate is small: with a greater one rounding errors decide about the second loss. The gradients
+    of float32 are up to 2% from those of float64: rounding turns some ReLUs over (`networks.LAST_SCALE`).
     """
     width = {"width": 8}
     return network(
@@ -300,7 +301,8 @@ def resnet(depth: int, pixels: int, batch: int, flops: float) -> Case:
         flops=3 * flops * batch,
         first_steps=2,
         seconds=0.5,
-        tolerance=5e-3,
+        tolerance=1e-4,
+        change_tolerance=0.1,
         tiny={
             "batch": 4,
             "input": [16, 16, 3] if depth == 18 else [32, 32, 3],

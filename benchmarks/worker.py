@@ -9,6 +9,7 @@ import ctypes
 import gc
 import importlib
 import json
+import math
 import os
 import resource
 import signal
@@ -23,7 +24,8 @@ import numpy as np
 from benchmarks import data
 from benchmarks.libraries import Job, Missing
 
-HEAVY = 0.3  # seconds of a step that warms everything up by itself
+ALONE = 0.3  # seconds of a step that warms everything up by itself
+SIGNS = np.random.default_rng(0).integers(0, 2, 1 << 15) * 2.0 - 1  # of the projection, part by part
 PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
@@ -32,14 +34,14 @@ def summarise(value: np.ndarray) -> list[float]:
 
     The projection has the size of the root mean square, and differs where elements changed places.
     """
-    flat = np.ascontiguousarray(value).astype(np.float64).ravel()
-    signs = np.random.default_rng(flat.size).integers(0, 2, flat.size, dtype=np.int8) * 2 - 1
-    size = max(1, flat.size)
-    return [
-        float(np.sqrt(flat @ flat / size)),
-        float(flat.mean() if flat.size else 0),
-        float(flat @ signs / np.sqrt(size)),
-    ]
+    flat, size = np.ascontiguousarray(value).ravel(), max(1, value.size)
+    squares = total = projection = 0.0
+    for number, at in enumerate(range(0, flat.size, len(SIGNS))):
+        part = flat[at : at + len(SIGNS)].astype(np.float64)
+        squares += float(part @ part)
+        total += float(part.sum())
+        projection += float(part @ np.roll(SIGNS, number)[: part.size])
+    return [math.sqrt(squares / size), total / size, projection / math.sqrt(size)]
 
 
 class Worker:
@@ -50,25 +52,37 @@ class Worker:
         self.jobs: dict[str, Job] = {}
         self.warm = False
 
-    def setup(self, key: str, kind: str, options: dict[str, Any], first_steps: int) -> dict[str, Any]:
-        """Builds a job, runs its first steps and tells what they computed."""
+    def setup(
+        self, key: str, kind: str, options: dict[str, Any], first_steps: int, changes: bool = True
+    ) -> dict[str, Any]:
+        """Builds a job, runs its first steps and tells what they computed.
+
+        `changes`: also the size of each array of weights that it trains, and its change by the first step.
+        """
         if kind not in self.library.BUILD:
             return {"missing": "no such case"}
+        given = getattr(data, kind)(options)
         try:
-            job = self.library.BUILD[kind](getattr(data, kind)(options), options, self.mode)
+            job = self.library.BUILD[kind](given, options, self.mode)
         except Missing as reason:
             return {"missing": str(reason)}
-        results, last = [], 0.0
-        for _ in range(first_steps):
+        results, changed, last = [], [], 0.0
+        for i in range(first_steps):
             start = time.perf_counter()
             value = job.step()
             self.library.wait(value)
             last = time.perf_counter() - start
             results.append([summarise(array) for array in job.read(value)])
-        if not self.warm and last < HEAVY:
+            if i == 0 and changes and job.weights:
+                before = [array for own in given["weights"] for array in own.values()]
+                changed = [
+                    (summarise(old)[0], summarise(now - old))
+                    for now, old in zip(job.weights(), before, strict=True)
+                ]
+        if not self.warm and last < ALONE:
             self._warm_up(job)
         self.jobs[key] = job
-        return {"results": results, "version": self.library.version()}
+        return {"results": results, "changes": changed, "version": self.library.version()}
 
     def _warm_up(self, job: Job) -> None:
         """The kernel of the system takes a moment to spread the threads of a process over the cores."""
@@ -100,11 +114,11 @@ class Worker:
 
         cpu = time.process_time()
         wall, faults = self._run(step, 1)
-        if wall < HEAVY:  # a fifth of the turn to warm up
+        if wall < ALONE:  # a fifth of the turn to warm up
             more = max(1, min(1000, repeat(wall) // 5))
             wall = self._run(step, more)[0] / more
         count = repeat(wall)
-        if wall < HEAVY or count > 1:
+        if wall < ALONE or count > 1:
             wall, faults = self._run(step, count)
         cpu = time.process_time() - cpu
         return {"seconds": wall / count, "steps": count, "cpu": cpu, "faults": faults}

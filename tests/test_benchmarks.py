@@ -41,10 +41,10 @@ def workers() -> Iterator[tuple[Worker, Worker]]:
 @pytest.mark.parametrize("name", CASES)
 def test_case_agrees_with_numpy(name: str, workers: tuple[Worker, Worker]) -> None:
     case = CASES[name].scaled_down()
-    found = [worker.setup("", case.kind, case.options, case.first_steps)["results"] for worker in workers]
-    assert len(found[0]) == case.first_steps
-    for ours, numpy in zip(*found, strict=True):
-        assert driver.agree(ours, numpy, case.tolerance)
+    ours, numpy = (worker.setup("", case.kind, case.options, case.first_steps) for worker in workers)
+    assert len(ours["results"]) == case.first_steps
+    assert bool(ours["changes"]) == (case.kind == "network")
+    assert driver.difference(case, ours, numpy) is None
     turn = workers[0].turn("", 0.0, 2, 20.0, None, False)
     assert turn["seconds"] > 0
     assert turn["steps"] == 2
@@ -67,9 +67,7 @@ def test_frameworks_agree(library: str, workers: tuple[Worker, Worker]) -> None:
             answer = process.ask(do="setup", **request)
             assert "error" not in answer, f"{name}: {answer}"
             if "missing" not in answer:
-                ours = workers[0].setup(**request)["results"]
-                pairs = zip(ours, answer["results"], strict=True)
-                assert all(driver.agree(a, b, tiny.tolerance) for a, b in pairs), name
+                assert driver.difference(tiny, workers[0].setup(**request), answer) is None, name
     finally:
         process.close()
 
@@ -258,9 +256,15 @@ def test_a_wrong_result_stops_the_case() -> None:
     runner = driver.Driver([], 1, 1, 1.0, lambda text: None)
     checked: dict[str, Any] = {}
     mode = modes.Mode("numpy", "numpy")
-    runner._check(Case("c", "gemm"), mode, [[[1.0, 0.5, 0.1]]], checked)
-    with pytest.raises(driver.CaseFailed, match="step 1: torch eager computes"):
-        runner._check(Case("c", "gemm"), modes.Mode("torch", "eager"), [[[1.1, 0.5, 0.1]]], checked)
+    weights = (1.0, [1e-4, 5e-5, 1e-5])
+    right: dict[str, Any] = {"results": [[[1.0, 0.5, 0.1]]], "changes": [weights, weights]}
+    runner._check(Case("c", "gemm"), mode, right, checked)
+    for wrong, words in (
+        ({**right, "results": [[[1.1, 0.5, 0.1]]]}, "result of step 1: torch eager computes"),
+        ({**right, "changes": [weights, (1.0, [1e-4, 5e-5, 2e-5])]}, "change of weights 1 by step 1: torch"),
+    ):
+        with pytest.raises(driver.CaseFailed, match=words):
+            runner._check(Case("c", "gemm"), modes.Mode("torch", "eager"), wrong, checked)
 
 
 def test_waiting_processes_are_stopped() -> None:

@@ -6,7 +6,7 @@
 Images that come and go are NHWC; see `benchmarks/data.py`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 class Job:
     step: Callable[[], Any]  # one unit of work, which is timed
     read: Callable[[Any], list[np.ndarray]]  # what a step computed, as arrays in the common layout
+    weights: Callable[[], Iterable[np.ndarray]] | None = None  # what a step trains, as in `networks.weights`
 
 
 class Missing(Exception):

@@ -66,7 +66,7 @@ def network(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
         optimizer.step()
         return value
 
-    return Job(step, arrays)
+    return Job(step, arrays, lambda: (p.detach().numpy() for p in model.parameters()))
 
 
 def module_call(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:

@@ -1,6 +1,6 @@
 """Training steps: one jitted function of weights, running statistics and the state of the optimizer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -23,6 +23,15 @@ def parameters(specs: list[Spec], weights: list[dict[str, np.ndarray]]) -> list[
         turned = w.transpose(1, 2, 3, 0) if w.ndim == 4 else w.T
         found.append({**{k: jnp.array(v) for k, v in own.items()}, "weight": jnp.array(turned)})
     return found
+
+
+def common(weights: list[Own]) -> Iterator[np.ndarray]:
+    """The weights in the common layout."""
+    for own in weights:
+        weight = np.asarray(own["weight"])
+        yield weight.transpose(3, 0, 1, 2) if weight.ndim == 4 else weight.T
+        if "bias" in own:
+            yield np.asarray(own["bias"])
 
 
 class Forward:
@@ -91,7 +100,7 @@ def network(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
         value, weights, running, state = function(weights, running, state, x, y)
         return value
 
-    return Job(step, arrays)
+    return Job(step, arrays, lambda: common(weights))
 
 
 def module_call(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:

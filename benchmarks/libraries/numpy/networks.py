@@ -101,7 +101,8 @@ def make_optimizer(o: dict[str, Any], parameters: list[np.ndarray]) -> Callable[
 def network(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
     model = build(data["layers"], iter(data["weights"]))
     leaves = [leaf for leaf in model.leaves() if leaf.weights]
-    update = make_optimizer(o, [w for leaf in leaves for w in leaf.weights])
+    weights = [w for leaf in leaves for w in leaf.weights]
+    update = make_optimizer(o, weights)
     gradients = [g for leaf in leaves for g in leaf.gradients]
     loss = {"mse": mse, "cross_entropy": cross_entropy}[o["loss"]]
     x, y = data["x"], data["y"]
@@ -112,7 +113,7 @@ def network(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
         update(gradients)
         return value
 
-    return Job(step, lambda value: [np.array([value])])
+    return Job(step, lambda value: [np.array([value])], lambda: weights)
 
 
 def module_call(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:

@@ -51,13 +51,20 @@ class Network:
         if name == "global_pool":
             return lambda x: tf.reduce_mean(x, (1, 2))
         own = next(weights)
+        turned = own["weight"].transpose(1, 2, 3, 0) if name == "conv" else own["weight"].T
+        weight = self.variable(np.ascontiguousarray(turned))
         bias = self.variable(own["bias"]) if "bias" in own else None
         if name == "conv":
-            return self.conv(o, self.variable(own["weight"].transpose(1, 2, 3, 0)), bias)
+            return self.conv(o, weight, bias)
         if name == "linear":
-            weight = self.variable(np.ascontiguousarray(own["weight"].T))
             return lambda x: tf.nn.bias_add(tf.matmul(x, weight), bias)
-        return self.norm(self.variable(own["weight"]), bias)
+        return self.norm(weight, bias)
+
+    def weights(self) -> Iterator[np.ndarray]:
+        """The weights in the common layout."""
+        for variable in self.variables:
+            weight = variable.numpy()
+            yield weight.transpose(3, 0, 1, 2) if weight.ndim == 4 else weight.T
 
     def conv(self, o: dict[str, Any], weight: Any, bias: Any) -> Forward:
         p = o["padding"]
@@ -99,7 +106,7 @@ def network(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
         return value
 
     step = function(train, mode)
-    return Job(lambda: step(x, y), arrays)
+    return Job(lambda: step(x, y), arrays, model.weights)
 
 
 def module_call(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:

@@ -10,6 +10,7 @@ from torch import nn
 
 from benchmarks.libraries import Job
 from benchmarks.networks import Layer as Spec
+from benchmarks.networks import walk
 
 from .kernels import arrays, image, make_optimizer
 
@@ -60,6 +61,19 @@ def one(name: str, o: dict[str, Any], weights: Weights) -> nn.Module:
     return layer
 
 
+def weights(model: nn.Module, layers: list[Spec]) -> Iterator[np.ndarray]:
+    """The weights in the common layout."""
+    found = model.parameters()
+    for name, o in walk(layers):
+        weight = next(found)
+        if name == "linear" and o["image"]:
+            height, width, channels = o["image"]
+            weight = weight.reshape(-1, channels, height, width).permute(0, 2, 3, 1).reshape(weight.shape)
+        yield arrays(weight)[0]
+        if name != "conv" or o["bias"]:
+            yield arrays(next(found))[0]
+
+
 def network(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
     model = build(data["layers"], iter(data["weights"]))
     x, y = image(data["x"], mode), torch.from_numpy(data["y"])
@@ -78,7 +92,7 @@ def network(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
         optimizer.step()
         return value
 
-    return Job(step, arrays)
+    return Job(step, arrays, lambda: weights(model, data["layers"]))
 
 
 def module_call(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
