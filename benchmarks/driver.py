@@ -171,7 +171,7 @@ class Driver:
             self.tell(f"{case.name}: {mode.label} computes and is checked")
             rows += self._set_up(case, mode, checked)
             if case.measure == "bytes":
-                self._measure_memory(case, mode, rows[-1])
+                self._read_peak(mode, rows[-1])
         if case.measure == "seconds":
             self._take_turns(case, [row for row in rows if not row.note])
         self._let_go()
@@ -217,13 +217,10 @@ class Driver:
             )
         checked.setdefault("label", mode.label)
 
-    def _measure_memory(self, case: Case, mode: Mode, row: Row) -> None:
+    def _read_peak(self, mode: Mode, row: Row) -> None:
+        """The most memory that the process of the mode has had, which ends with it."""
         if not row.note:
-            process = self._process(mode)
-            process.ask(
-                do="turn", key="", seconds=0, steps=case.steps, most=LONGEST, threads=None, thread=False
-            )
-            row.turns.append({"value": process.ask(do="peak")["bytes"], "others": 0.0})
+            row.turns.append({"value": self._process(mode).ask(do="peak")["bytes"], "others": 0.0})
         if mode in self.processes:
             self.processes.pop(mode).close()
 

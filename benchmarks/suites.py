@@ -416,7 +416,7 @@ MEMORY = [
         RESNET18_128,
         name=f"{RESNET18_128.name}, peak of resident memory",
         measure="bytes",
-        steps=2,
+        first_steps=4,
         flops=0.0,
         bars=(Bar("torch", 1 / 0.75, 1 / 0.6),),
         readme="",

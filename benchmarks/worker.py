@@ -62,10 +62,12 @@ class Worker:
         if kind not in self.library.BUILD:
             return {"missing": "no such case"}
         given = getattr(data, kind)(options)
+        before = [array for own in given.get("weights", ()) for array in own.values()] if changes else []
         try:
             job = self.library.BUILD[kind](given, options, self.mode)
         except Missing as reason:
             return {"missing": str(reason)}
+        del given  # a user would not keep it, and a peak of memory is measured too
         results, changed, last = [], [], 0.0
         for i in range(first_steps):
             start = time.perf_counter()
@@ -74,7 +76,6 @@ class Worker:
             last = time.perf_counter() - start
             results.append([summarise(array) for array in job.read(value)])
             if i == 0 and changes and job.weights:
-                before = [array for own in given["weights"] for array in own.values()]
                 changed = [
                     (summarise(old)[0], summarise(now - old))
                     for now, old in zip(job.weights(), before, strict=True)
@@ -134,7 +135,7 @@ class Worker:
         return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
 
     def drop(self) -> dict[str, Any]:
-        """Forgets the jobs; tells the resident memory that stays, and the peak."""
+        """Forgets the jobs; tells the resident memory that stays."""
         self.jobs.clear()
         gc.collect()
         resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

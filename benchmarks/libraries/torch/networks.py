@@ -75,7 +75,8 @@ def weights(model: nn.Module, layers: list[Spec]) -> Iterator[np.ndarray]:
 
 
 def network(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
-    model = build(data["layers"], iter(data["weights"]))
+    layers: list[Spec] = data["layers"]
+    model = build(layers, iter(data["weights"]))
     x, y = image(data["x"], mode), torch.from_numpy(data["y"])
     if mode.startswith("channels_last"):
         model = model.to(memory_format=torch.channels_last)
@@ -92,7 +93,7 @@ def network(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
         optimizer.step()
         return value
 
-    return Job(step, arrays, lambda: weights(model, data["layers"]))
+    return Job(step, arrays, lambda: weights(model, layers))
 
 
 def module_call(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
