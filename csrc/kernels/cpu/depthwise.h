@@ -66,16 +66,17 @@ DT_INLINE void depthwise_outputs(const Correlation<T>& c, const T* from, Taps ro
                     [&](int i, Vec<T> v) DT_INLINE_LAMBDA { sum[g] = fma(v, weight[i], sum[g]); },
                     Channels<width>{});
         }
-    if (c.activation != Activation::none)
-        for (int g = 0; g < count; ++g) sum[g] = activate(sum[g], c.activation);
+    // relu costs one instruction and `none` the same one; the others pass once more over what is in L1.
+    const Vec<T> low = broadcast(c.activation == Activation::relu ? T(0) : -T(__builtin_inf()));
 #pragma GCC unroll 8
     for (int g = 0; g < count; ++g) {
+        const Vec<T> y = max_or_second(low, sum[g]);
         if (whole && streams)
-            stream(to + g * c.out_pixel, sum[g], Whole{});
+            stream(to + g * c.out_pixel, y, Whole{});
         else if (whole)
-            store(to + g * c.out_pixel, sum[g]);
+            store(to + g * c.out_pixel, y);
         else
-            store_tail(to + g * c.out_pixel, sum[g], left);
+            store_tail(to + g * c.out_pixel, y, left);
     }
 }
 
@@ -88,6 +89,8 @@ DT_INLINE void depthwise_pixels(const Correlation<T>& c, const T* from, Taps row
         depthwise_outputs<width, count, true>(c, from + ch, rows, cols, ch, kLanes<T>, streams, to + ch);
     if (ch < c.channels)
         depthwise_outputs<width, count, false>(c, from + ch, rows, cols, ch, c.channels - ch, false, to + ch);
+    if (c.activation > Activation::relu)
+        for (int g = 0; g < count; ++g) activate_row(to + g * c.out_pixel, c.channels, c.activation);
 }
 
 template <int width, class T>
@@ -114,7 +117,8 @@ void depthwise_row(const Correlation<T>& c, int64_t image, int64_t u, bool strea
 
 template <int width, class T> void correlate_groups(const Correlation<T>& c) {
     count_path(width == 1 ? Path::conv_depthwise : Path::conv_groups);
-    const bool streams = can_stream(c.out, c.batch * c.out_image, c.channels);
+    const bool streams =
+        c.activation <= Activation::relu && can_stream(c.out, c.batch * c.out_image, c.channels);
     parallel(c.batch * c.h.out, grain_for(c.w.out * c.depth() * width / 4), [&](int64_t begin, int64_t end) {
         for (int64_t item = begin; item < end; ++item)
             depthwise_row<width>(c, item / c.h.out, item % c.h.out, streams);
@@ -147,43 +151,50 @@ template <class T> struct Ahead {
     int64_t step; // from output to output
 };
 
-// `taps` neighbours in a row of the window over `count` neighbouring outputs, added to
-// to[(tap * width + channel of the group) * channels].
-template <int width, int taps, class T, class Count>
+// `taps` neighbours in each of `tall` rows of the window over `count` neighbouring outputs, added to
+// to[((row * the window's width + tap) * width + channel of the group) * channels].
+template <int width, int tall, int taps, class T, class Count>
 DT_INLINE void depthwise_sums(const Correlation<T>& c, const T* x, const T* dy, int64_t count, Count part,
                               Ahead<T> ahead, T* to) {
     const int64_t step = c.w.stride * c.in_pixel, tap = c.w.dilation * c.in_pixel, channels = c.channels;
-    constexpr int turns = width == 1 ? 2 : 1; // enough sums for the additions to overlap
-    Vec<T> sum[turns][taps][width] = {};
-    const auto add = [&](int turn, int64_t v) DT_INLINE_LAMBDA {
+    const int64_t row = c.h.dilation * c.w.in * c.in_pixel;
+    constexpr int turns = tall * width == 1 ? 2 : 1; // enough sums for the additions to overlap
+    Vec<T> sum[turns][tall][taps][width] = {};
+    const auto add = [&](Vec<T>(&sums)[tall][taps][width], int64_t v) DT_INLINE_LAMBDA {
         const Vec<T> g = load(dy + v * channels, part);
         __builtin_prefetch(ahead.data + v * ahead.step);
+        if constexpr (tall > 1) __builtin_prefetch(dy + (c.w.out + v) * channels);
 #pragma GCC unroll 4
-        for (int t = 0; t < taps; ++t)
-            for_channels(
-                load(x + v * step + t * tap, part),
-                [&](int i, Vec<T> value)
-                    DT_INLINE_LAMBDA { sum[turn][t][i] = fma(value, g, sum[turn][t][i]); },
-                Channels<width>{});
+        for (int r = 0; r < tall; ++r)
+#pragma GCC unroll 4
+            for (int t = 0; t < taps; ++t)
+                for_channels(
+                    load(x + r * row + v * step + t * tap, part),
+                    [&](int i, Vec<T> value)
+                        DT_INLINE_LAMBDA { sums[r][t][i] = fma(value, g, sums[r][t][i]); },
+                    Channels<width>{});
     };
     int64_t v = 0;
-    for (; v + turns <= count; v += turns)
-        for (int turn = 0; turn < turns; ++turn) add(turn, v + turn);
-    if (v < count) add(0, v);
-    for (int t = 0; t < taps; ++t)
-        for (int i = 0; i < width; ++i) {
-            T* at = to + (t * width + i) * channels;
-            Vec<T> total = sum[0][t][i];
-            if constexpr (turns == 2) total += sum[1][t][i];
-            store(at, load(at, part) + total, part);
-        }
+    for (; v + turns <= count; v += turns) {
+        add(sum[0], v);
+        if constexpr (turns == 2) add(sum[1], v + 1);
+    }
+    if (v < count) add(sum[0], v);
+    for (int r = 0; r < tall; ++r)
+        for (int t = 0; t < taps; ++t)
+            for (int i = 0; i < width; ++i) {
+                T* at = to + ((r * c.w.taps + t) * width + i) * channels;
+                Vec<T> total = sum[0][r][t][i];
+                if constexpr (turns == 2) total += sum[1][r][t][i];
+                store(at, load(at, part) + total, part);
+            }
 }
 
-// Taps [cols.first, cols.last) of one row of the window, all channels.
-template <int width, class T>
+// Taps [cols.first, cols.last) of `tall` rows of the window, all channels.
+template <int width, int tall, class T>
 void depthwise_taps(const Correlation<T>& c, const T* x, const T* dy, int64_t count, Taps cols,
                     Ahead<T> ahead, T* to) {
-    constexpr int most = width == 8 ? 1 : width == 4 ? 3 : 4; // taps whose sums stay in registers
+    constexpr int most = width == 8 ? 1 : width == 4 || tall > 1 ? 3 : 4; // taps whose sums stay in registers
     for_vectors<T>(c.channels, [&](int64_t ch, auto part) DT_INLINE_LAMBDA {
         for (int64_t s = cols.first; s < cols.last; s += most) {
             const T* from = x + s * c.w.dilation * c.in_pixel + ch;
@@ -191,16 +202,19 @@ void depthwise_taps(const Correlation<T>& c, const T* x, const T* dy, int64_t co
             const Ahead<T> fetch{ahead.data + ch, ahead.step};
             switch (min(int64_t{most}, cols.last - s)) {
             case 1:
-                depthwise_sums<width, 1>(c, from, dy + ch, count, part, fetch, at);
+                depthwise_sums<width, tall, 1>(c, from, dy + ch, count, part, fetch, at);
                 break;
             case 2:
-                if constexpr (most >= 2) depthwise_sums<width, 2>(c, from, dy + ch, count, part, fetch, at);
+                if constexpr (most >= 2)
+                    depthwise_sums<width, tall, 2>(c, from, dy + ch, count, part, fetch, at);
                 break;
             case 3:
-                if constexpr (most >= 3) depthwise_sums<width, 3>(c, from, dy + ch, count, part, fetch, at);
+                if constexpr (most >= 3)
+                    depthwise_sums<width, tall, 3>(c, from, dy + ch, count, part, fetch, at);
                 break;
             default:
-                if constexpr (most >= 4) depthwise_sums<width, 4>(c, from, dy + ch, count, part, fetch, at);
+                if constexpr (most >= 4)
+                    depthwise_sums<width, tall, 4>(c, from, dy + ch, count, part, fetch, at);
             }
         }
     });
@@ -208,7 +222,7 @@ void depthwise_taps(const Correlation<T>& c, const T* x, const T* dy, int64_t co
 
 template <int width, class T> void groups_gradient(const Correlation<T>& c, const T* dy, T* dw) {
     count_path(width == 1 ? Path::conv_weight_depthwise : Path::conv_weight_groups);
-    constexpr int64_t kOutputs = 16; // at a time: what they read stays in L1 from one row of taps to the next
+    constexpr int64_t kOutputs = 8; // at a time: what they read stays in L1 from one row of taps to the next
     const int64_t taps = c.h.taps * c.w.taps * width, size = taps * c.channels, rows = c.batch * c.h.out;
     const int64_t part_rows = max(ceil_div(rows, kMaxParts), grain_for(c.w.out * size / 8));
     const int64_t parts = ceil_div(rows, part_rows);
@@ -226,14 +240,23 @@ template <int width, class T> void groups_gradient(const Correlation<T>& c, cons
                 const bool border = v < inner || v >= outer;
                 const int64_t count = border ? 1 : min(kOutputs, outer - v);
                 const Taps wide(c.w, v * c.w.stride + c.w.origin);
-                for (int64_t r = tall.first; r < tall.last; ++r) {
+                int64_t r = tall.first;
+                if constexpr (width == 1)
+                    for (; r + 3 <= tall.last; r += 3) {
+                        const T* from = x + (r * c.h.dilation * c.w.in + v * c.w.stride) * c.in_pixel;
+                        const int64_t fresh = (2 * c.h.dilation + c.h.stride) * c.w.in * c.in_pixel;
+                        depthwise_taps<width, 3>(c, from, g + v * c.channels, count, wide,
+                                                 Ahead<T>{from + fresh, c.w.stride * c.in_pixel},
+                                                 sums + r * c.w.taps * width * c.channels);
+                    }
+                for (; r < tall.last; ++r) {
                     const T* from = x + (r * c.h.dilation * c.w.in + v * c.w.stride) * c.in_pixel;
                     const Ahead<T> ahead =
                         r == tall.first
                             ? Ahead<T>{g + (c.w.out + v) * c.channels, c.channels}
                             : Ahead<T>{from + c.h.stride * c.w.in * c.in_pixel, c.w.stride * c.in_pixel};
-                    depthwise_taps<width>(c, from, g + v * c.channels, count, wide, ahead,
-                                          sums + r * c.w.taps * width * c.channels);
+                    depthwise_taps<width, 1>(c, from, g + v * c.channels, count, wide, ahead,
+                                             sums + r * c.w.taps * width * c.channels);
                 }
                 v += count;
             }
