@@ -9,7 +9,7 @@ namespace dt::cpu::DT_LEVEL {
 namespace {
 
 constexpr int64_t kPartialElements = 4 << 20; // of all parts together
-constexpr int64_t kPartElements = 96 << 10;   // a larger sum would not stay in L2 beside an item
+constexpr int64_t kPartElements = 128 << 10;  // a larger sum would not stay in L2 beside an item
 constexpr int64_t kUnitPanels = 8;            // of rows of the weight that a task takes at a time
 
 // The images are worked through in items that stay in L2: several small images, or some output rows of a
