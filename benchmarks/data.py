@@ -26,7 +26,7 @@ def gemm(o: Options) -> Data:
 
 def elementwise(o: Options) -> Data:
     x, y = normal(*o["shape"]), normal(*o["shape"], seed=1)
-    if o["op"] in ("sqrt", "log"):
+    if o["op"] in ("sqrt", "log", "power"):
         np.abs(x, out=x)
         x += np.float32(0.1)
     return {"x": x, "y": y}

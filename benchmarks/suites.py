@@ -38,6 +38,8 @@ PASSES = {
     "sqrt": 2,
     "tanh": 2,
     "sigmoid": 2,
+    "sine": 2,
+    "power": 3,
     "greater": 2,
     "where": 3,
     "sum": 1,
@@ -49,6 +51,10 @@ PASSES = {
     "softmax": 2,
     "transpose": 2,
     "copy": 2,
+    "to int32": 2,
+    "add every second": 2,
+    "concat": 4,
+    "roll": 2,
 }
 SHAPES = [(64, 64), (4096, 1024)]
 

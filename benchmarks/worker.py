@@ -128,7 +128,9 @@ class Worker:
         """Seconds and page faults of so many steps."""
         faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         start = time.perf_counter()
+        value = None
         for _ in range(count):
+            del value  # its memory is free for the next, as where a library writes into one array
             value = step()
         self.library.wait(value)
         seconds = time.perf_counter() - start

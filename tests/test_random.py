@@ -120,10 +120,14 @@ def test_draws_beyond_the_caches(level: str) -> None:
             dt.set_num_threads(3)
             np.testing.assert_array_equal(draw(n, generator=dt.Generator(5)).numpy(), one)
             np.testing.assert_array_equal(draw(piece, generator=dt.Generator(5)).numpy(), one[:piece])
-        kept = dt.rand(n, generator=dt.Generator(5)).numpy() >= 0.25  # the same words
-        dropped = dt.dropout(x, 0.25, True, generator=dt.Generator(5)).numpy()
-        scaled = x.numpy() * np.float32(1 / 0.75)
-        np.testing.assert_array_equal(dropped, np.where(kept, scaled, np.float32(0)))
+        dropped = dt.dropout(x, 0.3, True, generator=dt.Generator(5)).numpy()
+        dt.set_num_threads(1)
+        np.testing.assert_array_equal(dt.dropout(x, 0.3, True, generator=dt.Generator(5)).numpy(), dropped)
+        first = 100_001
+        kept = reference.dropout_numbers(5, 0, first) >= int(0.3 * 2**32)
+        scaled = x.numpy()[:first] * np.float32(1 / 0.7)
+        np.testing.assert_array_equal(dropped[:first], np.where(kept, scaled, np.float32(0)))
+        assert np.count_nonzero(dropped) / n == pytest.approx(0.7, abs=0.001)
     finally:
         dt.set_isa(before)
         dt.set_num_threads(threads)

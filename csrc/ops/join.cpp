@@ -119,7 +119,7 @@ namespace {
 
 Tensor rolled(const Tensor& x, int axis, int64_t shift) {
     const int64_t n = x.shape(axis);
-    if (n == 0) return x;
+    if (n == 0) return plain::clone(x);
     const int64_t s = ((shift % n) + n) % n;
     Tensor out = empty_like(x);
     plain::copy(part(out, axis, s, n - s), part(x, axis, 0, n - s));
@@ -136,7 +136,7 @@ Tensor roll(const Tensor& x, const Dims& shift, const std::optional<Dims>& axis)
     }
     if (shift.rank() != axis->rank() && shift.rank() != 1)
         value_error({"roll: shift ", shift, " and axis ", *axis, " differ in length"});
-    Tensor out = plain::clone(x);
+    Tensor out = axis->empty() ? plain::clone(x) : x;
     Dims axes, steps;
     for (int i = 0; i < axis->rank(); ++i) {
         axes.push(normalize_axis("roll", (*axis)[i], x.rank()));

@@ -21,7 +21,7 @@ def reference(x: np.ndarray, p: float = 0.5, training: bool = True) -> np.ndarra
         return x
     if p == 1:
         return np.zeros(x.shape)
-    kept = random.words(SEED, STREAM, x.size) >= math.floor(p * 2**32)
+    kept = random.dropout_numbers(SEED, STREAM, x.size) >= math.floor(p * 2**32)
     return np.asarray(np.where(kept.reshape(x.shape), x / (1 - p), 0.0))
 
 

@@ -40,6 +40,12 @@ def words(seed: int, stream: int, n: int) -> Array:
     return groups(seed, stream, -(-n // 64)).reshape(-1)[:n]
 
 
+def dropout_numbers(seed: int, stream: int, n: int) -> Array:
+    """32 bits each: one byte after the other, and three more bytes from the words of another stream."""
+    first = words(seed, stream, -(-n // 4)).astype("<u4").view(np.uint8)[:n].astype(np.uint64)
+    return first << np.uint64(24) | words(seed, stream ^ 1 << 63, n) >> np.uint64(8)
+
+
 def wide_words(seed: int, stream: int, n: int) -> Array:
     """64 bits each: of every half of a group, 16 low words and then 16 high ones."""
     g = groups(seed, stream, -(-n // 32)).reshape(-1, 2, 2, 16)

@@ -45,6 +45,8 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "sqrt": lambda x, y: jnp.sqrt(x),
     "tanh": lambda x, y: jnp.tanh(x),
     "sigmoid": lambda x, y: jax.nn.sigmoid(x),
+    "sine": lambda x, y: jnp.sin(x),
+    "power": lambda x, y: x**y,
     "greater": lambda x, y: x > y,
     "where": lambda x, y: jnp.where(x > 0, x, y),
     "sum": lambda x, y: x.sum(),
@@ -56,6 +58,10 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "softmax": lambda x, y: jax.nn.softmax(x),
     "transpose": lambda x, y: x.T,
     "copy": lambda x, y: jnp.copy(x),
+    "to int32": lambda x, y: x.astype(jnp.int32),
+    "add every second": lambda x, y: x[:, ::2] + y[:, ::2],
+    "concat": lambda x, y: jnp.concatenate([x, y], -1),
+    "roll": lambda x, y: jnp.roll(x, 3, -1),
 }
 
 

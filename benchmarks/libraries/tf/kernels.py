@@ -42,6 +42,8 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "sqrt": lambda x, y: tf.sqrt(x),
     "tanh": lambda x, y: tf.tanh(x),
     "sigmoid": lambda x, y: tf.sigmoid(x),
+    "sine": lambda x, y: tf.sin(x),
+    "power": lambda x, y: x**y,
     "greater": lambda x, y: x > y,
     "where": lambda x, y: tf.where(x > 0, x, y),
     "sum": lambda x, y: tf.reduce_sum(x),
@@ -52,6 +54,10 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "argmax": lambda x, y: tf.argmax(x, -1),
     "softmax": lambda x, y: tf.nn.softmax(x),
     "transpose": lambda x, y: tf.transpose(x),
+    "to int32": lambda x, y: tf.cast(x, tf.int32),
+    "add every second": lambda x, y: x[:, ::2] + y[:, ::2],
+    "concat": lambda x, y: tf.concat([x, y], -1),
+    "roll": lambda x, y: tf.roll(x, 3, -1),
 }
 
 

@@ -2,6 +2,8 @@
 #include "kernels/cpu/common.h"
 #include "kernels/cpu/elementwise_parts.h"
 #include "kernels/cpu/map.h"
+#include "kernels/cpu/power.h"
+#include "kernels/cpu/trigonometry.h"
 
 namespace dt::cpu::DT_LEVEL {
 namespace {
@@ -70,14 +72,8 @@ template <class T> Mapped power_grad(double exponent) {
         return map_vector<T, 2>([](V g, V x, V p, V) DT_INLINE_LAMBDA { return g * p * (x * x); },
                                 kCheapGrain);
     if (exponent == 0) return map_vector<T, 2>([](V, V, V, V) DT_INLINE_LAMBDA { return V{}; }, kCheapGrain);
-    return map_scalar<T, T, 2>(
-        [](T g, T x, T p) DT_INLINE_LAMBDA {
-            if constexpr (sizeof(T) == 4)
-                return g * p * __builtin_powf(x, p - 1);
-            else
-                return g * p * __builtin_pow(x, p - 1);
-        },
-        kHeavyGrain / 2);
+    return map_vector<T, 2>([](V g, V x, V p, V) DT_INLINE_LAMBDA { return g * p * pow(x, p - T(1)); },
+                            kHeavyGrain);
 }
 
 template <class T> Mapped float_op(BinaryOp op, const double* params) {
@@ -92,8 +88,8 @@ template <class T> Mapped float_op(BinaryOp op, const double* params) {
         DT_SCALAR(floor_divide, kHeavyGrain, python_floor_divide(a, b))
         DT_SCALAR(remainder, kHeavyGrain, python_remainder(a, b))
         DT_LIBRARY(fmod, fmod)
-        DT_LIBRARY(power, pow)
-        DT_LIBRARY(atan2, atan2)
+        DT_HEAVY(power, pow(a, b))
+        DT_HEAVY(atan2, atan2(a, b))
         DT_LIBRARY(hypot, hypot)
         DT_HEAVY(logaddexp, logaddexp(a, b))
         DT_CHEAP(add_scaled, fma(b, p, a))
@@ -139,18 +135,28 @@ template <class T> Mapped float_op(BinaryOp op, const double* params) {
 }
 
 // U is unsigned and at least as wide as int: its arithmetic wraps around where signed arithmetic would be
-// undefined.
-template <class T, class U> T integer_floor_divide(T a, T b) {
-    if (b == 0) return 0;
-    if (T(-1) < 0 && b == T(-1))
-        return T(U(0) - U(a)); // the smallest integer has no opposite: the division would trap
-    const T q = T(a / b);
-    return a % b != 0 && (a < 0) != (b < 0) ? T(q - 1) : q;
+// undefined. Quotients of 32 bits are those of double, which vectors have.
+template <class T, class U> DT_INLINE T integer_floor_divide(T a, T b) {
+    if constexpr (sizeof(T) <= 4) {
+        const double q = __builtin_floor(double(a) / double(b));
+        const double wrapped = q == 0x1p31 ? -0x1p31 : q; // of the smallest integer and -1
+        return T(int32_t(b == 0 ? 0.0 : wrapped));
+    } else {
+        if (b == 0) return 0;
+        if (b == T(-1))
+            return T(U(0) - U(a)); // the smallest integer has no opposite: the division would trap
+        const T q = a / b, r = a - q * b;
+        return q - T(T(r != 0) & T((r ^ b) < 0));
+    }
 }
-template <class T> T integer_remainder(T a, T b) {
-    if (b == 0 || (T(-1) < 0 && b == T(-1))) return 0;
-    const T r = T(a % b);
-    return r != 0 && (r < 0) != (b < 0) ? T(r + b) : r;
+template <class T, class U> DT_INLINE T integer_remainder(T a, T b) {
+    if constexpr (sizeof(T) <= 4) {
+        return b == 0 ? T(0) : T(U(a) - U(integer_floor_divide<T, U>(a, b)) * U(b));
+    } else {
+        if (b == 0 || b == T(-1)) return 0;
+        const T r = a % b;
+        return r + (b & -T(T(r != 0) & T((r ^ b) < 0)));
+    }
 }
 template <class T, class U> T integer_power(T base, T exponent) {
     if (exponent < 0) return base == 1 ? T(1) : base == T(-1) ? T(exponent % 2 ? -1 : 1) : T(0);
@@ -175,7 +181,7 @@ template <class T, class U> Mapped integer_op(BinaryOp op) {
         DT_SCALAR(subtract, kCheapGrain, U(a) - U(b))
         DT_SCALAR(multiply, kCheapGrain, U(a) * U(b))
         DT_SCALAR(floor_divide, kHeavyGrain, (integer_floor_divide<T, U>(a, b)))
-        DT_SCALAR(remainder, kHeavyGrain, integer_remainder(a, b))
+        DT_SCALAR(remainder, kHeavyGrain, (integer_remainder<T, U>(a, b)))
         DT_SCALAR(power, kHeavyGrain, (integer_power<T, U>(a, b)))
         DT_SCALAR(maximum, kCheapGrain, a > b ? a : b)
         DT_SCALAR(minimum, kCheapGrain, a < b ? a : b)

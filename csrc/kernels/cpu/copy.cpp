@@ -9,13 +9,19 @@ namespace {
 // --- Conversions ---
 
 template <class To, class From> DT_INLINE To convert_value(From x) {
-    if constexpr (kFloating<From> && !kFloating<To>) {
-        // Limits as the float type holds them: the highest integer rounds up to a power of two, which is out
-        // of range.
-        constexpr From low = From(sizeof(To) == 1 ? 0 : sizeof(To) == 4 ? -0x1p31 : -0x1p63);
-        constexpr From high = From(sizeof(To) == 1 ? 0x1p8 : sizeof(To) == 4 ? 0x1p31 : 0x1p63);
-        constexpr To highest = sizeof(To) == 1 ? To(-1) : To((uint64_t{1} << (8 * sizeof(To) - 1)) - 1);
-        constexpr To lowest = sizeof(To) == 1 ? To(0) : To(-int64_t(highest) - 1);
+    constexpr bool holds_limits = sizeof(To) == 1 || (sizeof(To) == 4 && sizeof(From) == 8);
+    if constexpr (kFloating<From> && !kFloating<To> && holds_limits) {
+        constexpr From low = From(sizeof(To) == 1 ? 0 : INT32_MIN);
+        constexpr From high = From(sizeof(To) == 1 ? UINT8_MAX : INT32_MAX);
+        const From above = x > low ? x : sizeof(To) == 1 || x == x ? low : From(0);
+        return To(int32_t(above < high ? above : high));
+    } else if constexpr (kFloating<From> && !kFloating<To>) {
+        // The limits as the float type holds them: the highest integer rounds up to a power of two, which is
+        // out of range.
+        constexpr From low = From(sizeof(To) == 4 ? -0x1p31 : -0x1p63);
+        constexpr From high = From(sizeof(To) == 4 ? 0x1p31 : 0x1p63);
+        constexpr To highest = To((uint64_t{1} << (8 * sizeof(To) - 1)) - 1),
+                     lowest = To(-int64_t(highest) - 1);
         if (x != x) return 0;
         if (!(x < high)) return highest;
         if (!(x > low)) return lowest;
@@ -86,11 +92,46 @@ Run conversion(DType from, DType to) {
 
 constexpr int64_t kTile = 32;
 
+// Turns a square of as many values as a short vector holds. A round deals the first and the second half of
+// the vectors like two packs of cards; after log2(n) rounds rows are columns.
+template <class T> struct Square {
+    static constexpr int n = 32 / int(sizeof(T));
+    typedef T Row __attribute__((vector_size(32)));
+    Row rows[n];
+
+    template <int... I> DT_INLINE void round(std::integer_sequence<int, I...>) {
+        Row next[n];
+        for (int i = 0; i < n / 2; ++i) {
+            next[2 * i] = __builtin_shufflevector(rows[i], rows[i + n / 2], (I / 2 + I % 2 * n)...);
+            next[2 * i + 1] =
+                __builtin_shufflevector(rows[i], rows[i + n / 2], (n / 2 + I / 2 + I % 2 * n)...);
+        }
+        for (int i = 0; i < n; ++i) rows[i] = next[i];
+    }
+    DT_INLINE void turn() {
+        for (int k = 1; k < n; k *= 2) round(std::make_integer_sequence<int, n>{});
+    }
+};
+
 // out[i][j] = in[i][j] for a tile, where `in` is contiguous along i and `out` along j: whichever way it is
 // walked, one side jumps, but a tile's lines stay in the L1 cache.
 template <class T>
 void copy_tile(int64_t rows, int64_t columns, char* out, int64_t out_row, const char* in, int64_t in_column) {
-    if (rows == kTile && columns == kTile) { // fixed bounds unroll and vectorise
+    constexpr int n = Square<T>::n;
+    if constexpr (sizeof(T) >= 4) {
+        if (rows % n == 0 && columns % n == 0) {
+            for (int64_t i = 0; i < rows; i += n)
+                for (int64_t j = 0; j < columns; j += n) {
+                    Square<T> square;
+                    for (int64_t k = 0; k < n; ++k)
+                        memcpy(&square.rows[k], in + (j + k) * in_column + i * int64_t(sizeof(T)), 32);
+                    square.turn();
+                    for (int64_t k = 0; k < n; ++k)
+                        memcpy(out + (i + k) * out_row + j * int64_t(sizeof(T)), &square.rows[k], 32);
+                }
+            return;
+        }
+    } else if (rows == kTile && columns == kTile) { // fixed bounds unroll and vectorise
         T tile[kTile][kTile];
         for (int64_t j = 0; j < kTile; ++j) {
             T column[kTile];
@@ -140,21 +181,54 @@ void transpose_copy(const Loop& loop, int row, Storage storage) {
     });
 }
 
-void copy_run(int64_t n, void* const* data, const void* context) {
-    memcpy(data[0], data[1], size_t(n) * *static_cast<const size_t*>(context));
+constexpr int64_t kShort = 16;       // values of a row that is not worth a call
+constexpr int64_t kRowsAtOnce = 512; // of them
+
+// Rows along the last dimension. Where they are short, along the one before it, several rows at a time: then
+// what lies along the last is a short loop around long ones.
+void copy_rows(const Loop& given, int item) {
+    Loop loop = given;
+    const int last = loop.shape.rank() - 1;
+    const bool across = last > 0 && loop.shape[last] < kShort && loop.shape[last - 1] > loop.shape[last];
+    const int64_t columns = across ? loop.shape[last] : 1, rows = loop.shape[across ? last - 1 : last];
+    const int64_t to_step = loop.strides[0][last], from_step = loop.strides[1][last];
+    if (across) {
+        loop.shape.erase(last);
+        for (int k = 0; k < 2; ++k) loop.strides[k].erase(last);
+    }
+    const int inner = loop.shape.rank() - 1;
+    const int64_t to_stride = loop.strides[0][inner], from_stride = loop.strides[1][inner];
+    const int64_t most = across ? kRowsAtOnce : rows;
+    parallel(loop.shape.product(), kCheapGrain / columns, [&](int64_t begin, int64_t end) {
+        while (begin < end) {
+            char* to = static_cast<char*>(loop.data[0]);
+            const char* from = static_cast<const char*>(loop.data[1]);
+            int64_t position = begin;
+            for (int d = inner; d >= 0; --d) {
+                to += position % loop.shape[d] * loop.strides[0][d];
+                from += position % loop.shape[d] * loop.strides[1][d];
+                position /= loop.shape[d];
+            }
+            int64_t n = rows - begin % rows;
+            if (n > end - begin) n = end - begin;
+            if (n > most) n = most;
+            for (int64_t j = 0; j < columns; ++j)
+                copy_strided(item, n, to + j * to_step, to_stride, from + j * from_step, from_stride);
+            begin += n;
+        }
+    });
 }
 
 void copy(DType dtype, const Loop& given) {
     Loop loop = given;
     if (collapse(loop) == 0) return;
     const int64_t item = int64_t(item_size(dtype));
-    const Storage storage[] = {raw_storage_of(dtype), raw_storage_of(dtype)};
     const int last = loop.shape.rank() - 1;
     if (last > 0 && loop.strides[0][last] == item && loop.strides[1][last] != item && loop.shape[last] >= 4)
         for (int d = 0; d < last; ++d)
-            if (loop.strides[1][d] == item && loop.shape[d] >= 4) return transpose_copy(loop, d, storage[0]);
-    const size_t size = size_t(item);
-    walk(loop, storage, copy_run, &size, kCheapGrain);
+            if (loop.strides[1][d] == item && loop.shape[d] >= 4)
+                return transpose_copy(loop, d, raw_storage_of(dtype));
+    copy_rows(loop, int(item));
 }
 
 // --- Fills ---
@@ -166,6 +240,13 @@ template <class T> void fill_run(int64_t n, void* const* data, const void* value
 }
 
 } // namespace
+
+void copy_transposed(int item, int64_t rows, int64_t columns, char* out, int64_t out_row, const char* in,
+                     int64_t in_column) {
+    for (int64_t j = 0; j < columns; j += kTile)
+        tile_copies[__builtin_ctz(unsigned(item))](rows, columns - j < kTile ? columns - j : kTile,
+                                                   out + j * item, out_row, in + j * in_column, in_column);
+}
 
 void convert(DType from, DType to, const Loop& loop) {
     if (from == to) return copy(from, loop);

@@ -1,12 +1,9 @@
 #pragma once
-// exp, expm1, log, log1p, tanh, sigmoid and erf of a Vec<float> or Vec<double>. Greatest errors found over 70
-// million floats spread over all there are and 6 million doubles, in units in the last place, for the worst
-// of the ISA levels:
-//            exp   expm1  log   log1p  tanh  sigmoid  erf
-//   float    0.97  1.42   0.83  0.81   2.42  2.31     1.18
-//   double   0.98  1.94   0.79  0.81   2.47  2.29     1.52
-// All are right at 0 (with its sign), denormals, infinities and NaN. A lane's result depends on its value
-// only.
+// exp, exp2, expm1, log, log1p, log2, log10, sinh, cosh, tanh, sigmoid and erf of a Vec<float> or
+// Vec<double>; trigonometry.h and power.h have more. tests/test_vector_functions.py states the greatest
+// errors: about one unit in the last place for exponentials and logarithms, three for hyperbolic functions,
+// and 5 for the tanh of floats, just below 1. All are right at 0 (with its sign), denormals, infinities and
+// NaN. A lane's result depends on its value only.
 #include "kernels/cpu/vec.h"
 
 namespace dt::cpu::DT_LEVEL {
@@ -23,7 +20,7 @@ template <> struct FloatFormat<float> {
     static constexpr float smallest_normal = 0x1p-126f;
     // ln 2 in two parts, the first short enough that its product with an exponent is exact.
     static constexpr float ln2_high = 0x1.62ep-1f, ln2_low = 0x1.0bfbe8p-15f;
-    static constexpr float exp_low = -104.0f, exp_high = 89.0f, expm1_low = -18.0f, tanh_saturates = 10.0f;
+    static constexpr float exp_low = -104.0f, exp_high = 89.0f, expm1_low = -18.0f;
 };
 template <> struct FloatFormat<double> {
     static constexpr int mantissa_bits = 52;
@@ -32,8 +29,12 @@ template <> struct FloatFormat<double> {
     static constexpr double magic = 0x1.8p52;
     static constexpr double smallest_normal = 0x1p-1022;
     static constexpr double ln2_high = 0x1.62e42feep-1, ln2_low = 0x1.a39ef35793c76p-33;
-    static constexpr double exp_low = -746.0, exp_high = 710.0, expm1_low = -38.0, tanh_saturates = 20.0;
+    static constexpr double exp_low = -746.0, exp_high = 710.0, expm1_low = -38.0;
 };
+
+#if defined(DT_LEVEL_v4)
+constexpr auto kNaNBelowZero = _MM_MANTISSA_SIGN_ENUM(3); // and the sign of -0 dropped
+#endif
 
 // c[0] + c[1] x + c[2] x^2 + ... by Horner.
 template <class V, int n> DT_INLINE V polynomial(V x, const Lane<V> (&c)[n]) {
@@ -63,6 +64,15 @@ template <FloatVec V> DT_INLINE V scale(V x, V n) {
     const V magic = broadcast(FloatFormat<Lane<V>>::magic);
     const V half = n * Lane<V>(0.5) + magic - magic; // whole, as n is split in two whole powers
     return x * power_of_two(half) * power_of_two(n - half);
+#endif
+}
+
+// x 2^-n of n within the range of normal exponents, or infinite.
+template <FloatVec V> DT_INLINE V scale_down(V x, V n) {
+#if defined(DT_LEVEL_v4)
+    return scale(x, -n);
+#else
+    return x * power_of_two(-n);
 #endif
 }
 
@@ -103,6 +113,15 @@ template <FloatVec V> DT_INLINE V exp(V x) {
     return scale(Lane<V>(1) + expm1_reduced(r), n);
 }
 
+template <FloatVec V> DT_INLINE V exp2(V x) {
+    using T = Lane<V>;
+    const V magic = broadcast(FloatFormat<T>::magic);
+    const V c =
+        clamp(x, broadcast(T(1.5) * FloatFormat<T>::exp_low), broadcast(T(1.5) * FloatFormat<T>::exp_high));
+    const V n = c + magic - magic;
+    return scale(T(1) + expm1_reduced((c - n) * T(0.69314718055994530942)), n);
+}
+
 template <FloatVec V> DT_INLINE V expm1(V x) {
     using F = FloatFormat<Lane<V>>;
     V n;
@@ -114,49 +133,60 @@ template <FloatVec V> DT_INLINE V expm1(V x) {
     return copysign(y, x);
 }
 
-// log(1 + f) - f + f^2 / 2 for 1 + f within [sqrt(1/2), sqrt(2)]; coefficients of fdlibm (Sun Microsystems,
-// 1993).
+// log(1 + f) - f + f^2 / 2 for 1 + f within [sqrt(1/2), 1.5]; double as in fdlibm (Sun Microsystems, 1993).
 template <FloatVec V> DT_INLINE V log_correction(V f, V half_square) {
-    const V s = f / (Lane<V>(2) + f), z = s * s;
-    V r;
     if constexpr (sizeof(Lane<V>) == 4) {
-        constexpr float c[] = {0xaaaaaa.0p-24f, 0xccce13.0p-25f, 0x91e9ee.0p-25f, 0xf89e26.0p-26f};
-        r = z * polynomial(z, c);
+        constexpr float c[] = {0.3333331943f,  -0.2500028908f, 0.200017035f,   -0.1665312201f, 0.1421768218f,
+                               -0.1265143603f, 0.1212916151f,  -0.1037799492f, 0.04720317945f};
+        return f * (f * f) * polynomial(f, c);
     } else {
-        constexpr double c[] = {6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01,
-                                2.222219843214978396e-01, 1.818357216161805012e-01, 1.531383769920937332e-01,
-                                1.479819860511658591e-01};
-        r = z * polynomial(z, c);
+        constexpr double c[] = {0.666666666666665964, 0.40000000000056668,  0.285714285558295589,
+                                0.22222224296516227,  0.181816658598445646, 0.153911128958030885,
+                                0.131735763850059195, 0.138432390054762988};
+        const V s = f / (2.0 + f), z = s * s;
+        return s * (half_square + z * polynomial(z, c));
     }
-    return s * (half_square + r);
 }
 
-// x = 2^k m with m within [sqrt(1/2), sqrt(2)], for normal x > 0.
+// x = 2^k m with m within [sqrt(1/2), 1.5]. 0 and infinity give a k of -infinity or infinity and m = 1;
+// numbers below 0 and NaN a NaN m.
 template <FloatVec V> DT_INLINE V split_exponent(V x, V& k) {
-    using F = FloatFormat<Lane<V>>;
-    using I = Mask<Lane<V>>;
+    using T = Lane<V>;
+#if defined(DT_LEVEL_v4)
+    V m;
+    if constexpr (sizeof(T) == 4) {
+        m = (V)_mm512_maskz_getmant_ps(__mmask16(-1), (__m512)x, _MM_MANT_NORM_p75_1p5, kNaNBelowZero);
+        k = (V)_mm512_maskz_getexp_ps(__mmask16(-1), (__m512)x) -
+            (V)_mm512_maskz_getexp_ps(__mmask16(-1), (__m512)m);
+    } else {
+        m = (V)_mm512_maskz_getmant_pd(__mmask8(-1), (__m512d)x, _MM_MANT_NORM_p75_1p5, kNaNBelowZero);
+        k = (V)_mm512_maskz_getexp_pd(__mmask8(-1), (__m512d)x) -
+            (V)_mm512_maskz_getexp_pd(__mmask8(-1), (__m512d)m);
+    }
+    return m;
+#else
+    using F = FloatFormat<T>;
+    using I = Mask<T>;
     using U = std::make_unsigned_t<Lane<I>>; // NaN passes through here: unsigned numbers may wrap round
-    const V magic = broadcast(F::magic);
-    const Vec<U> bits = (Vec<U>)x + U(F::one - F::sqrt_half);
+    const V magic = broadcast(F::magic), infinity = broadcast(T(__builtin_inf()));
+    const I tiny = x < F::smallest_normal;
+    const T up = T(int64_t{1} << F::mantissa_bits);
+    const Vec<U> bits = (Vec<U>)select(tiny, x * up, x) + U(F::one - F::sqrt_half);
     const I exponent = (I)(bits >> F::mantissa_bits) - F::bias;
-    k = (V)((Vec<U>)magic + (Vec<U>)exponent) - magic;
-    return (V)((bits & ((U(1) << F::mantissa_bits) - 1)) + U(F::sqrt_half));
+    k = (V)((Vec<U>)magic + (Vec<U>)exponent) - magic - select(tiny, broadcast(T(F::mantissa_bits)), V{});
+    V m = (V)((bits & ((U(1) << F::mantissa_bits) - 1)) + U(F::sqrt_half));
+    const I limit = (x == V{}) | (x == infinity);
+    k = select(limit, select(x == V{}, -infinity, infinity), k);
+    m = select(limit, broadcast(T(1)), m);
+    return select(~(x >= V{}), broadcast(T(__builtin_nan(""))), m);
+#endif
 }
 
 template <FloatVec V> DT_INLINE V log(V x) {
-    using T = Lane<V>;
-    using F = FloatFormat<T>;
-    const Mask<T> tiny = x < F::smallest_normal;
-    const T up = T(int64_t{1} << F::mantissa_bits);
+    using F = FloatFormat<Lane<V>>;
     V k;
-    const V f = split_exponent(select(tiny, x * up, x), k) - T(1);
-    k -= select(tiny, broadcast(T(F::mantissa_bits)), V{});
-    const V half_square = T(0.5) * f * f;
-    V y = log_correction(f, half_square) + k * F::ln2_low - half_square + f + k * F::ln2_high;
-    const V infinity = broadcast(T(__builtin_inf()));
-    y = select(x == infinity, x, y);
-    y = select(x == V{}, -infinity, y);
-    return select(~(x >= V{}), broadcast(T(__builtin_nan(""))), y); // below 0, and NaN itself
+    const V f = split_exponent(x, k) - Lane<V>(1), half_square = Lane<V>(0.5) * f * f;
+    return log_correction(f, half_square) + k * F::ln2_low - half_square + f + k * F::ln2_high;
 }
 
 template <FloatVec V> DT_INLINE V log1p(V x) {
@@ -165,26 +195,101 @@ template <FloatVec V> DT_INLINE V log1p(V x) {
     const V u = T(1) + x;
     V k;
     const V m = split_exponent(u, k);
-    const Mask<T> near = k == V{}; // 1 + x needs no reduction, and x itself is more exact than u - 1
-    const V f = select(near, x, m - T(1));
-    // What rounding 1 + x to u lost, relative to u.
-    const V lost = select(near, V{}, select(k >= T(2), T(1) - (u - x), x - (u - T(1))) / u);
-    const V half_square = T(0.5) * f * f;
-    V y = log_correction(f, half_square) + (k * F::ln2_low + lost) - half_square + f + k * F::ln2_high;
-    y = copysign(y, x);
-    const V infinity = broadcast(T(__builtin_inf()));
-    y = select(x == infinity, x, y);
-    y = select(x == T(-1), -infinity, y);
-    return select(~(x >= T(-1)), broadcast(T(__builtin_nan(""))), y);
+    // What rounding 1 + x to u lost. Where u needs no reduction x itself is more exact than u - 1.
+    const V part = u - T(1), lost = (T(1) - (u - part)) + (x - part);
+    const V f = select(k == V{}, x, m - T(1) + scale_down(lost, k)), half_square = T(0.5) * f * f;
+    const V y = log_correction(f, half_square) + k * F::ln2_low - half_square + f + k * F::ln2_high;
+    return select(abs(k) == T(__builtin_inf()), k, copysign(y, x));
 }
 
+// Logarithms to another base: `log_e` is its 1 / ln(base), `log_2` its log(2), each in two parts, the first
+// short enough that its products are exact (the method of fdlibm's log10).
+template <bool whole_exponents, FloatVec V>
+DT_INLINE V log_to_base(V x, const Lane<V> (&log_e)[2], const Lane<V> (&log_2)[2]) {
+    using T = Lane<V>;
+    using I = Mask<T>;
+    constexpr Lane<I> upper_half = sizeof(T) == 4 ? Lane<I>(0xfffff000) : Lane<I>(0xffffffff00000000);
+    V k;
+    const V f = split_exponent(x, k) - T(1), half_square = T(0.5) * f * f;
+    const V high = (V)((I)(f - half_square) & upper_half);
+    const V low = f - high - half_square + log_correction(f, half_square);
+    V y = (low + high) * log_e[1] + low * log_e[0];
+    if constexpr (!whole_exponents) y += k * log_2[1];
+    return y + high * log_e[0] + k * log_2[0];
+}
+template <FloatVec V> DT_INLINE V log2(V x) {
+    if constexpr (sizeof(Lane<V>) == 4)
+        return log_to_base<true>(x, {0x1.714p+0f, 0x1.47652cp-12f}, {1, 0});
+    else
+        return log_to_base<true>(x, {0x1.71547652p+0, 0x1.705fc2eefa200p-33}, {1, 0});
+}
+template <FloatVec V> DT_INLINE V log10(V x) {
+    if constexpr (sizeof(Lane<V>) == 4)
+        return log_to_base<false>(x, {0x1.bcap-2f, 0x1.7b1526p-14f}, {0x1.344p-2f, 0x1.3509f8p-18f});
+    else
+        return log_to_base<false>(x, {0x1.bcb7b152p-2, 0x1.b9438ca9aadd5p-36},
+                                  {0x1.34413508p-2, 0x1.f79fef311f12bp-34});
+}
+
+// cosh and sinh of r for |r| <= ln(2) / 2.
+template <FloatVec V> DT_INLINE void hyperbolic_reduced(V r, V& cosine, V& sine) {
+    const V z = r * r;
+    if constexpr (sizeof(Lane<V>) == 4) {
+        constexpr float s[] = {0.1666666716f, 0.008333193138f, 0.0001995737402f};
+        constexpr float c[] = {0.04166644812f, 0.001393660088f};
+        sine = r + r * z * polynomial(z, s);
+        cosine = 1.0f + z * (0.5f + z * polynomial(z, c));
+    } else {
+        constexpr double s[] = {0.166666666666666657,   0.00833333333333419711, 0.000198412698384443101,
+                                2.75573234325473483e-6, 2.50491791711189979e-8, 1.68423214189031533e-10};
+        constexpr double c[] = {0.0416666666666666852, 0.00138888888888730644, 0.0000248015873500338965,
+                                2.75572508157716864e-7, 2.0922158698670593e-9};
+        sine = r + r * z * polynomial(z, s);
+        cosine = 1.0 + z * (0.5 + z * polynomial(z, c));
+    }
+}
+
+// With a = |x| = n ln 2 + r, 2 sinh a = 2^n (cosh r + sinh r) - 2^-n (cosh r - sinh r).
+template <FloatVec V> struct Hyperbolic {
+    using T = Lane<V>;
+    using F = FloatFormat<T>;
+    V cosine, sine, up, down; // up = 2^n / 4, down = 2^-n / 4
+    DT_INLINE explicit Hyperbolic(V x) {
+        V n;
+        hyperbolic_reduced(reduce_by_ln2(min_or_second(broadcast(F::exp_high + T(0.5)), abs(x)), n), cosine,
+                           sine);
+        up = power_of_two(n - T(2));
+        down = power_of_two(T(-2) - min_or_second(broadcast(T(64)), n));
+    }
+    DT_INLINE V sinh() const { return (up - down) * cosine + (up + down) * sine; }
+    DT_INLINE V cosh() const { return (up + down) * cosine + (up - down) * sine; }
+};
+template <FloatVec V> DT_INLINE V sinh(V x) {
+    const V half = Hyperbolic<V>(x).sinh();
+    return copysign(half + half, x);
+}
+template <FloatVec V> DT_INLINE V cosh(V x) {
+    const V half = Hyperbolic<V>(x).cosh();
+    return half + half;
+}
+
+// float: a quotient of polynomials fitted here, weighted by the result.
 template <FloatVec V> DT_INLINE V tanh(V x) {
     using T = Lane<V>;
-    const V a = abs(x);
-    const V e = expm1(T(2) * min_or_second(broadcast(FloatFormat<T>::tanh_saturates), a)); // NaN stays
-    const Mask<T> large = a > T(0.55);
-    const V q = select(large, broadcast(T(2)), e) / (e + T(2));
-    return copysign(select(large, T(1) - q, q), x);
+    if constexpr (sizeof(T) == 4) {
+        const V a = clamp(x, broadcast(-9.02f), broadcast(9.02f)), z = a * a;
+        constexpr float p[] = {1.0f,
+                               0.136799985342f,
+                               0.00386843092554f,
+                               2.80094551049e-5f,
+                               3.05894790497e-8f,
+                               -1.22064617127e-11f};
+        constexpr float q[] = {1.0f, 0.470133306162f, 0.0272462200584f, 0.00039388099886f, 1.28750148733e-6f};
+        return clamp(a * polynomial(z, p) / polynomial(z, q), broadcast(-1.0f), broadcast(1.0f));
+    } else {
+        const Hyperbolic<V> h(min_or_second(broadcast(T(20)), abs(x)));
+        return copysign(h.sinh() / h.cosh(), x);
+    }
 }
 
 template <FloatVec V> DT_INLINE V sigmoid(V x) {

@@ -71,6 +71,24 @@ DT_INLINE void philox_group(const RandomSource& source, int64_t group, uint32_t*
     }
 }
 
+// Word number i of a source whose run begins at 0, by itself.
+inline uint32_t philox_word(const RandomSource& source, int64_t i) {
+    const uint64_t counter = uint64_t(i) / 64 * 16 + uint64_t(i) % 16;
+    uint32_t c[4] = {uint32_t(counter), uint32_t(counter >> 32), uint32_t(source.stream),
+                     uint32_t(source.stream >> 32)};
+    uint32_t k0 = uint32_t(source.seed), k1 = uint32_t(source.seed >> 32);
+    for (int round = 0; round < 10; ++round) {
+        const uint64_t p0 = uint64_t{0xD2511F53u} * c[0], p1 = uint64_t{0xCD9E8D57u} * c[2];
+        c[0] = uint32_t(p1 >> 32) ^ c[1] ^ k0;
+        c[1] = uint32_t(p1);
+        c[2] = uint32_t(p0 >> 32) ^ c[3] ^ k1;
+        c[3] = uint32_t(p0);
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    return c[uint64_t(i) % 64 / 16];
+}
+
 // Values [begin, begin + n) of a source of which each group gives `per_group`: make(words, first, values)
 // turns the words of a group into its values, of which the first is number `first` of the run (it may be
 // below 0 or run past the end).

@@ -1,7 +1,7 @@
 #include "kernels/random.h"
 
-#include "kernels/cpu/math.h"
 #include "kernels/cpu/philox.h"
+#include "kernels/cpu/trigonometry.h"
 
 #pragma GCC diagnostic ignored "-Wpsabi"
 
@@ -58,7 +58,7 @@ void uniform(const RandomSource& source, int64_t n, double low, double high, voi
 }
 
 // Sine and cosine of the angle 2 pi bits / 2^32 (or 2^64): the quarter turn nearest to it comes off exactly,
-// in integers. Polynomials of Cephes (S. L. Moshier) on [-pi/4, pi/4].
+// in integers.
 template <class T>
 DT_INLINE void sine_cosine(typename Bits<T>::UnsignedVec bits, Vec<T>& sine, Vec<T>& cosine) {
     using U = typename Bits<T>::UnsignedVec;
@@ -67,23 +67,7 @@ DT_INLINE void sine_cosine(typename Bits<T>::UnsignedVec bits, Vec<T>& sine, Vec
     const Mask<T> rest = (Mask<T>)(bits - (quarter << shift));
     const Vec<T> x = __builtin_convertvector(rest, Vec<T>) *
                      T(6.283185307179586476925 * (Bits<T>::bits == 32 ? 0x1p-32 : 0x1p-64));
-    const Vec<T> z = x * x;
-    Vec<T> s, c;
-    if constexpr (sizeof(T) == 4) {
-        constexpr float a[] = {-1.6666654611e-1f, 8.3321608736e-3f, -1.9515295891e-4f};
-        constexpr float b[] = {4.166664568298827e-2f, -1.388731625493765e-3f, 2.443315711809948e-5f};
-        s = x + x * z * polynomial(z, a);
-        c = T(1) - z * T(0.5) + z * z * polynomial(z, b);
-    } else {
-        constexpr double a[] = {-1.66666666666666307295e-1, 8.33333333332211858878e-3,
-                                -1.98412698295895385996e-4, 2.75573136213857245213e-6,
-                                -2.50507477628578072866e-8, 1.58962301576546568060e-10};
-        constexpr double b[] = {4.16666666666665929218e-2, -1.38888888888730564116e-3,
-                                2.48015872888517045348e-5, -2.75573141792967388112e-7,
-                                2.08757008419747316778e-9, -1.13585364213876817300e-11};
-        s = x + x * z * polynomial(z, a);
-        c = T(1) - z * T(0.5) + z * z * polynomial(z, b);
-    }
+    const Vec<T> s = sine_reduced(x), c = cosine_reduced(x);
     const Mask<T> odd = (Mask<T>)((quarter & 1) != 0);
     const Vec<T> sine_size = odd ? c : s, cosine_size = odd ? s : c;
     sine = (quarter & 2) != 0 ? -sine_size : sine_size;

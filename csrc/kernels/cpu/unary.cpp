@@ -2,6 +2,8 @@
 #include "kernels/cpu/common.h"
 #include "kernels/cpu/elementwise_parts.h"
 #include "kernels/cpu/map.h"
+#include "kernels/cpu/power.h"
+#include "kernels/cpu/trigonometry.h"
 
 namespace dt::cpu::DT_LEVEL {
 namespace {
@@ -20,18 +22,8 @@ namespace {
 #define DT_SCALAR(name, body, grain)                                                                         \
     case UnaryOp::name:                                                                                      \
         return map_scalar<T, T, 1>([](T x, [[maybe_unused]] T p) DT_INLINE_LAMBDA { return T(body); }, grain);
-#define DT_LIBRARY(name)                                                                                     \
-    case UnaryOp::name:                                                                                      \
-        return map_scalar<T, T, 1>(                                                                          \
-            [](T x, T) DT_INLINE_LAMBDA {                                                                    \
-                if constexpr (sizeof(T) == 4)                                                                \
-                    return __builtin_##name##f(x);                                                           \
-                else                                                                                         \
-                    return __builtin_##name(x);                                                              \
-            },                                                                                               \
-            kHeavyGrain / 2);
 
-// x ** p for the exponents people write; the others go through the C library.
+// x ** p, with the exponents people write most for themselves.
 template <class T> Mapped power_of(double exponent) {
     using V = Vec<T>;
 #define DT_POWER(value, body)                                                                                \
@@ -46,14 +38,7 @@ template <class T> Mapped power_of(double exponent) {
     DT_POWER(0.5, sqrt(x))
     DT_POWER(-0.5, T(1) / sqrt(x))
 #undef DT_POWER
-    return map_scalar<T, T, 1>(
-        [](T x, T p) DT_INLINE_LAMBDA {
-            if constexpr (sizeof(T) == 4)
-                return __builtin_powf(x, p);
-            else
-                return __builtin_pow(x, p);
-        },
-        kHeavyGrain / 2);
+    return map_vector<T, 1>([](V x, V p, V) DT_INLINE_LAMBDA { return pow(x, p); }, kHeavyGrain);
 }
 
 template <class T> Mapped float_op(UnaryOp op, const double* params) {
@@ -74,20 +59,20 @@ template <class T> Mapped float_op(UnaryOp op, const double* params) {
         DT_HEAVY(tanh, tanh(x))
         DT_HEAVY(erf, erf(x))
         DT_HEAVY(sigmoid, sigmoid(x))
-        DT_LIBRARY(exp2)
-        DT_LIBRARY(log2)
-        DT_LIBRARY(log10)
-        DT_LIBRARY(sin)
-        DT_LIBRARY(cos)
-        DT_LIBRARY(tan)
-        DT_LIBRARY(asin)
-        DT_LIBRARY(acos)
-        DT_LIBRARY(atan)
-        DT_LIBRARY(sinh)
-        DT_LIBRARY(cosh)
-        DT_LIBRARY(asinh)
-        DT_LIBRARY(acosh)
-        DT_LIBRARY(atanh)
+        DT_HEAVY(exp2, exp2(x))
+        DT_HEAVY(log2, log2(x))
+        DT_HEAVY(log10, log10(x))
+        DT_HEAVY(sin, sin(x))
+        DT_HEAVY(cos, cos(x))
+        DT_HEAVY(tan, tan(x))
+        DT_HEAVY(asin, asin(x))
+        DT_HEAVY(acos, acos(x))
+        DT_HEAVY(atan, atan(x))
+        DT_HEAVY(sinh, sinh(x))
+        DT_HEAVY(cosh, cosh(x))
+        DT_HEAVY(asinh, asinh(x))
+        DT_HEAVY(acosh, acosh(x))
+        DT_HEAVY(atanh, atanh(x))
         DT_SCALAR(floor, __builtin_floor(x), kCheapGrain)
         DT_SCALAR(ceil, __builtin_ceil(x), kCheapGrain)
         DT_SCALAR(round, __builtin_rint(x), kCheapGrain)

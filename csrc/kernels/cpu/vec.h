@@ -182,6 +182,25 @@ DT_INLINE void store_double(float* p, Vec<double> v) {
 }
 DT_INLINE void store_double(double* p, Vec<double> v) { store(p, v); }
 
+// The halves of a vector, and a vector of halves.
+template <int first, int... I>
+DT_INLINE HalfVec<float> some_lanes(Vec<float> v, std::integer_sequence<int, I...>) {
+    return __builtin_shufflevector(v, v, (first + I)...);
+}
+DT_INLINE HalfVec<float> lower_half(Vec<float> v) {
+    return some_lanes<0>(v, std::make_integer_sequence<int, kLanes<float> / 2>{});
+}
+DT_INLINE HalfVec<float> upper_half(Vec<float> v) {
+    return some_lanes<kLanes<float> / 2>(v, std::make_integer_sequence<int, kLanes<float> / 2>{});
+}
+template <int... I>
+DT_INLINE Vec<float> all_lanes(HalfVec<float> a, HalfVec<float> b, std::integer_sequence<int, I...>) {
+    return __builtin_shufflevector(a, b, I...);
+}
+DT_INLINE Vec<float> join(HalfVec<float> lower, HalfVec<float> upper) {
+    return all_lanes(lower, upper, std::make_integer_sequence<int, kLanes<float>>{});
+}
+
 // --- Arithmetic. a * b + c is one rounding where the level has FMA (v3, v4), two elsewhere ---
 
 template <class V> DT_INLINE V fma(V a, V b, V c) { return a * b + c; }
@@ -286,6 +305,11 @@ template <class V> DT_INLINE Lane<V> horizontal_min(V v) {
 }
 // True when any lane of the mask is set.
 template <class M> DT_INLINE bool any(M mask) {
+#if defined(DT_LEVEL_v4)
+    return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask) != 0;
+#elif defined(DT_LEVEL_v3)
+    return !_mm256_testz_si256((__m256i)mask, (__m256i)mask);
+#endif
     return reduce(mask, [](M a, M b) DT_INLINE_LAMBDA { return a | b; }) != 0;
 }
 

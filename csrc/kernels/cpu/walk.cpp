@@ -2,6 +2,7 @@
 
 #include "kernels/cpu/common.h"
 #include "kernels/cpu/half.h"
+#include "kernels/cpu/lanes.h"
 
 namespace dt::cpu::DT_LEVEL {
 namespace {
@@ -22,7 +23,7 @@ enum class Access : uint8_t {
 
 struct Walk {
     Loop loop;
-    Storage storage[kMaxOperands];
+    Storage storage[kMaxOperands] = {};
     Access access[kMaxOperands];
     Run run;
     const void* context;
@@ -43,22 +44,32 @@ bool is_contiguous(const Dims& shape, const Dims& strides, int64_t item) {
     return true;
 }
 
+// A step known to the compiler becomes shuffles of whole vectors.
+template <int step, class T> DT_INLINE void copy_every(int64_t n, T* out, const T* in) {
+    for (int64_t i = 0; i < n; ++i) out[i] = in[step * i];
+}
+
 template <class T>
 void copy_items(int64_t n, char* to, int64_t to_stride, const char* from, int64_t from_stride) {
     constexpr int64_t item = sizeof(T);
     T* out = reinterpret_cast<T*>(to);
     const T* in = reinterpret_cast<const T*>(from);
-    if (to_stride == item && from_stride == item) {
-        if (n >= 64)
-            memcpy(to, from, size_t(n) * sizeof(T));
-        else
-            for (int64_t i = 0; i < n; ++i) out[i] = in[i];
-    } else if (to_stride == item && from_stride == 0) {
-        const T value = *in;
-        for (int64_t i = 0; i < n; ++i) out[i] = value;
-    } else {
-        for (int64_t i = 0; i < n; ++i)
-            *reinterpret_cast<T*>(to + i * to_stride) = *reinterpret_cast<const T*>(from + i * from_stride);
+    if (to_stride == item) {
+        if (from_stride == item)
+            return n >= 64 ? void(memcpy(to, from, size_t(n) * sizeof(T))) : copy_every<1>(n, out, in);
+        if (from_stride == 0) {
+            const T value = *in;
+            for (int64_t i = 0; i < n; ++i) out[i] = value;
+            return;
+        }
+        if (from_stride == 2 * item) return copy_every<2>(n, out, in);
+        if (from_stride == -item) return copy_every<-1>(n, out, in);
+    }
+#pragma GCC unroll 8
+    for (int64_t i = 0; i < n; ++i) {
+        *reinterpret_cast<T*>(to) = *reinterpret_cast<const T*>(from);
+        to += to_stride;
+        from += from_stride;
     }
 }
 
@@ -166,6 +177,69 @@ void walk_block(const Walk& w, int64_t begin, int64_t end) {
     }
 }
 
+constexpr int64_t kTileRows = 32, kTileColumns = 64;
+
+// Two dimensions, each input contiguous along one of them, some along the first: those are turned tile by
+// tile, into buffers.
+bool has_tiles(const Walk& w) {
+    if (w.loop.shape.rank() != 2) return false;
+    bool turned = false;
+    for (int k = 0; k < w.loop.operands; ++k) {
+        const int item = kStorageBytes[int(w.storage[k])];
+        const Dims& strides = w.loop.strides[k];
+        if (is_half_storage(w.storage[k]) || (strides[1] != item && (k == 0 || strides[0] != item)))
+            return false;
+        turned |= strides[1] != item;
+    }
+    return turned;
+}
+
+void walk_tiles(const Walk& w, int64_t first_row, int64_t rows) {
+    alignas(64) char buffers[kMaxOperands][kTileRows * kTileColumns * 8];
+    for (int64_t column = 0; column < w.inner; column += kTileColumns) {
+        const int64_t n = w.inner - column < kTileColumns ? w.inner - column : kTileColumns;
+        char* start[kMaxOperands];
+        int64_t step[kMaxOperands];
+        for (int k = 0; k < w.loop.operands; ++k) {
+            const int item = kStorageBytes[int(w.storage[k])];
+            const Dims& strides = w.loop.strides[k];
+            start[k] = static_cast<char*>(w.loop.data[k]) + first_row * strides[0] + column * strides[1];
+            step[k] = strides[0];
+            if (strides[1] == item) continue;
+            step[k] = kTileColumns * item;
+            copy_transposed(item, rows, n, buffers[k], step[k], start[k], strides[1]);
+            start[k] = buffers[k];
+        }
+        for (int64_t i = 0; i < rows; ++i) {
+            void* data[kMaxOperands];
+            for (int k = 0; k < w.loop.operands; ++k) data[k] = start[k] + i * step[k];
+            w.run(n, data, w.context);
+        }
+    }
+}
+
+// Results so large that they leave the caches before they are read: through a buffer, past the caches.
+void walk_streaming(const Loop& loop, const Storage* storage, Run run, const void* context, int64_t begin,
+                    int64_t end) {
+    alignas(64) char buffer[kChunk * 8];
+    const int item = kStorageBytes[int(storage[0])];
+    for (int64_t i = begin; i < end; i += kChunk) {
+        const int64_t n = end - i < kChunk ? end - i : kChunk;
+        void* data[kMaxOperands];
+        for (int k = 1; k < loop.operands; ++k)
+            data[k] = static_cast<char*>(loop.data[k]) + i * kStorageBytes[int(storage[k])];
+        data[0] = buffer;
+        run(n, data, context);
+        uint32_t* to = reinterpret_cast<uint32_t*>(static_cast<char*>(loop.data[0]) + i * item);
+        const uint32_t* from = reinterpret_cast<const uint32_t*>(buffer);
+        const int64_t words = n * item / 4;
+        for_vectors<uint32_t>(words, [&](int64_t j, auto part)
+                                         DT_INLINE_LAMBDA { stream(to + j, load(from + j, part), part); });
+        for (int64_t j = words * 4; j < n * item; ++j) reinterpret_cast<char*>(to)[j] = buffer[j];
+    }
+    finish_streaming();
+}
+
 Access access_of(const Walk& w, int k) {
     const Dims& strides = w.loop.strides[k];
     const int item = kStorageBytes[int(w.storage[k])], last = strides.rank() - 1;
@@ -255,6 +329,13 @@ void walk(const Loop& loop, const Storage* storage, Run run, const void* context
     for (int k = 0; k < loop.operands; ++k)
         plain = plain && !is_half_storage(storage[k]) &&
                 is_contiguous(loop.shape, loop.strides[k], kStorageBytes[int(storage[k])]);
+    if (plain && can_stream(static_cast<const char*>(loop.data[0]),
+                            loop.shape.product() * kStorageBytes[int(storage[0])], kVectorBytes)) {
+        parallel(loop.shape.product(), grain, [&](int64_t begin, int64_t end) {
+            walk_streaming(loop, storage, run, context, begin, end);
+        });
+        return;
+    }
     if (plain) {
         parallel(loop.shape.product(), grain, [&](int64_t begin, int64_t end) {
             void* data[kMaxOperands];
@@ -278,6 +359,14 @@ void walk(const Loop& loop, const Storage* storage, Run run, const void* context
         w.access[k] = access_of(w, k);
         buffered |=
             w.access[k] == Access::gathered || w.access[k] == Access::repeated || is_half_storage(storage[k]);
+    }
+    if (has_tiles(w)) {
+        const int64_t rows = w.loop.shape[0];
+        parallel(ceil_div(rows, kTileRows), grain_for(kTileRows * w.inner), [&](int64_t begin, int64_t end) {
+            for (int64_t i = begin * kTileRows; i < end * kTileRows && i < rows; i += kTileRows)
+                walk_tiles(w, i, rows - i < kTileRows ? rows - i : kTileRows);
+        });
+        return;
     }
     // Chunks of short rows begin with a row, so that what every row repeats is gathered once.
     w.chunk = !w.by_rows ? kChunk / w.inner * w.inner : buffered ? kChunk : w.n;

@@ -25,6 +25,11 @@ int64_t collapse(Loop& loop);
 // Copies n values of `item` bytes between strides in bytes, fast where one is contiguous or the source is 0.
 void copy_strided(int item, int64_t n, char* to, int64_t to_stride, const char* from, int64_t from_stride);
 
+// out[i][j] = in[j][i] for values of `item` bytes: rows of `out` and of `in` are so many bytes apart, their
+// elements side by side.
+void copy_transposed(int item, int64_t rows, int64_t columns, char* out, int64_t out_row, const char* in,
+                     int64_t in_column);
+
 constexpr int64_t kCheapGrain = 32768; // elements of a block: loads, one instruction, stores
 constexpr int64_t kHeavyGrain = 4096;  // exp and its like
 
