@@ -6,8 +6,7 @@
 namespace dt::cpu::DT_LEVEL {
 namespace {
 
-// Calls body(image, row) for all output rows in parallel. The backward passes take whole images instead:
-// windows overlap.
+// Calls body(image, row) for all output rows in parallel.
 template <class F> void for_output_rows(const PoolShape& s, const F& body) {
     const int64_t work = s.out_w * s.channels * s.kernel_h * s.kernel_w / 4;
     parallel(s.batch * s.out_h, grain_for(work), [&](int64_t begin, int64_t end) {
@@ -18,7 +17,7 @@ template <class F> void for_output_rows(const PoolShape& s, const F& body) {
 // Vectors of channels that go through a window together, as many as leave the registers room.
 constexpr int kTogether = kVectorBytes == 64 ? 4 : 2;
 // The next windows of a row: their lines come in pieces too short for the hardware to see a stream.
-constexpr int64_t kPrefetch = 1024;
+constexpr int64_t kPrefetch = 2048;
 
 // body(c, count, part) for the channels: `count` vectors at once, a constant.
 template <int n> struct Count {
@@ -44,10 +43,11 @@ DT_INLINE Maximum<T, n> window_max(const PoolShape& s, const Window& h, const Wi
                                    auto part) {
     using M = Mask<T>;
     auto search = [&](auto better) DT_INLINE_LAMBDA {
-        Maximum<T, n> best;
+        Vec<T> value[n]; // a struct would live in memory
+        M place[n];
         for (int k = 0; k < n; ++k) {
-            best.value[k] = broadcast(-T(__builtin_inf()));
-            best.place[k] = M{} + Lane<M>(h.first * s.kernel_w + w.first);
+            value[k] = broadcast(-T(__builtin_inf()));
+            place[k] = M{} + Lane<M>(h.first * s.kernel_w + w.first);
         }
         for (int64_t r = h.first; r < h.last; ++r) {
             const T* row = from + (h.place(r) * s.in_w + w.place(w.first)) * s.channels;
@@ -55,14 +55,21 @@ DT_INLINE Maximum<T, n> window_max(const PoolShape& s, const Window& h, const Wi
             for (int64_t q = w.first; q < w.last; ++q, ++tap, row += w.step * s.channels)
                 for (int k = 0; k < n; ++k) {
                     const Vec<T> v = load(row + k * kLanes<T>, part);
-                    __builtin_prefetch(row + k * kLanes<T> + kPrefetch / int64_t(sizeof(T)));
-                    const M mask = better(v, best.value[k], k);
-                    best.value[k] = select(mask, v, best.value[k]);
-                    best.place[k] = mask ? M{} + tap : best.place[k];
+                    const M mask = better(v, value[k], k);
+                    value[k] = select(mask, v, value[k]);
+                    place[k] = mask ? M{} + tap : place[k];
                 }
         }
+        Maximum<T, n> best;
+        for (int k = 0; k < n; ++k) best.value[k] = value[k], best.place[k] = place[k];
         return best;
     };
+    for (int64_t r = max(h.first, s.kernel_h - s.stride_h); r < h.last; ++r) { // what no window had before
+        const T* row = from + (h.place(r) * s.in_w + w.place(w.first)) * s.channels;
+        for (int64_t q = 0; q < s.stride_w; ++q, row += s.channels)
+            for (int k = 0; k < n; ++k)
+                __builtin_prefetch(row + k * kLanes<T> + kPrefetch / int64_t(sizeof(T)));
+    }
     Vec<T> check[n] = {};
     const Maximum<T, n> best = search([&](Vec<T> v, Vec<T> top, int k) DT_INLINE_LAMBDA {
         check[k] += v * T(0);
@@ -99,124 +106,83 @@ template <class T> void max_forward(const PoolShape& s, const T* x, T* y, void* 
     });
 }
 
-// Calls body(image) for images of a gradient that starts at 0.
-template <class T, class F> void for_images(const PoolShape& s, T* dx, const F& body) {
-    const int64_t size = s.in_h * s.in_w * s.channels;
-    parallel(s.batch, grain_for(size), [&](int64_t begin, int64_t end) {
-        for (int64_t image = begin; image < end; ++image) {
-            memset(dx + image * size, 0, size_t(size) * sizeof(T));
-            body(image);
-        }
-    });
-}
+constexpr int64_t kTile = 4096; // elements of a gradient that are summed in the L1 cache
 
-template <class T, class I>
-void scatter_max(const PoolShape& s, const T* dy, const I* index, T* dx, int64_t image) {
-    T* to = dx + image * s.in_h * s.in_w * s.channels;
-    for (int64_t i = 0; i < s.out_h; ++i) {
-        const Window h = row_window(s, i);
-        for (int64_t j = 0; j < s.out_w; ++j) {
-            const Window w = col_window(s, j);
-            const int64_t at = ((image * s.out_h + i) * s.out_w + j) * s.channels;
-            for (int64_t c = 0; c < s.channels; ++c) {
-                const int64_t place = index[at + c];
-                const int64_t y = h.place(place / s.kernel_w), q = w.place(place % s.kernel_w);
-                if (y < 0 || y >= s.in_h || q < 0 || q >= s.in_w) continue; // a window that meets nothing
-                to[(y * s.in_w + q) * s.channels + c] += dy[at + c];
-            }
-        }
-    }
-}
-
-// The outputs first .. last of one axis whose windows hold a place of the input, as the place moves on.
-struct Cover {
-    int64_t first = 0, last = -1, outputs, kernel, stride, pad;
-    Cover(int64_t outputs, int64_t kernel, int64_t stride, int64_t pad)
-        : outputs(outputs), kernel(kernel), stride(stride), pad(pad) {}
-    void move_to(int64_t place) {
-        while (last + 1 < outputs && (last + 1) * stride - pad <= place) ++last;
-        while (first <= last && first * stride - pad + kernel <= place) ++first;
-    }
-    int64_t tap(int64_t output, int64_t place) const { return place + pad - output * stride; }
-};
-
-// Whether the gradient of an input is gathered from the windows that hold it: it is written once, and the
-// rows of an image are independent.
-constexpr int64_t kHolders = 64;
-template <class T> bool gathers(const PoolShape& s) {
-    return !s.adaptive && s.dilation_h == 1 && s.dilation_w == 1 && s.channels >= kLanes<T> &&
-           ceil_div(s.kernel_h, s.stride_h) * ceil_div(s.kernel_w, s.stride_w) <= kHolders;
-}
-
-// An output whose window holds an input: its first element, and what share(i, j, tap) says of it: `tap` is
-// the input's place in that window.
-template <class Share> struct Holder {
-    int64_t at;
-    Share share;
-};
-
-// dx of every input = sum of term(element of dy, share, part) over the outputs whose windows hold it.
-template <class T, class S, class F>
-DT_INLINE void gather(const PoolShape& s, T* dx, const S& share, const F& term) {
+// dx = what the windows give to their places, each written once. `give(to, step, at, n, h, w, t, q, count)`
+// adds the part of the output with window (h, w) and the first channel at dy[at] to n channels of `count`
+// neighbours in a row of the input, the first one at `to`, which is the place (t, q) of its window, the
+// others `step` elements apart.
+template <class T, class F> void give_back(const PoolShape& s, T* dx, const F& give) {
     const bool streaming = can_stream(dx, s.batch * s.in_h * s.in_w * s.channels, s.channels);
+    const int64_t depth = min(s.channels, kTile / 4), width = max(int64_t{1}, kTile / max(depth, int64_t{1}));
     parallel(s.batch * s.in_h, grain_for(2 * s.in_w * s.channels), [&](int64_t begin, int64_t end) {
-        for (int64_t r = begin; r < end; ++r) {
-            const int64_t image = r / s.in_h, y = r % s.in_h;
-            Cover h(s.out_h, s.kernel_h, s.stride_h, s.pad_top),
-                w(s.out_w, s.kernel_w, s.stride_w, s.pad_left);
-            h.move_to(y);
-            for (int64_t x = 0; x < s.in_w; ++x) {
-                w.move_to(x);
-                Holder<decltype(share(0, 0, 0))> holders[kHolders];
-                int holding = 0;
-                for (int64_t i = h.first; i <= h.last; ++i)
-                    for (int64_t j = w.first; j <= w.last; ++j)
-                        holders[holding++] = {((image * s.out_h + i) * s.out_w + j) * s.channels,
-                                              share(i, j, h.tap(i, y) * s.kernel_w + w.tap(j, x))};
-                T* to = dx + (r * s.in_w + x) * s.channels;
-                // A constant where it is one of the common counts: a short loop of unknown length is
-                // mispredicted.
-                auto write = [&](auto count) DT_INLINE_LAMBDA {
-                    for_vectors<T>(s.channels, [&](int64_t c, auto part) DT_INLINE_LAMBDA {
-                        Vec<T> total{};
-                        const int n = decltype(count)::value ? decltype(count)::value : holding;
-                        for (int k = 0; k < n; ++k) total += term(holders[k].at + c, holders[k].share, part);
-                        streaming ? stream(to + c, total, part) : store(to + c, total, part);
-                    });
-                };
-                if (holding == 1)
-                    write(Count<1>());
-                else if (holding == 2)
-                    write(Count<2>());
-                else if (holding == 4)
-                    write(Count<4>());
-                else
-                    write(Count<0>());
+        alignas(64) T tile[kTile];
+        for (int64_t row = begin; row < end; ++row) {
+            const int64_t image = row / s.in_h, y = row % s.in_h;
+            const Holders rows = holding_rows(s, y, y);
+            for (int64_t c = 0; c < s.channels; c += depth) {
+                const int64_t n = min(depth, s.channels - c);
+                for (int64_t x = 0; x < s.in_w; x += width) {
+                    const int64_t here = min(width, s.in_w - x);
+                    memset(tile, 0, size_t(here * n) * sizeof(T));
+                    const Holders cols = holding_cols(s, x, x + here - 1);
+                    for (int64_t i = rows.first; i <= rows.last; ++i) {
+                        const Window h = row_window(s, i);
+                        const int64_t t = h.steps(y - h.start);
+                        if (h.place(t) != y) continue; // between the rows of a dilated window
+                        int64_t at = ((image * s.out_h + i) * s.out_w + cols.first) * s.channels + c;
+                        for (int64_t j = cols.first; j <= cols.last; ++j, at += s.channels) {
+                            const Window w = col_window(s, j);
+                            const int64_t q = x > w.start ? w.steps(x - w.start) : w.first;
+                            const int64_t last = min(w.last, w.steps(x + here - w.start));
+                            give(tile + (w.place(q) - x) * n, w.step * n, at, n, h, w, t, q, last - q);
+                        }
+                    }
+                    T* to = dx + (row * s.in_w + x) * s.channels + c;
+                    for (int64_t k = 0; k < (n == s.channels ? 1 : here); ++k)
+                        for_vectors<T>(n == s.channels ? here * n : n,
+                                       [&](int64_t e, auto part) DT_INLINE_LAMBDA {
+                                           const Vec<T> v = load(tile + k * n + e, part);
+                                           streaming ? stream(to + k * s.channels + e, v, part)
+                                                     : store(to + k * s.channels + e, v, part);
+                                       });
+                }
             }
         }
         if (streaming) finish_streaming();
     });
 }
 
+template <class T, class I> void give_max(const PoolShape& s, const T* dy, const I* index, T* dx) {
+    using P = Lane<Mask<T>>;
+    give_back(s, dx,
+              [&](T* to, int64_t step, int64_t at, int64_t channels, const Window&, const Window&, int64_t t,
+                  int64_t q, int64_t count) DT_INLINE_LAMBDA {
+                  for_channels<T>(channels, [&](int64_t c, auto together, auto part) DT_INLINE_LAMBDA {
+                      constexpr int n = decltype(together)::value;
+                      Vec<T> g[n];
+                      Mask<T> place[n];
+                      for (int k = 0; k < n; ++k) {
+                          g[k] = load(dy + at + c + k * kLanes<T>, part);
+                          __builtin_prefetch(dy + at + c + k * kLanes<T> + kPrefetch / int64_t(sizeof(T)));
+                          place[k] = load_places<T>(index + at + c + k * kLanes<T>, lanes_of<T>(part));
+                      }
+                      T* p = to + c;
+                      P tap = P(t * s.kernel_w + q);
+                      for (int64_t left = count; left > 0; --left, ++tap, p += step)
+                          for (int k = 0; k < n; ++k) {
+                              const Vec<T> v = load(p + k * kLanes<T>, part);
+                              store(p + k * kLanes<T>, select(place[k] == tap, v + g[k], v), part);
+                          }
+                  });
+              });
+}
+
 template <class T> void max_backward(const PoolShape& s, const T* dy, const void* index, T* dx) {
     const bool bytes = pool_index_bytes(s.kernel_h, s.kernel_w) == 1;
     const uint8_t* places = static_cast<const uint8_t*>(index);
     if (bytes && windows_apart(s) && s.channels < kLanes<T>) return max_backward_narrow(s, dy, places, dx);
-    if (bytes && gathers<T>(s)) {
-        using I = Lane<Mask<T>>;
-        return gather(
-            s, dx, [](int64_t, int64_t, int64_t tap) { return I(tap); },
-            [&](int64_t at, I tap, auto part) DT_INLINE_LAMBDA {
-                const Mask<T> place = load_places<T>(places + at, lanes_of<T>(part));
-                return select(place == tap, load(dy + at, part), Vec<T>{});
-            });
-    }
-    for_images(s, dx, [&](int64_t image) {
-        if (bytes)
-            scatter_max(s, dy, places, dx, image);
-        else
-            scatter_max(s, dy, static_cast<const int32_t*>(index), dx, image);
-    });
+    bytes ? give_max(s, dy, places, dx) : give_max(s, dy, static_cast<const int32_t*>(index), dx);
 }
 
 PoolShape without_dilation(PoolShape s) {
@@ -257,38 +223,22 @@ template <class T> void average_forward(const PoolShape& shape, const T* x, T* y
 template <class T> void average_backward(const PoolShape& shape, const T* dy, T* dx) {
     const PoolShape s = without_dilation(shape);
     if (windows_apart(s) && s.channels < kLanes<T>) return average_backward_narrow(s, dy, dx);
-    if (gathers<T>(s)) {
-        const T whole = whole_factor<T>(s);
-        const int64_t in_h = s.in_h - s.kernel_h, in_w = s.in_w - s.kernel_w;
-        auto share = [&](int64_t i, int64_t j, int64_t) {
-            const int64_t top = i * s.stride_h - s.pad_top, left = j * s.stride_w - s.pad_left;
-            if (top >= 0 && top <= in_h && left >= 0 && left <= in_w) return whole;
-            return average_factor<T>(s, row_window(s, i), col_window(s, j));
-        };
-        return gather(s, dx, share, [&](int64_t at, T factor, auto part) DT_INLINE_LAMBDA {
-            return load(dy + at, part) * factor;
-        });
-    }
-    for_images(s, dx, [&](int64_t image) {
-        for (int64_t i = 0; i < s.out_h; ++i) {
-            const Window h = row_window(s, i);
-            for (int64_t j = 0; j < s.out_w; ++j) {
-                const Window w = col_window(s, j);
-                const T factor = average_factor<T>(s, h, w);
-                const T* from = dy + ((image * s.out_h + i) * s.out_w + j) * s.channels;
-                for (int64_t c = 0; c < s.channels; c += kLanes<T>) {
-                    const int64_t left = s.channels - c;
-                    const Vec<T> g = load_upto(from + c, left) * factor;
-                    for (int64_t r = h.first; r < h.last; ++r) {
-                        T* to =
-                            dx + ((image * s.in_h + h.place(r)) * s.in_w + w.place(w.first)) * s.channels + c;
-                        for (int64_t q = 0; q < w.count(); ++q, to += s.channels)
-                            store_upto(to, load_upto(to, left) + g, left);
-                    }
-                }
-            }
-        }
-    });
+    const T whole = whole_factor<T>(s);
+    give_back(s, dx,
+              [&](T* to, int64_t step, int64_t at, int64_t channels, const Window& h, const Window& w,
+                  int64_t, int64_t, int64_t count) DT_INLINE_LAMBDA {
+                  const bool inside = !s.adaptive && h.count() == s.kernel_h && w.count() == s.kernel_w;
+                  const T factor = inside ? whole : average_factor<T>(s, h, w);
+                  for_channels<T>(channels, [&](int64_t c, auto together, auto part) DT_INLINE_LAMBDA {
+                      constexpr int n = decltype(together)::value;
+                      Vec<T> g[n];
+                      for (int k = 0; k < n; ++k) g[k] = load(dy + at + c + k * kLanes<T>, part) * factor;
+                      T* p = to + c;
+                      for (int64_t left = count; left > 0; --left, p += step)
+                          for (int k = 0; k < n; ++k)
+                              store(p + k * kLanes<T>, load(p + k * kLanes<T>, part) + g[k], part);
+                  });
+              });
 }
 
 template <class T> PoolKernels<T> kernels_of() {

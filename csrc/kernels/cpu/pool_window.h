@@ -18,13 +18,15 @@ struct Window {
     int64_t start, first, last, step; // tap t stands at start + t * step
     Window(int64_t at, int64_t in, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation)
         : start(at * stride - pad), step(dilation) {
-        first = start < 0 ? min(kernel, ceil_div(-start, dilation)) : 0;
-        last = start < in ? min(kernel, ceil_div(in - start, dilation)) : 0;
+        first = start < 0 ? min(kernel, steps(-start)) : 0;
+        last = start < in ? min(kernel, steps(in - start)) : 0;
         if (last < first) last = first;
     }
     Window(int64_t at, int64_t in, int64_t out) // adaptive
         : start(at * in / out), first(0), last(ceil_div((at + 1) * in, out) - start), step(1) {}
     int64_t place(int64_t tap) const { return start + tap * step; }
+    // Taps before a place `distance` behind the start; a division is slow.
+    int64_t steps(int64_t distance) const { return step == 1 ? distance : ceil_div(distance, step); }
     int64_t count() const { return last - first; }
 };
 Window row_window(const PoolShape& s, int64_t i) {
@@ -34,6 +36,25 @@ Window row_window(const PoolShape& s, int64_t i) {
 Window col_window(const PoolShape& s, int64_t j) {
     if (s.adaptive) return {j, s.in_w, s.out_w};
     return {j, s.in_w, s.kernel_w, s.stride_w, s.pad_left, s.dilation_w};
+}
+
+// The outputs first .. last whose windows reach over any of the places low .. high of one dimension.
+struct Holders {
+    int64_t first, last;
+};
+Holders holders(bool adaptive, int64_t in, int64_t out, int64_t reach, int64_t stride, int64_t pad,
+                int64_t low, int64_t high) {
+    if (adaptive) return {low * out / in, ((high + 1) * out - 1) / in};
+    const int64_t beyond = low + pad - reach; // windows that start here end before `low`
+    return {beyond < 0 ? 0 : beyond / stride + 1, min(out - 1, (high + pad) / stride)};
+}
+Holders holding_rows(const PoolShape& s, int64_t low, int64_t high) {
+    return holders(s.adaptive, s.in_h, s.out_h, (s.kernel_h - 1) * s.dilation_h + 1, s.stride_h, s.pad_top,
+                   low, high);
+}
+Holders holding_cols(const PoolShape& s, int64_t low, int64_t high) {
+    return holders(s.adaptive, s.in_w, s.out_w, (s.kernel_w - 1) * s.dilation_w + 1, s.stride_w, s.pad_left,
+                   low, high);
 }
 
 // Places in a window are vectors of the masks' type, stored in one or four bytes each. GCC converts vectors
@@ -90,6 +111,11 @@ template <class T> DT_INLINE void store_places(uint8_t* to, Mask<T> place, int64
 }
 template <class T> DT_INLINE void store_places(int32_t* to, Mask<T> place, int64_t count) {
     for (int64_t i = 0; i < kLanes<T> && i < count; ++i) to[i] = int32_t(place[i]);
+}
+template <class T> DT_INLINE Mask<T> load_places(const int32_t* from, int64_t count) {
+    Mask<T> place{};
+    for (int64_t i = 0; i < kLanes<T> && i < count; ++i) place[i] = from[i];
+    return place;
 }
 template <class T> DT_INLINE Mask<T> load_places(const uint8_t* from, int64_t count) {
     if (count >= kLanes<T>) return load_bytes<T>(from);
