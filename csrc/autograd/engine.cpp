@@ -42,12 +42,16 @@ void accumulate(Tensor& sum, Tensor grad) {
 class Walk {
   public:
     Walk(bool retain_graph)
-        : id_(++walks), retain_graph_(retain_graph), outer_(std::exchange(current_walk, this)) {}
+        : id_(++walks), retain_graph_(retain_graph), outer_(std::exchange(current_walk, this)) {
+        queue_.reserve(16);
+        leaves_.reserve(16);
+    }
     ~Walk() {
-        for (const Ref<Node>& node : queue_) {
-            std::fill(node->pending.begin(), node->pending.end(), Tensor());
-            node->queued_in = 0;
-        }
+        for (const auto* list : {&queue_, &leaves_})
+            for (const Ref<Node>& node : *list) {
+                std::fill(node->pending.begin(), node->pending.end(), Tensor());
+                node->queued_in = 0;
+            }
         for (Stashed& s : stashed_) {
             s.node->pending = std::move(s.pending);
             s.node->queued_in = s.queued_in;
@@ -76,6 +80,10 @@ class Walk {
         }
         node.pending[edge.slot] = std::move(grad);
         node.queued_in = id_;
+        if (node.is_leaf()) {
+            leaves_.push_back(edge.node);
+            return;
+        }
         queue_.push_back(edge.node);
         std::push_heap(queue_.begin(), queue_.end(), later_last);
     }
@@ -83,16 +91,15 @@ class Walk {
     template <class Capture> void run(bool into_leaves, Capture capture) {
         std::unique_ptr<LongWork> unlocked; // from where the walk turns out to be long
         double work = 0;
-        while (!queue_.empty()) {
-            std::pop_heap(queue_.begin(), queue_.end(), later_last);
-            Ref<Node> node = std::move(queue_.back());
-            queue_.pop_back();
+        while (Ref<Node> node = next()) {
             node->queued_in = 0;
             work += node->work;
             if (!unlocked && work > kLongWork) unlocked = std::make_unique<LongWork>(work);
             struct Spent { // whatever happens, no gradient stays behind
                 Node& node;
-                ~Spent() { std::fill(node.pending.begin(), node.pending.end(), Tensor()); }
+                ~Spent() {
+                    for (Tensor& t : node.pending) t = Tensor();
+                }
             } spent{*node};
             const bool target = targets_.count(node.get()) > 0;
             if (target && stop_) {
@@ -106,6 +113,15 @@ class Walk {
     }
 
   private:
+    // Leaves come when nothing else is left: a walk that fails has changed no gradient.
+    Ref<Node> next() {
+        std::vector<Ref<Node>>& from = queue_.empty() ? leaves_ : queue_;
+        if (from.empty()) return {};
+        if (&from == &queue_) std::pop_heap(queue_.begin(), queue_.end(), later_last);
+        Ref<Node> node = std::move(from.back());
+        from.pop_back();
+        return node;
+    }
     static bool later_last(const Ref<Node>& a, const Ref<Node>& b) { return a->sequence < b->sequence; }
 
     void run_hooks(Node& node) {
@@ -145,6 +161,7 @@ class Walk {
     };
     std::vector<Stashed> stashed_;
     std::vector<Ref<Node>> queue_; // a heap, latest recorded on top
+    std::vector<Ref<Node>> leaves_;
     std::unordered_set<const Node*> leads_, targets_;
 };
 

@@ -122,11 +122,18 @@ Meta& meta_of(const Tensor& t) {
     return *find_meta(t);
 }
 
-Edge history_of(const Tensor& t) {
-    if (!is_floating(t.dtype())) return {};
+namespace {
+// Up to date, or null.
+Meta* current_meta(const Tensor& t) {
+    if (!is_floating(t.dtype())) return nullptr;
     if (const TensorImpl* base = t.impl()->base.get(); base && generation(*base) != t.impl()->base_generation)
         renew_view_history(t);
-    Meta* meta = find_meta(t);
+    return find_meta(t);
+}
+} // namespace
+
+Edge history_of(const Tensor& t) {
+    Meta* meta = current_meta(t);
     if (!meta) return {};
     if (meta->history) return meta->history;
     if (meta->requires_grad) return {meta->leaf, 0};
@@ -134,8 +141,8 @@ Edge history_of(const Tensor& t) {
 }
 
 bool requires_grad(const Tensor& t) {
-    if (!t.impl()->autograd && !t.impl()->base) return false;
-    return bool(history_of(t));
+    Meta* meta = current_meta(t);
+    return meta && (meta->history || meta->requires_grad);
 }
 
 bool is_leaf(const Tensor& t) {

@@ -54,7 +54,7 @@ class Node : public Counted {
     virtual std::string label() const { return name; }
 
     const char* name;
-    uint64_t sequence; // order of recording; leaves have 0, so that they come last
+    uint64_t sequence; // order of recording; leaves have 0
     double work = 0;   // estimated nanoseconds of the backward function
     bool freed = false;
     std::vector<Edge> edges;     // one per input, empty where it needs no gradient

@@ -31,7 +31,10 @@ Tensor zeros(const Dims& shape, DType dtype, Device device) {
 
 Tensor full(const Dims& shape, DType dtype, double value) {
     Tensor t = Tensor::empty(shape, dtype, Device::cpu, "full");
-    if (t.size()) kernels().elementwise.fill(dtype, loop_over({&t}), value, static_cast<int64_t>(value));
+    if (t.size() == 1 && dtype == DType::float32) // of every backward: no walk over one element
+        *t.data<float>() = static_cast<float>(value);
+    else if (t.size())
+        kernels().elementwise.fill(dtype, loop_over({&t}), value, static_cast<int64_t>(value));
     return t;
 }
 

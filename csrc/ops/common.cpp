@@ -45,26 +45,27 @@ Tensor relu_gradient(const Tensor& grad, const Tensor& y) {
 }
 
 LayerGradient layer_gradient(const Backward& back, const Saved& y, DType computing, bool for_bias) {
-    const bool owned = back.owns_grad();
-    LayerGradient result{plain::contiguous(plain::convert(back.grad(), computing)), {}};
-    const Tensor& grad = result.before;
+    const Tensor& given = back.grad();
+    const bool as_wanted = given.dtype() == computing && given.is_contiguous();
+    const bool ours = !as_wanted || back.owns_grad();
+    LayerGradient result{as_wanted ? given : plain::contiguous(plain::convert(given, computing)), {}};
     EpilogueGradArgs args;
-    args.cols = grad.shape().back();
-    args.rows = args.cols ? grad.size() / args.cols : 0;
-    args.grad = grad.data();
-    Tensor converted, before;
+    args.cols = given.shape().back();
+    args.rows = args.cols ? given.size() / args.cols : 0;
+    args.grad = result.before.data();
+    Tensor from, to;
     if (y) {
-        converted = plain::contiguous(plain::convert(y.get(), computing));
-        before = owned || grad.impl() != back.grad().impl() ? grad : empty_like(grad);
-        args.y = converted.data();
-        args.before = before.data();
+        from = plain::contiguous(plain::convert(y.get(), computing));
+        to = ours ? result.before : empty_like(result.before);
+        args.y = from.data();
+        args.before = to.data();
     }
     if (for_bias) {
         result.bias = Tensor::empty({args.cols}, computing);
         args.sums = result.bias.data();
     }
-    if (args.before || args.sums) kernels().epilogue.gradient[computing == DType::float64](args);
-    if (y) result.before = before;
+    if (y || for_bias) kernels().epilogue.gradient[computing == DType::float64](args);
+    if (y) result.before = std::move(to);
     return result;
 }
 

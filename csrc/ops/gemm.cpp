@@ -236,9 +236,11 @@ struct LinearSaved {
 
     void backward(Backward& back) const {
         const DType dtype = back.grad().dtype();
-        const LayerGradient g = layer_gradient(back, y, computing, back.needs(2));
-        const auto give = [&](int input, const Tensor& t) { back.give(input, plain::convert(t, dtype)); };
-        if (back.needs(2)) give(2, g.bias);
+        LayerGradient g = layer_gradient(back, y, computing, back.needs(2));
+        const auto give = [&](int input, Tensor t) {
+            back.give(input, computing == dtype ? std::move(t) : plain::convert(t, dtype));
+        };
+        if (back.needs(2)) give(2, std::move(g.bias));
         if (back.needs(1)) give(1, linear_weight_gradient(g.before, x.get(), weight_shape));
         if (back.needs(0)) {
             Dims shape = g.before.shape();
@@ -252,25 +254,30 @@ struct LinearSaved {
 
 Tensor linear_activation(const Tensor& input, const Tensor& weight, const std::optional<Tensor>& bias_,
                          Activation activation) {
-    const Tensor bias = bias_.value_or(Tensor());
+    static const Tensor none;
+    const Tensor& bias = bias_ ? *bias_ : none;
     check_linear(input, weight, bias);
     const DType dtype = input.dtype(), computing = computing_dtype(dtype, dtype);
-    const auto prepared = [&](const Tensor& t) {
-        return t.defined() ? plain::contiguous(plain::convert(t, computing)) : t;
+    Tensor made[3]; // where an operand is not as the kernel wants it
+    const auto prepared = [&](const Tensor& t, int i, bool dense) -> const Tensor& {
+        if (!t.defined() || (t.dtype() == computing && (t.is_contiguous() || !dense))) return t;
+        made[i] = plain::convert(t, computing);
+        if (dense) made[i] = plain::contiguous(made[i]);
+        return made[i];
     };
-    const Tensor x = prepared(input);
-    Tensor out =
-        plain::convert(linear_rows(x, plain::convert(weight, computing), prepared(bias), activation), dtype);
+    const Tensor& x = prepared(input, 0, true);
+    Tensor out = linear_rows(x, prepared(weight, 1, false), prepared(bias, 2, true), activation);
+    if (computing != dtype) out = plain::convert(out, dtype);
     if (recording({&input, &weight, &bias})) {
         // Each factor is needed for the other's gradient only.
         LinearSaved saved{autograd::requires_grad(weight) ? Saved(x) : Saved(),
                           autograd::requires_grad(input) ? Saved(weight) : Saved(),
                           activation == Activation::none ? Saved() : Saved(out), weight.shape(), computing};
+        const int64_t rows = x.size() / std::max<int64_t>(1, weight.shape(1));
         record(
             "linear", out, {&input, &weight, &bias},
             [saved = std::move(saved)](Backward& back) { saved.backward(back); },
-            2 * gemm_time(1, x.size() / std::max<int64_t>(1, weight.shape(1)), weight.shape(0),
-                          weight.shape(1)));
+            2 * gemm_time(1, rows, weight.shape(0), weight.shape(1)));
     }
     return out;
 }

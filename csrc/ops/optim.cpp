@@ -33,13 +33,14 @@ void* written(const char* op, const char* list, size_t i, const Tensor& t, const
     return t.data();
 }
 
-// Contiguous, of the shape and dtype of its parameter.
-Tensor read_gradient(const char* op, size_t i, const Tensor& g, const Tensor& parameter) {
+// Made contiguous; of the shape and dtype of its parameter.
+void* prepared_gradient(const char* op, size_t i, Tensor& g, const Tensor& parameter) {
     if (g.shape() != parameter.shape() || g.dtype() != parameter.dtype())
         value_error({op, ": gradients[", i, "] has shape ", g.shape(), " and dtype ", g.dtype(),
                      ", but parameters[", i, "] has shape ", parameter.shape(), " and dtype ",
                      parameter.dtype()});
-    return plain::contiguous(g);
+    if (!g.is_contiguous()) g = plain::contiguous(g);
+    return g.data();
 }
 
 void check_length(const char* op, const char* list, const Tensors& tensors, const Tensors& parameters) {
@@ -78,8 +79,7 @@ Step gather(const char* op, const Tensors& parameters, Tensors gradients,
         OptimTensor entry;
         entry.size = p.size();
         entry.parameter = written(op, "parameters", i, p, p);
-        step.gradients[i] = read_gradient(op, i, step.gradients[i], p);
-        entry.gradient = step.gradients[i].data();
+        entry.gradient = prepared_gradient(op, i, step.gradients[i], p);
         void** places[] = {&entry.first, &entry.second, &entry.maximum};
         int k = 0;
         for (auto& [name, list] : lists) {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
+from .. import _core
 from .activation import ReLU
 from .conv import Conv1d, Conv2d
 from .errors import LAYER_ERRORS, name_layer
@@ -104,23 +105,23 @@ class _Numbered(Module):
 _WITH_RELU = (Linear, Conv1d, Conv2d, BatchNorm1d, BatchNorm2d)
 
 
-class _LayerAndReLU:
-    """Calls a layer and the ReLU behind it: the same numbers, in one pass over memory."""
+class _Step(NamedTuple):
+    """What Sequential calls at once: a layer and the ReLU behind it, where there is one that it can compute
+    in the same pass over memory, or any other module."""
 
-    def __init__(self, layer: Any, relu: Module) -> None:
-        self.layer = layer
-        self.relu = relu
+    layer: Any
+    relu: Module | None
+    attributes: dict[str, Any]  # the layer's
+    fused: Callable[..., Any] | None  # the layer's forward, or both; None: the layer is called as any other
+    linear: Callable[..., Any] | None  # the same for a linear layer: its compiled function
 
-    def __call__(self, input: Any) -> Any:
-        layer, relu = self.layer, self.relu
-        # Hooks want to see what is between the two, and so does a forward replaced by the user.
-        if layer._hooks is None and relu._hooks is None and "forward" not in layer.__dict__:
-            try:
-                return layer.forward_relu(input)
-            except LAYER_ERRORS as error:
-                name_layer(layer, error)
-                raise
-        return relu(layer(input))
+    @classmethod
+    def of(cls, layer: Any, relu: Module | None) -> _Step:
+        fused = None if relu is None else layer.forward_relu
+        linear = None
+        if type(layer) is Linear:
+            linear = _core.linear if relu is None else _core._linear_relu
+        return cls(layer, relu, layer.__dict__, fused, linear)
 
 
 class Sequential(_Numbered):
@@ -143,7 +144,7 @@ class Sequential(_Numbered):
         )
     """
 
-    _steps: tuple[Callable[[Any], Any], ...] | None = None  # what forward calls; None: to be planned anew
+    _steps: tuple[_Step, ...] | None = None  # None: to be planned anew
 
     @overload
     def __init__(self, *modules: Module) -> None: ...
@@ -162,22 +163,45 @@ class Sequential(_Numbered):
             self.append(module)
 
     def forward(self, input: Any) -> Any:
-        for step in self._steps or self._plan():
-            input = step(input)
+        for layer, relu, attributes, fused, linear in self._steps or self._plan():
+            # Hooks want to see what is between layer and ReLU, and so does a forward replaced by the user.
+            if (
+                (fused is None and linear is None)
+                or layer._hooks is not None
+                or "forward" in attributes
+                or (relu is not None and relu._hooks is not None)
+            ):
+                input = layer(input)
+                if relu is not None:
+                    input = relu(input)
+                continue
+            try:
+                if linear is not None:  # no Python frame of its own: small networks consist of them
+                    input = linear(input, attributes["weight"], attributes["bias"])
+                else:
+                    input = fused(input)  # type: ignore[misc]
+            except LAYER_ERRORS as error:
+                name_layer(layer, error)
+                raise
         return input
 
     def _forget(self) -> None:
         super()._forget()
         self.__dict__["_steps"] = None
 
-    def _plan(self) -> tuple[Callable[[Any], Any], ...]:
+    def __getstate__(self) -> dict[str, Any]:
+        # The plan belongs to these very modules: a copy makes its own.
+        return {**super().__getstate__(), "_steps": None}
+
+    def _plan(self) -> tuple[_Step, ...]:
         """The modules, with every ReLU joined to a layer before it that can compute both in one pass."""
-        steps: list[Any] = []
+        steps: list[_Step] = []
         for module in self._modules():
-            if type(module) is ReLU and steps and type(steps[-1]) in _WITH_RELU:
-                steps[-1] = _LayerAndReLU(steps[-1], module)
+            last = steps[-1] if steps else None
+            if type(module) is ReLU and last and last.relu is None and type(last.layer) in _WITH_RELU:
+                steps[-1] = _Step.of(last.layer, module)
             else:
-                steps.append(module)
+                steps.append(_Step.of(module, None))
         self.__dict__["_steps"] = tuple(steps)
         return tuple(steps)
 

@@ -64,7 +64,7 @@ class Module(Trainable):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
             if self._hooks is None:
-                return self.forward(*args, **kwargs)
+                return self.forward(*args, **kwargs) if kwargs else self.forward(*args)
             return self._hooks.call(self, args, kwargs)
         except LAYER_ERRORS as error:
             name_layer(self, error)
