@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._core import take
 from .collate import collate_arrays
 from .convert import to_tensors
-from .dataset import Dataset, as_indices
+from .dataset import ArrayDataset, Dataset, as_indices
 from .prefetch import Prefetcher
 from .sampler import RandomSampler, SequentialSampler
 from .shuffle import check_seed
@@ -108,11 +109,12 @@ class DataLoader:
         self._resumes = False
         epoch, done = self._epoch, self._batches_done
         batches = self._index_batches(epoch)[done:]
+        arrays = array_tensors(self.dataset) if self.collate_fn is None else None
 
         def prepare() -> Iterator[Any]:
             # A generator and no map(): it turns a stray StopIteration of a data set into an error.
             for batch in batches:
-                yield self._load(batch)
+                yield self._load(batch) if arrays is None else take_rows(arrays, batch)
 
         source = Prefetcher(prepare, self.prefetch) if self.prefetch else prepare()
         try:
@@ -125,7 +127,7 @@ class DataLoader:
                 # behind him.
                 self._batches_done += 1
                 # Made here and not on the thread: arrays are shared, so it costs nothing.
-                yield to_tensors(batch) if self.collate_fn is None else batch
+                yield batch if arrays is not None or self.collate_fn is not None else to_tensors(batch)
         finally:
             if isinstance(source, Prefetcher):
                 source.close()
@@ -192,6 +194,25 @@ class DataLoader:
         if done and done == len(self):
             epoch, done = epoch + 1, 0
         self._epoch, self._batches_done, self._resumes = epoch, done, done > 0
+
+
+def array_tensors(dataset: Any) -> list[Any] | None:
+    """Tensors that share the arrays of a data set of them; None where its batches are made another way."""
+    if not isinstance(dataset, ArrayDataset) or "take" in vars(dataset):
+        return None
+    if type(dataset).take is not ArrayDataset.take:
+        return None
+    try:
+        return [to_tensors(array) for array in dataset.arrays]
+    except (TypeError, ValueError):
+        return None  # a dtype that tensors do not have: said where the batch becomes one
+
+
+def take_rows(arrays: list[Any], indices: NDArray[np.int64]) -> Any:
+    """Rows of all arrays as ``ArrayDataset.take`` gives them, copied by the core into its own memory."""
+    positions = to_tensors(indices)
+    rows = tuple([take(array, positions, 0) for array in arrays])
+    return rows if len(rows) > 1 else rows[0]
 
 
 def flag(name: str, value: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._core import Tensor, from_numpy
+from .._core import Tensor, float32, from_numpy, int64
 from ..data import ArrayDataset, DataLoader
 from ..data.convert import refuse_masked
 from ..metrics.checks import as_weights
@@ -229,8 +229,10 @@ def to_batch(where: str, raw: Any) -> Batch:
 def to_tensor(
     where: str, name: str, value: Any, to_float: tuple[str, ...], to_integer: tuple[str, ...]
 ) -> Any:
-    if isinstance(value, Tensor) and value.dtype.name not in (*to_float, *to_integer):
-        return value  # the case of every step
+    if isinstance(value, Tensor):
+        dtype = value.dtype
+        if dtype is float32 or dtype is int64 or dtype.name not in (*to_float, *to_integer):
+            return value  # the case of every step
     array = numpy_of(where, name, value)
     if array.dtype.name in to_float:
         return from_numpy(array.astype(np.float32))
