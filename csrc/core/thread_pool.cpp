@@ -31,6 +31,9 @@ using Clock = std::chrono::steady_clock;
 // takes about as long. The caller waits for a block's end; longer where the other thread has lost its core.
 // Where there are more threads than cores nobody spins on a core that another thread needs.
 constexpr int kWorkerSpin = 50, kCallerSpin = 200; // microseconds
+// To wake a sleeping worker costs the caller 10 to 20 microseconds where the core sleeps too, as in a virtual
+// machine. It is done for so much work, in one call or in several with less than kWorkerSpin between them.
+constexpr std::chrono::microseconds kWorthWaking{100};
 constexpr size_t kStackBytes = size_t{4} << 20;
 
 using Word = std::atomic<uint32_t>; // what a futex sleeps on
@@ -89,9 +92,19 @@ class Pool {
     void work(Worker& self); // the life of a worker
 
   private:
+    // How long a call took without workers; for most calls the next one of that kind takes as long.
+    struct Estimate {
+        BlockFunction function = nullptr;
+        int64_t n = 0, grain = 0;
+        Clock::duration time{};
+    };
+
     void resize(int workers);
     bool start(Worker& worker);
     bool surplus(Worker& self);
+    void wake_workers();
+    int64_t run_alone();
+    int64_t take_block();
     int64_t take_blocks();
     bool run_block(int64_t block);
     void report(int64_t done);
@@ -103,6 +116,11 @@ class Pool {
     int64_t n_ = 0, grain_ = 0, blocks_ = 0;
     std::exception_ptr failure_;
     std::atomic<bool> failed_{false};
+
+    // The owner's, for calls that find workers asleep.
+    Estimate estimates_[64];
+    Clock::time_point alone_until_{}; // end of the last call for which nobody was woken
+    Clock::duration alone_{};         // what such calls took since the last pause
 
     alignas(64) std::atomic<int64_t> remaining_{0};  // blocks that nobody has taken; may fall below 0
     alignas(64) std::atomic<int64_t> unfinished_{0}; // blocks that nobody has reported
@@ -216,16 +234,47 @@ bool Pool::run_block(int64_t block) {
     }
 }
 
-// Takes blocks until none is left and returns how many, to be reported. A failure takes all that are left.
+// Takes a block and returns how many are to be reported: none where none was left. A failure takes all that
+// are left.
+int64_t Pool::take_block() {
+    if (remaining_.load(std::memory_order_relaxed) <= 0) return 0;
+    const int64_t left = remaining_.fetch_sub(1, std::memory_order_acq_rel);
+    if (left <= 0) return 0;
+    return run_block(blocks_ - left) ? 1 : 1 + std::max<int64_t>(0, remaining_.exchange(0));
+}
+
 int64_t Pool::take_blocks() {
     int64_t taken = 0;
-    while (remaining_.load(std::memory_order_relaxed) > 0) {
-        const int64_t left = remaining_.fetch_sub(1, std::memory_order_acq_rel);
-        if (left <= 0) break;
-        ++taken;
-        if (!run_block(blocks_ - left)) taken += std::max<int64_t>(0, remaining_.exchange(0));
-    }
+    while (const int64_t more = take_block()) taken += more;
     return taken;
+}
+
+void Pool::wake_workers() {
+    calls_.fetch_add(1);
+    futex_wake(calls_, blocks_ - 1);
+}
+
+// Takes blocks while workers sleep, and wakes them where that pays: a caller that comes once in a while with
+// little to do does it faster alone. Which thread computes a block changes no result.
+int64_t Pool::run_alone() {
+    const Clock::time_point start = Clock::now();
+    if (start - alone_until_ > std::chrono::microseconds(kWorkerSpin)) alone_ = {};
+    const auto key = reinterpret_cast<uintptr_t>(function_) / 16 + static_cast<uintptr_t>(n_ * 31 + grain_);
+    Estimate& known = estimates_[key % std::size(estimates_)];
+    int64_t taken = 0;
+    if (known.function != function_ || known.n != n_ || known.grain != grain_) {
+        taken = take_block();
+        known = {function_, n_, grain_, (Clock::now() - start) * blocks_};
+    }
+    const bool pays = alone_ + known.time >= kWorthWaking;
+    if (pays) wake_workers();
+    const Clock::time_point rest = Clock::now();
+    const int64_t mine = take_blocks();
+    const Clock::time_point end = Clock::now();
+    if (mine > 0) known.time = (end - rest) * blocks_ / mine;
+    if (!pays) alone_until_ = end;
+    alone_ = pays ? Clock::duration{} : alone_ + (end - start);
+    return taken + mine;
 }
 
 void Pool::report(int64_t done) {
@@ -274,11 +323,9 @@ void Pool::run(int threads, int64_t n, int64_t grain, BlockFunction function, vo
     failed_.store(false, std::memory_order_relaxed);
     unfinished_.store(blocks_, std::memory_order_relaxed);
     remaining_.store(blocks_);
-    if (sleepers_.load() > 0) {
-        calls_.fetch_add(1);
-        futex_wake(calls_, blocks_ - 1);
-    }
-    const int64_t taken = take_blocks();
+    const bool asleep = sleepers_.load() > 0, crowded = crowded_.load(std::memory_order_relaxed);
+    if (asleep && crowded) wake_workers(); // they always sleep
+    const int64_t taken = asleep && !crowded ? run_alone() : take_blocks();
     if (unfinished_.fetch_sub(taken) != taken) wait_for_workers();
     if (failed_.load(std::memory_order_relaxed)) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
