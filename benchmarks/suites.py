@@ -140,6 +140,7 @@ FUSED = [
     random("normal", 1 << 24, (Bar("peers", 6, 20),)),
     random("uniform", 1 << 24, ()),
     optimizer("SGD with momentum", 5, optimizer="sgd", momentum=0.9),
+    optimizer("SGD with momentum and clipping", 6, optimizer="sgd", momentum=0.9, max_norm=1.0),
     optimizer("Adam", 7, optimizer="adam"),
 ]
 ELEMENTWISE = [elementwise(op, shape, passes) for op, passes in PASSES.items() for shape in SHAPES]

@@ -135,7 +135,7 @@ def optimizer(data: Data, o: Data, mode: str) -> Job:
     update = make_optimizer(o, parameters)
 
     def step() -> Any:
-        update.step()
+        update.step(max_norm=o.get("max_norm"))
         return parameters
 
     return Job(step, arrays)

@@ -187,7 +187,14 @@ def optimizer(data: Data, o: Data, mode: str) -> Job:
     parameters = [jnp.array(p) for p in data["parameters"]]
     gradients = [jnp.asarray(g) for g in data["gradients"]]
     init, update = make_optimizer(o)
-    state, function = init(parameters), jax.jit(update, donate_argnums=(0, 2))
+
+    def clipped(p: Any, g: Any, state: Any) -> Any:
+        norm = jnp.sqrt(sum(jnp.vdot(x, x) for x in g))
+        factor = jnp.minimum(1, o["max_norm"] / (norm + 1e-6))
+        return update(p, [x * factor for x in g], state)
+
+    run = clipped if "max_norm" in o else update
+    state, function = init(parameters), jax.jit(run, donate_argnums=(0, 2))
 
     def step() -> Any:
         nonlocal parameters, state

@@ -155,9 +155,15 @@ def embedding(data: Data, o: Data, mode: str) -> Job:
 def optimizer(data: Data, o: Data, mode: str) -> Job:
     parameters = [p.copy() for p in data["parameters"]]
     update, gradients = make_optimizer(o, parameters), data["gradients"]
+    scaled = [np.empty_like(g) for g in gradients]
 
     def step() -> list[np.ndarray]:
-        update(gradients)
+        if "max_norm" in o:
+            norm = np.sqrt(sum(float(np.vdot(g, g)) for g in gradients))
+            factor = np.float32(min(1, o["max_norm"] / (norm + 1e-6)))
+            update([np.multiply(g, factor, out=s) for g, s in zip(gradients, scaled, strict=True)])
+        else:
+            update(gradients)
         return parameters
 
     return Job(step, same)

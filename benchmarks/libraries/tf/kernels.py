@@ -186,7 +186,12 @@ def make_optimizer(o: Data, parameters: list[Any]) -> Callable[[list[Any]], None
 def optimizer(data: Data, o: Data, mode: str) -> Job:
     parameters = [tf.Variable(p) for p in data["parameters"]]
     gradients = [tf.constant(g) for g in data["gradients"]]
-    update = function(make_optimizer(o, parameters), mode)
+    optimize = make_optimizer(o, parameters)
+
+    def clipped(gradients: list[Any]) -> None:
+        optimize(tf.clip_by_global_norm(gradients, o["max_norm"])[0])
+
+    update = function(clipped if "max_norm" in o else optimize, mode)
 
     def step() -> Any:
         update(gradients)

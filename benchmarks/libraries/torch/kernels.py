@@ -153,6 +153,8 @@ def optimizer(data: Data, o: Data, mode: str) -> Job:
     update = make_optimizer(o, parameters, mode)
 
     def step() -> Any:
+        if "max_norm" in o:
+            torch.nn.utils.clip_grad_norm_(parameters, o["max_norm"])  # the same from the second time on
         update.step()
         return parameters
 
