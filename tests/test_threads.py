@@ -110,6 +110,31 @@ class TestWorkers:
         """
         assert run(code).split() == ["4", "1", "6", "2"]
 
+    @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="with one core workers are always woken")
+    def test_are_woken_for_much_work_only(self):
+        code = """
+            import drivetrain as dt
+            dt.set_num_threads(2)
+
+            def times_asleep():
+                (status,) = workers(1).values()
+                return int(dict(line.split(":") for line in status.splitlines())["voluntary_ctxt_switches"])
+
+            def times_woken(function, x):
+                function(x, x)
+                time.sleep(0.01)
+                before = times_asleep()
+                for _ in range(20):  # each finds the worker asleep
+                    function(x, x)
+                    time.sleep(0.002)
+                return times_asleep() - before
+
+            print(times_woken(dt.add, dt.ones(60_000)), times_woken(dt.matmul, dt.ones((600, 600))))
+        """
+        little, much = map(int, run(code).split())
+        assert little < 10
+        assert much >= 15
+
     def test_no_memory_for_a_thread_means_fewer_threads(self):
         code = """
             import resource

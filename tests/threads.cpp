@@ -54,9 +54,10 @@ bool throws_at(int64_t n, int64_t grain, int64_t item) {
     return false;
 }
 
-// Two blocks that wait for each other, so that each of the two threads has one; those asked for throw.
+// Two blocks that wait for each other, so that each is another thread's; those asked for throw. With more
+// threads than cores workers are always woken.
 void throw_on(bool on_caller, bool on_worker) {
-    dt::set_thread_count(2);
+    dt::set_thread_count(dt::thread_limits().affinity + 1);
     const std::thread::id caller = std::this_thread::get_id();
     std::atomic<int> begun{0};
     std::string message;
