@@ -1,9 +1,9 @@
 #pragma once
 // exp, exp2, expm1, log, log1p, log2, log10, sinh, cosh, tanh, sigmoid and erf of a Vec<float> or
 // Vec<double>; trigonometry.h and power.h have more. tests/test_vector_functions.py states the greatest
-// errors: about one unit in the last place for exponentials and logarithms, three for hyperbolic functions,
-// and 5 for the tanh of floats, just below 1. All are right at 0 (with its sign), denormals, infinities and
-// NaN. A lane's result depends on its value only.
+// errors: about one unit in the last place for exponentials and logarithms, three to four for hyperbolic
+// functions, and 5 for the tanh of floats, just below 1. All are right at 0 (with its sign), denormals,
+// infinities and NaN. A lane's result depends on its value only.
 #include "kernels/cpu/vec.h"
 
 namespace dt::cpu::DT_LEVEL {
@@ -67,12 +67,12 @@ template <FloatVec V> DT_INLINE V scale(V x, V n) {
 #endif
 }
 
-// x 2^-n of n within the range of normal exponents, or infinite.
+// x 2^-n for n from -1 on, or infinite; of n above 64 at least x 2^-64, which nobody can tell from 0.
 template <FloatVec V> DT_INLINE V scale_down(V x, V n) {
 #if defined(DT_LEVEL_v4)
     return scale(x, -n);
 #else
-    return x * power_of_two(-n);
+    return x * power_of_two(-min_or_second(broadcast(Lane<V>(64)), n));
 #endif
 }
 
@@ -195,7 +195,7 @@ template <FloatVec V> DT_INLINE V log1p(V x) {
     const V u = T(1) + x;
     V k;
     const V m = split_exponent(u, k);
-    // What rounding 1 + x to u lost. Where u needs no reduction x itself is more exact than u - 1.
+    // What rounding 1 + x to u lost, 1 at most. Where u needs no reduction x itself is more exact than u - 1.
     const V part = u - T(1), lost = (T(1) - (u - part)) + (x - part);
     const V f = select(k == V{}, x, m - T(1) + scale_down(lost, k)), half_square = T(0.5) * f * f;
     const V y = log_correction(f, half_square) + k * F::ln2_low - half_square + f + k * F::ln2_high;

@@ -1,6 +1,6 @@
 #pragma once
 // sin, cos, tan and their inverses of a Vec<float> or Vec<double>: within 1.8 units in the last place, tan
-// and asin within 3.
+// and asin within 3; where there are no fused multiply-adds, half a unit more.
 #include "kernels/cpu/math.h"
 
 namespace dt::cpu::DT_LEVEL {
