@@ -5,9 +5,9 @@
 
 namespace dt {
 
-// Which elements are kept: those whose 32-bit number is at least p 2^32. Its highest byte is byte e % 4 of word
-// e / 4 of the source, for element e; the other three are the upper ones of word e of dropout_details(), which
-// matter for one element in 256.
+// Which elements are kept: those whose 32-bit number is at least p 2^32. Its highest byte is byte e % 4 of
+// word e / 4 of the source, for element e; the other three are the upper ones of word e of dropout_details(),
+// which matter for one element in 256.
 inline constexpr int kDropoutGroup = 256; // elements that 64 words decide
 constexpr RandomSource dropout_details(RandomSource source) {
     source.stream ^= uint64_t{1} << 63;
