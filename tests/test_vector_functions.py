@@ -22,7 +22,7 @@ UNARY: dict[str, tuple[Reference, float, float]] = {
     "exp2": (np.exp2, 1.1, 1.2),
     "expm1": (np.expm1, 1.6, 2.2),
     "log": (np.log, 1.0, 1.0),
-    "log1p": (np.log1p, 1.0, 1.0),
+    "log1p": (np.log1p, 1.4, 1.4),
     "log2": (np.log2, 1.5, 1.5),
     "log10": (np.log10, 1.8, 1.8),
     "sin": (np.sin, 2.2, 2.4),
