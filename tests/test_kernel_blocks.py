@@ -106,9 +106,15 @@ def test_linear(shape: tuple[int, int, int], relu: bool, dtype: str) -> None:
 CONVOLUTIONS: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
     # The shape of x, that of the weight, options. One row per path of the kernels.
     ((3, 28, 28, 1), (6, 5, 5, 1), {"padding": 2}),  # one input channel
-    ((2, 9, 32, 3), (2, 3, 3, 3), {"padding": 1}),  # few filters: neighbouring outputs share a vector
+    ((2, 9, 32, 3), (2, 3, 3, 3), {"padding": 1}),  # few filters: lanes along a row
     ((2, 9, 61, 2), (1, 4, 5, 2), {"padding": 2, "stride": (1, 2)}),
-    ((3, 14, 14, 6), (16, 5, 5, 6), {}),  # few: the gradient of x is scattered
+    ((2, 33, 37, 11), (7, 3, 4, 11), {"padding": (1, 3), "stride": (2, 3), "dilation": (1, 2)}),
+    ((1, 40, 67, 9), (8, 3, 3, 9), {"padding": 2}),  # a band of rows at a time, the gradient of x as well
+    ((1, 31, 34, 8), (20, 3, 3, 8), {"padding": 1}),
+    ((3, 14, 14, 6), (16, 5, 5, 6), {}),  # few channels: rows of the gradient of x from sums of windows
+    ((2, 23, 21, 3), (40, 7, 7, 3), {"padding": 3, "stride": 2}),
+    ((2, 19, 23, 2), (9, 5, 3, 2), {"padding": (4, 0), "stride": (4, 1), "dilation": (2, 3)}),
+    ((2, 12, 13, 4), (18, 3, 3, 2), {"padding": 1, "stride": 2, "groups": 2}),
     ((2, 17, 16, 40), (33, 3, 3, 40), {"padding": 1}),
     ((2, 17, 16, 40), (33, 3, 3, 40), {"padding": 1, "stride": 2}),  # a correlation per remainder
     ((2, 19, 18, 20), (31, 3, 2, 20), {"padding": 2, "stride": (3, 2), "dilation": (2, 3)}),
@@ -322,3 +328,16 @@ def test_strides_far_beyond_the_image(groups):
     want = np.zeros((1, 9, 9, 20))
     want[:, :2, :2] = 20 / groups
     np.testing.assert_array_equal(x.grad.numpy(), want)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("activation", ["relu", "none"])
+def test_few_filters_with_activation(level: str, activation: str) -> None:
+    x, w, b = (rng.standard_normal(s).astype("float32") for s in ((2, 9, 37, 3), (2, 3, 3, 3), (2,)))
+    function = _core._conv2d_relu if activation == "relu" else _core.conv2d
+    before = _core._kernel_paths()["conv_planes"]
+    with isa(level):
+        (got,) = on_threads(lambda: [function(*(dt.tensor(v) for v in (x, w, b)), padding=1)])
+    assert _core._kernel_paths()["conv_planes"] > before
+    want = reference.conv(*(v.astype("float64") for v in (x, w, b)), padding=1)
+    close(got, np.maximum(want, 0) if activation == "relu" else want, 27**0.5)

@@ -19,7 +19,7 @@
     X(conv_patches)                 \
     X(conv_depthwise)               \
     X(conv_groups)                  \
-    X(conv_folded)                  \
+    X(conv_planes)                  \
     X(conv_scatter)                 \
     X(conv_winograd)                \
     X(conv_winograd_shared)         \

@@ -1,42 +1,17 @@
 #include "kernels/conv.h"
 
 #include "kernels/cpu/conv_parts.h"
-#include "kernels/cpu/correlation.h"
+#include "kernels/cpu/conv_planes.h"
 #include "kernels/cpu/depthwise.h"
 
 namespace dt::cpu::DT_LEVEL {
 namespace {
 
 template <class T>
-void forward(const ConvShape& s, const T* x, const T* weight, const T* bias, Activation activation, T* y);
-
-// The same with n neighbouring outputs folded into one.
-template <class T>
-void forward_folded(const ConvShape& s, int64_t n, const T* x, const T* weight, const T* bias,
-                    Activation activation, T* y) {
-    count_path(Path::conv_folded);
-    const ConvShape folded = fold(s, n);
-    const int64_t row = s.kernel_w * s.in_channels;
-    const int64_t size = folded.out_channels * s.kernel_h * folded.kernel_w * s.in_channels;
-    T* wide = scratch<T>(Scratch::kernel, size + folded.out_channels);
-    T* biases = wide + size;
-    fill_row(wide, T(0), size);
-    for (int64_t q = 0; q < n; ++q)
-        for (int64_t f = 0; f < s.out_channels; ++f) {
-            for (int64_t r = 0; r < s.kernel_h; ++r)
-                copy_row(wide + folded_row(s, n, q, f, r), weight + (f * s.kernel_h + r) * row, row);
-            if (bias) biases[q * s.out_channels + f] = bias[f];
-        }
-    forward(folded, x, wide, bias ? biases : nullptr, activation, y);
-}
-
-template <class T>
 void forward(const ConvShape& s, const T* x, const T* weight, const T* bias, Activation activation, T* y) {
     if (s.batch <= 0) return;
     if (conv_pointwise(s, x, weight, bias, activation, y)) return;
     if (conv_winograd(s, x, weight, bias, activation, y)) return;
-    if (const int64_t n = folded_outputs<T>(s); n > 1)
-        return forward_folded(s, n, x, weight, bias, activation, y);
     const int64_t channels = s.in_channels / s.groups, filters = s.out_channels / s.groups;
     const int64_t taps = s.kernel_h * s.kernel_w, depth = taps * channels;
     const int64_t row = s.out_w * s.out_channels;

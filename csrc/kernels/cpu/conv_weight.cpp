@@ -166,6 +166,27 @@ template <class T> void weight_gradient(const WeightGradient<T>& w, T* dw) {
     Strided<T>{sum, w.filters, 1}.pack(dw, depth, 0, depth, 0, w.filters); // transposes
 }
 
+// Few filters leave most lanes of a vector empty. Then neighbouring outputs of a row, `folded` of them, take
+// their places: as the channels of one output, whose window is as wide as theirs together.
+template <class T> int64_t folded_outputs(const ConvShape& s) {
+    int64_t n = 1;
+    if (s.groups != 1 || s.dilation_w != 1 || s.kernel_w <= s.stride_w) return n;
+    while (s.out_channels * 2 * n <= kLanes<T> && s.out_w % (2 * n) == 0 && s.out_w / n >= kTileRows) n *= 2;
+    return n;
+}
+inline ConvShape fold(ConvShape s, int64_t n) {
+    s.out_w /= n;
+    s.out_channels *= n;
+    s.kernel_w += (n - 1) * s.stride_w;
+    s.stride_w *= n;
+    return s;
+}
+// Where row r of the window of filter f stands in the folded weight, for neighbour q.
+inline int64_t folded_row(const ConvShape& s, int64_t n, int64_t q, int64_t f, int64_t r) {
+    const int64_t wide = s.kernel_w + (n - 1) * s.stride_w;
+    return (((q * s.out_channels + f) * s.kernel_h + r) * wide + q * s.stride_w) * s.in_channels;
+}
+
 template <class T> void backward_weight(const ConvShape& s, const T* x, const T* dy, T* dw);
 
 // With n neighbouring outputs folded into one; the gradient of each weight comes in n parts.

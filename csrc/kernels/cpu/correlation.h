@@ -200,13 +200,5 @@ template <class T> void correlate_patches(const Correlation<T>& c) {
     });
 }
 
-template <class T> void correlate(const Correlation<T>& c) {
-    if (c.batch <= 0 || c.h.out <= 0 || c.w.out <= 0 || c.filters <= 0) return;
-    if (c.w.out * 2 < kTileRows && c.depth() > 0)
-        correlate_patches(c);
-    else
-        correlate_rows(c);
-}
-
 } // namespace
 } // namespace dt::cpu::DT_LEVEL

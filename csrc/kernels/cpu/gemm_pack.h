@@ -13,12 +13,13 @@ DT_INLINE void exchange(V& low, V& high, std::integer_sequence<int, I...>) {
     low = __builtin_shufflevector(a, b, (I & distance ? n + (I ^ distance) : I)...);
     high = __builtin_shufflevector(a, b, (I & distance ? n + I : (I ^ distance))...);
 }
+// Of fewer vectors than a vector has lanes each run of n lanes is transposed by itself.
 template <int distance, class V, int n> DT_INLINE void transpose_step(V (&v)[n]) {
     if constexpr (distance < n) {
 #pragma GCC unroll 16
         for (int i = 0; i < n; ++i)
             if (!(i & distance))
-                exchange<distance>(v[i], v[i + distance], std::make_integer_sequence<int, n>{});
+                exchange<distance>(v[i], v[i + distance], std::make_integer_sequence<int, kLanes<Lane<V>>>{});
         transpose_step<distance * 2>(v);
     }
 }
