@@ -246,6 +246,18 @@ template <class T> void backward_weight(const ConvShape& s, const T* x, const T*
 // Column sums: blocks of rows, each summed in runs of 64 so that rounding errors do not pile up.
 template <class T> void backward_bias(int64_t rows, int64_t channels, const T* dy, T* db) {
     if (rows <= 0) return fill_row(db, T(0), channels);
+    if (channels * 2 <= kLanes<T> &&
+        rows >= 64 * kLanes<T>) { // as many rows as lanes are rows of whole vectors
+        T* wide = scratch<T>(Scratch::kernel, channels * kLanes<T>);
+        backward_bias(rows / kLanes<T>, channels * kLanes<T>, dy, wide);
+        for (int64_t ch = 0; ch < channels; ++ch) {
+            T sum = T(0);
+            for (int64_t i = ch; i < channels * kLanes<T>; i += channels) sum += wide[i];
+            for (int64_t r = rows / kLanes<T> * kLanes<T>; r < rows; ++r) sum += dy[r * channels + ch];
+            db[ch] = sum;
+        }
+        return;
+    }
     const int64_t part_rows = round_up(max(ceil_div(rows, kMaxParts), grain_for(channels)), 64);
     const int64_t parts = ceil_div(rows, part_rows);
     T* partial = scratch<T>(Scratch::gemm_partial, parts * channels);
