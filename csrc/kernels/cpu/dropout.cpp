@@ -9,6 +9,9 @@ namespace {
 
 constexpr int kGroup = kDropoutGroup; // elements that one group of words decides
 
+// Values that go past the caches at a time: loads and such stores one by one hold each other up.
+constexpr int kStaged = 8 * kGroup;
+
 // Bit e % 64 of word e / 64 says whether element e is kept.
 struct Kept {
     uint64_t bits[kGroup / 64];
@@ -100,20 +103,29 @@ void apply(const RandomSource& source, int64_t n, double p, const void* input, v
     const int64_t first = source.begin / kGroup, last = ceil_div(source.begin + n, kGroup);
     const bool streaming = source.begin % kGroup == 0 && can_stream(out, n, kGroup);
     parallel(last - first, grain_for(2 * kGroup), [&](int64_t begin, int64_t end) {
+        alignas(64) T staged[kStaged];
+        int64_t from = (begin + first) * kGroup - source.begin, count = 0; // of what is staged
+        const auto flush = [&]() DT_INLINE_LAMBDA {
+            for (int64_t j = 0; j < count; j += kLanes<T>) stream(out + from + j, load(staged + j), Whole{});
+            from += count;
+            count = 0;
+        };
         for (int64_t g = begin + first; g < end + first; ++g) {
             const Kept kept = kept_of_group(source, g, threshold);
             const int64_t at = g * kGroup - source.begin;
             if (at >= 0 && at + kGroup <= n) {
-                for (int j = 0; j < kGroup; j += kLanes<T>) {
-                    const Vec<T> y = keep(load(in + at + j), kept.bits[j / 64] >> (j % 64), scale);
-                    streaming ? stream(out + at + j, y, Whole{}) : store(out + at + j, y);
-                }
+                T* to = streaming ? staged + count : out + at;
+                for (int j = 0; j < kGroup; j += kLanes<T>)
+                    store(to + j, keep(load(in + at + j), kept.bits[j / 64] >> (j % 64), scale));
+                if (streaming) count += kGroup;
+                if (count == kStaged) flush();
             } else {
                 const int64_t low = at < 0 ? -at : 0, high = n - at < kGroup ? n - at : kGroup;
                 for (int64_t j = low; j < high; ++j)
                     out[at + j] = kept.bits[j / 64] >> (j % 64) & 1 ? in[at + j] * scale : T(0);
             }
         }
+        flush();
         if (streaming) finish_streaming();
     });
 }
