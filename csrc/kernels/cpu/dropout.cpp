@@ -12,6 +12,9 @@ constexpr int kGroup = kDropoutGroup; // elements that one group of words decide
 // Values that go past the caches at a time: loads and such stores one by one hold each other up.
 constexpr int kStaged = 8 * kGroup;
 
+// How far ahead input is fetched: the CPU, busy with random numbers, does not look that far.
+constexpr int kAhead = 8 * kGroup;
+
 // Bit e % 64 of word e / 64 says whether element e is kept.
 struct Kept {
     uint64_t bits[kGroup / 64];
@@ -114,6 +117,8 @@ void apply(const RandomSource& source, int64_t n, double p, const void* input, v
             const Kept kept = kept_of_group(source, g, threshold);
             const int64_t at = g * kGroup - source.begin;
             if (at >= 0 && at + kGroup <= n) {
+                for (int j = 0; j < kGroup; j += 64 / int(sizeof(T)))
+                    __builtin_prefetch(in + at + kAhead + j);
                 T* to = streaming ? staged + count : out + at;
                 for (int j = 0; j < kGroup; j += kLanes<T>)
                     store(to + j, keep(load(in + at + j), kept.bits[j / 64] >> (j % 64), scale));
