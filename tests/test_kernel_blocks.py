@@ -47,6 +47,9 @@ SIZES = [
     (1, 1030, 83),  # longer than a run of one row
     (83, 3, 300),  # few columns
     (41, 9, 512),  # one vector of columns
+    (7, 45, 300),  # few rows or columns: dot products where both operands have their depth adjacent
+    (12, 30, 513),
+    (67, 10, 256),
     (14, 32, 256),
     (15, 33, 257),
     (29, 31, 255),
@@ -72,6 +75,7 @@ LARGE = [
     (1030, 150, 300),  # the larger operand stays where it is, and C is turned
     (129, 1024, 300),  # rows that share sets of the cache
     (20, 1024, 1024),
+    (45, 1056, 600),  # rows of B packed by the first of several tiles
 ]
 
 

@@ -9,14 +9,36 @@ namespace {
 // A product of one row or few: vectors of A against matrices of B.
 constexpr int64_t kFewRows = 4;
 
-template <class T> DT_INLINE T finish(T value, T* c, bool accumulate, const T* bias, Activation activation) {
-    if (accumulate) value += *c;
-    if (bias) value += *bias;
-    return activation == Activation::none ? value : activate(broadcast(value), activation)[0];
+// Registers for the sums of a block of dot products, beside `group` vectors of y and one of x.
+constexpr int kDotsRegisters = kTileRows >= 10 ? 30 : 15; // of 32 or 16
+constexpr int kMostFew = kTileRows >= 10 ? 12 : 6;
+constexpr int dots_group(int few) {
+    const int group = kDotsRegisters / (few + 1);
+    return group > 8 ? 8 : group;
+}
+
+// The sums of n vectors, a power of two and at most kLanes, in the first n lanes. They are joined two by two.
+template <int distance, class V, int n> DT_INLINE V sums_of(V (&v)[n]) {
+    using Lanes = std::make_integer_sequence<int, kLanes<Lane<V>>>;
+    if constexpr (distance >= kLanes<Lane<V>>) {
+        return v[0];
+    } else {
+        if constexpr (distance >= n) {
+            v[0] += swap_lanes<distance>(v[0], Lanes{});
+        } else {
+#pragma GCC unroll 16
+            for (int i = 0; i < n; i += 2 * distance) {
+                exchange<distance>(v[i], v[i + distance], Lanes{});
+                v[i] += v[i + distance];
+            }
+        }
+        return sums_of<distance * 2>(v);
+    }
 }
 
 // Both operands have their depth adjacent: `few` items x[i * x_step + p] against `count` items y[j * y_step +
-// p]. The result for (i, j) goes to c[i * ci + j * cj]; its bias is bias[i * bi + j * bj].
+// p]. The result for (i, j) goes to c[i * ci + j * cj]; its bias is bias[i * bi + j * bj]. Of ci and cj one
+// is 1.
 template <class T> struct Dots {
     const T* x;
     int64_t x_step;
@@ -34,45 +56,78 @@ template <class T> struct Dots {
         Vec<T> sum[few][group] = {};
         int64_t p = 0;
         const auto step = [&](auto read) DT_INLINE_LAMBDA {
-            Vec<T> xv[few];
-#pragma GCC unroll 4
-            for (int i = 0; i < few; ++i) xv[i] = read(x + i * x_step + p);
+            Vec<T> yv[group];
 #pragma GCC unroll 8
-            for (int g = 0; g < group; ++g) {
-                const Vec<T> yv = read(y + (j + g) * y_step + p);
-#pragma GCC unroll 4
-                for (int i = 0; i < few; ++i) sum[i][g] = fma(xv[i], yv, sum[i][g]);
+            for (int g = 0; g < group; ++g) yv[g] = read(y + (j + g) * y_step + p);
+#pragma GCC unroll 16
+            for (int i = 0; i < few; ++i) {
+                const Vec<T> xv = read(x + i * x_step + p);
+#pragma GCC unroll 8
+                for (int g = 0; g < group; ++g) sum[i][g] = fma(xv, yv[g], sum[i][g]);
             }
         };
         for (; p + kLanes<T> <= k; p += kLanes<T>) step([](const T* q) DT_INLINE_LAMBDA { return load(q); });
         if (p < k) step([left = k - p](const T* q) DT_INLINE_LAMBDA { return load_tail(q, left); });
-        for (int i = 0; i < few; ++i)
-            for (int g = 0; g < group; ++g) {
-                T* to = c + i * ci + (j + g) * cj;
-                *to = finish(dt::cpu::DT_LEVEL::sum(sum[i][g]), to, accumulate,
-                             bias ? bias + i * bi + (j + g) * bj : nullptr, activation);
-            }
+        if (cj == 1) {
+            for (int i = 0; i < few; ++i)
+                put(sum[i], c + i * ci + j, bias ? bias + i * bi + j * bj : nullptr, bj);
+            return;
+        }
+        for (int g = 0; g < group; ++g) {
+            Vec<T> run[few];
+#pragma GCC unroll 16
+            for (int i = 0; i < few; ++i) run[i] = sum[i][g];
+            put(run, c + (j + g) * cj, bias ? bias + (j + g) * bj : nullptr, bi);
+        }
+    }
+    // Neighbours of C: the sums of vectors.
+    template <int n> DT_INLINE void put(const Vec<T> (&v)[n], T* to, const T* b, int64_t b_step) const {
+        constexpr int most = kLanes<T> < 8 ? kLanes<T> : 8, whole = n / most * most, rest = n - whole;
+#pragma GCC unroll 8
+        for (int i = 0; i < whole; i += most)
+            put_sums<most, most>(v + i, to + i, b ? b + i * b_step : b, b_step);
+        constexpr int width = rest > 4 ? 8 : rest > 2 ? 4 : rest;
+        if constexpr (rest > 0)
+            put_sums<rest, width>(v + whole, to + whole, b ? b + whole * b_step : b, b_step);
+    }
+    template <int n, int width>
+    DT_INLINE void put_sums(const Vec<T>* v, T* to, const T* b, int64_t b_step) const {
+        Vec<T> part[width];
+#pragma GCC unroll 8
+        for (int i = 0; i < width; ++i) part[i] = i < n ? v[i] : zero<T>();
+        Vec<T> total = sums_of<1>(part);
+        if (accumulate) total += load_upto(to, n);
+        if (b) total += b_step ? load_upto(b, n) : broadcast(*b);
+        if (activation != Activation::none) total = activate(total, activation);
+        store_upto(to, total, n);
     }
     template <int few> void range(int64_t begin, int64_t end) const {
-        constexpr int group = few == 1 ? 8 : 4;
+        constexpr int group = dots_group(few);
         for (; begin + group <= end; begin += group) block<few, group>(begin);
         for (; begin < end; ++begin) block<few, 1>(begin);
     }
+    template <int... I>
+    void range(int64_t few, int64_t begin, int64_t end, std::integer_sequence<int, I...>) const {
+        constexpr void (Dots::* ranges[])(int64_t, int64_t) const = {&Dots::range<I + 1>...};
+        (this->*ranges[few - 1])(begin, end);
+    }
     void run(int64_t few, int64_t count) const {
-        parallel(count, round_up(grain_for(k * few / 4), 8), [&](int64_t begin, int64_t end) {
-            switch (few) {
-            case 1:
-                return range<1>(begin, end);
-            case 2:
-                return range<2>(begin, end);
-            case 3:
-                return range<3>(begin, end);
-            default:
-                return range<4>(begin, end);
-            }
+        parallel(count, round_up(grain_for(k * (few + 4) / 16), 8), [&](int64_t begin, int64_t end) {
+            range(few, begin, end, std::make_integer_sequence<int, kMostFew>{});
         });
     }
 };
+
+// True where dot products of `few` with `count` items cost less than tiles: they need no packing, and fill
+// their vectors whatever the number of items, but each result is a sum across lanes at last.
+template <class T> bool prefers_dots(int64_t few, int64_t count, int64_t k) {
+    if (few <= kFewRows) return true;
+    if (few > kMostFew) return false;
+    const double dots = double(few) * (double(ceil_div(k, kLanes<T>)) / 2 + 4);
+    const double tiles =
+        double(k) * (0.5 * double(ceil_div(few, kLanes<T>)) + 0.5 * double(few) / double(count));
+    return dots < tiles;
+}
 
 // sums[j] += sum over p < rows of x[p * x_step] * b[p * b_step + j], for j < n.
 template <int rows, class T>
@@ -123,9 +178,8 @@ void one_row(const T* x, int64_t x_step, const T* b, int64_t b_step, int64_t n, 
 // The shapes that a tile of C would fill badly. False: none of them.
 template <class T>
 bool skinny(const Strided<T>& a, const Strided<T>& b, int64_t m, int64_t n, int64_t k, const Output<T>& out) {
-    if (m > kFewRows && n > kFewRows) return false;
     const bool a_along = a.depth_step == 1, b_along = b.depth_step == 1;
-    if (a_along && b_along && k > 1) {
+    if (a_along && b_along && k > 1 && prefers_dots<T>(min(m, n), max(m, n), k)) {
         count_path(Path::gemm_dots);
         if (m <= n)
             Dots<T>{a.data, a.step, b.data,         b.step,        k, out.c, out.row, 1, out.bias,
@@ -137,6 +191,7 @@ bool skinny(const Strided<T>& a, const Strided<T>& b, int64_t m, int64_t n, int6
                 .run(n, m);
         return true;
     }
+    if (m > kFewRows && n > kFewRows) return false;
     if (m == 1 && b.step == 1) {
         count_path(Path::gemm_one_row);
         one_row(a.data, a.depth_step, b.data, b.depth_step, n, k, out);

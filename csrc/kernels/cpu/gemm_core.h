@@ -14,16 +14,14 @@ namespace {
 template <class T> inline constexpr int64_t kTileCols = kTileVectors * kLanes<T>;
 // A panel of B, kDepth deep, fills two thirds of a 48 KB L1 cache and lives there while the rows of A pass.
 template <class T> inline constexpr int64_t kDepth = sizeof(T) == 4 ? 512 : 256;
-// The block of C of one task stays in L2 beside the block of A that it multiplies.
-constexpr int64_t kBlockRows = 128, kBlockCols = 256;
+// A task packs this many rows of A, which stay in L2, and uses them for this many columns.
+constexpr int64_t kBlockRows = 128, kBlockCols = 1024;
 constexpr int64_t kTasks = 16;       // into which a product is cut where each has enough work
-constexpr int64_t kPieceCols = 1024; // columns of B that are packed at a time
+constexpr int64_t kPieceCols = 1024; // columns of B that are packed for all tasks at a time
 // Elements of a packed operand that all threads share; beyond it the product is cut into pieces.
 template <class T> inline constexpr int64_t kSharedElements = (int64_t{2} << 20) / int64_t(sizeof(T));
 constexpr int64_t kParallelWork =
     1 << 19; // multiplications from which a second thread pays (about 4 microseconds)
-
-constexpr int64_t kPackRows = 16; // rows of B that a unit of packing copies; divides depth blocks
 
 enum class Source {
     direct,
@@ -37,7 +35,7 @@ struct DepthBlocks {
 };
 template <class T> DepthBlocks depth_blocks(int64_t k) {
     const int64_t blocks = max(int64_t{1}, ceil_div(k, kDepth<T>));
-    const int64_t size = max(int64_t{1}, round_up(ceil_div(k, blocks), kPackRows));
+    const int64_t size = max(int64_t{1}, round_up(ceil_div(k, blocks), 16));
     return {size, max(int64_t{1}, ceil_div(k, size))};
 }
 
@@ -47,6 +45,11 @@ struct RowPanels {
     explicit RowPanels(int64_t m, int64_t most = kTileRows) : rows(m), panels(ceil_div(m, most)) {}
     int64_t start(int64_t i) const { return rows * i / panels; }
 };
+
+// Ten rows of A that share sets of L1 fit there, fourteen do not; with one vector of columns ten suffice.
+template <class T> RowPanels row_panels(int64_t m, int64_t n) {
+    return RowPanels(m, n <= kLanes<T> && kTileRows > 10 ? 10 : kTileRows);
+}
 
 template <class T> struct Output {
     T* c;
@@ -138,88 +141,126 @@ template <class T> void compute_tile_to(const Tile<T>& tile, bool turned) {
     store_turned(sums, tile);
 }
 
-// The first tiles along a panel of B fetch the next one, a line of each of its rows per tile.
-template <class T> DT_INLINE void fetch_ahead(Tile<T>& tile, int64_t r, const T* b_next, int64_t b_step) {
-    constexpr int64_t line = 64 / sizeof(T);
-    tile.ahead = b_next && r * line < kTileCols<T> ? b_next + r * line : nullptr;
-    tile.ahead_step = b_step;
-}
-
 // One task: by depth block, by panel of B, by panel of A. first and last: of the whole depth of the product.
+template <class T, class A, class B> struct BlockTask {
+    const A& a;
+    Source a_from;
+    const B& b;
+    Source b_from;
+    const Shared<T>& shared;
+    const Block& block;
+    const DepthBlocks& blocks;
+    bool first, last;
+    const Output<T>& out;
+    T *a_packed = nullptr, *b_packed = nullptr;
+    Tile<T> tile = {};
+
+    bool in_place(int64_t cols) const { // B can be read where it is
+        if constexpr (B::addressable)
+            return (b_from == Source::direct || b.step == 1) && (kMasksB || cols % kLanes<T> == 0);
+        return false;
+    }
+    const T* shared_panel(int64_t j, int64_t p) const {
+        return shared.b + (p - shared.p0) * shared.cols + (j - shared.j0) * min(blocks.size, block.p1 - p);
+    }
+    // Sets the tile's B to the panel of columns from j on, depth p.
+    void take_panel(int64_t j, int64_t p) {
+        tile.cols = min(kTileCols<T>, block.j1 - j);
+        tile.b_row = round_up(tile.cols, kLanes<T>);
+        tile.b = b_packed;
+        if (b_from == Source::shared) {
+            tile.b = shared_panel(j, p);
+            return;
+        }
+        if constexpr (B::addressable) {
+            if (in_place(tile.cols)) {
+                tile.b = b.at(j, p);
+                tile.b_row = b.depth_step;
+                // The first tile packs for those that follow.
+                if (b_from == Source::packed && block.r1 - block.r0 > 1) tile.copy = b_packed;
+                return;
+            }
+        }
+        if (!b_packed) tile.b = b_packed = scratch<T>(Scratch::gemm_b, kTileCols<T> * blocks.size);
+        pack_columns(b, b_packed, j, tile.cols, p, tile.depth);
+    }
+    // The first tiles along a panel of B fetch the one behind it, a line of each of its rows per tile.
+    void fetch_ahead(int64_t r, int64_t j, int64_t p) {
+        constexpr int64_t line = 64 / sizeof(T);
+        tile.ahead = nullptr;
+        if (r * line >= kTileCols<T>) return;
+        j += kTileCols<T>;
+        if (j >= block.j1) {
+            j = block.j0;
+            p += blocks.size;
+        }
+        if (p >= block.p1) return;
+        if (b_from == Source::shared) {
+            tile.ahead = shared_panel(j, p) + r * line;
+            tile.ahead_step = round_up(min(kTileCols<T>, block.j1 - j), kLanes<T>);
+        } else if constexpr (B::addressable) {
+            if (b_from == Source::direct) {
+                tile.ahead = b.at(j, p) + r * line;
+                tile.ahead_step = b.depth_step;
+            }
+        }
+    }
+    void compute_panel(int64_t j, int64_t p, bool final) {
+        const int64_t top = block.panels.start(block.r0);
+        for (int64_t r = block.r0; r < block.r1; ++r) {
+            const int64_t i = block.panels.start(r);
+            tile.rows = block.panels.start(r + 1) - i;
+            tile.a = a_packed + (i - top) * tile.depth;
+            tile.a_row = 1;
+            tile.a_depth = tile.rows;
+            if constexpr (A::addressable) {
+                if (a_from == Source::direct) {
+                    tile.a = a.at(i, p);
+                    tile.a_row = a.step;
+                    tile.a_depth = a.depth_step;
+                }
+            }
+            fetch_ahead(r - block.r0, j, p);
+            tile.c = out.turned ? out.c + j * out.row + i : out.c + i * out.row + j;
+            tile.bias = final && out.bias ? out.bias + (out.turned ? i : j) : nullptr;
+            compute_tile_to(tile, out.turned);
+            if (tile.copy) {
+                tile.b = tile.copy;
+                tile.b_row = round_up(tile.cols, kLanes<T>);
+                tile.copy = nullptr;
+            }
+        }
+    }
+    void run() {
+        const RowPanels& panels = block.panels;
+        if (a_from == Source::packed)
+            a_packed =
+                scratch<T>(Scratch::gemm_a, (panels.start(block.r1) - panels.start(block.r0)) * blocks.size);
+        if (b_from == Source::packed) b_packed = scratch<T>(Scratch::gemm_b, kTileCols<T> * blocks.size);
+        tile.c_row = out.row;
+        for (int64_t p = block.p0; p == block.p0 || p < block.p1; p += blocks.size) {
+            tile.depth = min(blocks.size, block.p1 - p);
+            if (a_from == Source::packed) pack_panels(a, panels, block.r0, block.r1, p, tile.depth, a_packed);
+            const bool final = last && p + blocks.size >= block.p1;
+            tile.accumulate = out.accumulate || !first || p > block.p0;
+            tile.activation = final ? out.activation : Activation::none;
+            for (int64_t j = block.j0; j < block.j1; j += kTileCols<T>) {
+                take_panel(j, p);
+                compute_panel(j, p, final);
+            }
+        }
+    }
+};
 template <class T, class A, class B>
 void compute_block(const A& a, Source a_from, const B& b, Source b_from, const Shared<T>& shared,
                    const Block& block, const DepthBlocks& blocks, bool first, bool last,
                    const Output<T>& out) {
-    const RowPanels& panels = block.panels;
-    const int64_t top = panels.start(block.r0), rows = panels.start(block.r1) - top;
-    T* a_packed = a_from == Source::packed ? scratch<T>(Scratch::gemm_a, rows * blocks.size) : nullptr;
-    T* b_packed =
-        b_from == Source::packed ? scratch<T>(Scratch::gemm_b, kTileCols<T> * blocks.size) : nullptr;
-    Tile<T> tile;
-    tile.c_row = out.row;
-    for (int64_t p = block.p0; p == block.p0 || p < block.p1; p += blocks.size) {
-        const int64_t depth = min(blocks.size, block.p1 - p);
-        if (a_from == Source::packed) pack_panels(a, panels, block.r0, block.r1, p, depth, a_packed);
-        const bool final = last && p + blocks.size >= block.p1;
-        tile.depth = depth;
-        tile.accumulate = out.accumulate || !first || p > block.p0;
-        tile.activation = final ? out.activation : Activation::none;
-        for (int64_t j = block.j0; j < block.j1; j += kTileCols<T>) {
-            tile.cols = min(kTileCols<T>, block.j1 - j);
-            tile.b_row = round_up(tile.cols, kLanes<T>);
-            if (b_from == Source::shared) {
-                tile.b = shared.b + (p - shared.p0) * shared.cols + (j - shared.j0) * depth;
-            } else {
-                bool direct = false;
-                if constexpr (B::addressable) {
-                    direct = b_from == Source::direct && (kMasksB || tile.cols % kLanes<T> == 0);
-                    if (direct) {
-                        tile.b = b.at(j, p);
-                        tile.b_row = b.depth_step;
-                    }
-                }
-                if (!direct) {
-                    if (!b_packed) b_packed = scratch<T>(Scratch::gemm_b, kTileCols<T> * blocks.size);
-                    pack_columns(b, b_packed, j, tile.cols, p, depth);
-                    tile.b = b_packed;
-                }
-            }
-            const int64_t j_next = j + kTileCols<T> < block.j1 ? j + kTileCols<T> : block.j0;
-            const int64_t p_next = j_next > j ? p : p + blocks.size;
-            const T* b_next = nullptr;
-            int64_t b_next_step = 0;
-            if (p_next < block.p1) {
-                if (b_from == Source::shared) {
-                    b_next = shared.b + (p_next - shared.p0) * shared.cols +
-                             (j_next - shared.j0) * min(blocks.size, block.p1 - p_next);
-                    b_next_step = round_up(min(kTileCols<T>, block.j1 - j_next), kLanes<T>);
-                } else if constexpr (B::addressable) {
-                    if (b_from == Source::direct) {
-                        b_next = b.at(j_next, p_next);
-                        b_next_step = b.depth_step;
-                    }
-                }
-            }
-            for (int64_t r = block.r0; r < block.r1; ++r) {
-                const int64_t i = panels.start(r);
-                tile.rows = panels.start(r + 1) - i;
-                tile.a = a_packed + (i - top) * depth;
-                tile.a_row = 1;
-                tile.a_depth = tile.rows;
-                if constexpr (A::addressable) {
-                    if (a_from == Source::direct) {
-                        tile.a = a.at(i, p);
-                        tile.a_row = a.step;
-                        tile.a_depth = a.depth_step;
-                    }
-                }
-                fetch_ahead(tile, r - block.r0, b_next, b_next_step);
-                tile.c = out.turned ? out.c + j * out.row + i : out.c + i * out.row + j;
-                tile.bias = final && out.bias ? out.bias + (out.turned ? i : j) : nullptr;
-                compute_tile_to(tile, out.turned);
-            }
-        }
-    }
+    BlockTask<T, A, B>{a, a_from, b, b_from, shared, block, blocks, first, last, out}.run();
+}
+
+// Multiplications of a product, those of vectors that are not full included.
+template <class T> double padded_work(int64_t m, int64_t n, int64_t k) {
+    return double(m) * double(round_up(n, kLanes<T>)) * double(k);
 }
 
 // How a product is cut into tasks: blocks of panels of rows times blocks of panels of columns.
@@ -230,8 +271,8 @@ template <class T> Grid choose_grid(int64_t m, int64_t n, int64_t k) {
     const int64_t row_panels = ceil_div(m, kTileRows), col_panels = ceil_div(n, kTileCols<T>);
     int64_t rows = ceil_div(row_panels, ceil_div(kBlockRows, kTileRows));
     int64_t cols = ceil_div(col_panels, kBlockCols / kTileCols<T>);
-    const double work = double(m) * double(n) * double(k);
-    while (rows * cols < kTasks && work >= 2.0 * double(kParallelWork) * double(rows * cols)) {
+    const double work = padded_work<T>(m, n, k);
+    while (rows * cols < kTasks && work >= double(kParallelWork) * double(rows * cols)) {
         if (row_panels >= 2 * rows && (m / rows * 2 >= n / cols || col_panels < 2 * cols))
             rows *= 2;
         else if (col_panels >= 2 * cols)
@@ -254,62 +295,42 @@ struct Piece {
     int64_t panels(int64_t cols) const { return ceil_div(j1 - j0, cols); }
 };
 
-// Where the rows of B lie along memory they are read one by one, each for all panels, elsewhere panel by
-// panel.
-template <class T, class B> bool packs_rows(const B& b) {
-    if constexpr (B::addressable) return b.step == 1;
-    return false;
-}
-template <class T, class B> int64_t pack_units(const B& b, const Piece& piece, const DepthBlocks& blocks) {
-    const int64_t depth = piece.p1 - piece.p0;
-    return packs_rows<T>(b) ? ceil_div(depth, kPackRows)
-                            : piece.panels(kTileCols<T>) * ceil_div(depth, blocks.size);
-}
-
-// Packs units [begin, end) of a piece.
+// Packs panels [begin, end) of a piece, counted by depth block.
 template <class T, class B>
 void pack_piece(const B& b, const Piece& piece, const DepthBlocks& blocks, T* to, int64_t begin,
                 int64_t end) {
     const int64_t panels = piece.panels(kTileCols<T>), width = round_up(piece.j1 - piece.j0, kLanes<T>);
-    const bool rows = packs_rows<T>(b);
     for (int64_t u = begin; u < end; ++u) {
-        int64_t p = rows ? u * kPackRows : u / panels * blocks.size;
-        const int64_t block = p / blocks.size * blocks.size;
-        const int64_t depth = min(blocks.size, piece.p1 - piece.p0 - block);
-        const auto pack = [&](int64_t panel, int64_t first, int64_t count) {
-            const int64_t j = panel * kTileCols<T>, cols = min(kTileCols<T>, piece.j1 - piece.j0 - j);
-            pack_columns(b, to + block * width + j * depth + (first - block) * round_up(cols, kLanes<T>),
-                         piece.j0 + j, cols, piece.p0 + first, count);
-        };
-        if (!rows) {
-            pack(u % panels, p, depth);
-            continue;
-        }
-        for (const int64_t stop = min(p + kPackRows, block + depth); p < stop; ++p)
-            for (int64_t panel = 0; panel < panels; ++panel) pack(panel, p, 1);
+        const int64_t p = u / panels * blocks.size, depth = min(blocks.size, piece.p1 - piece.p0 - p);
+        const int64_t j = u % panels * kTileCols<T>, cols = min(kTileCols<T>, piece.j1 - piece.j0 - j);
+        pack_columns(b, to + p * width + j * depth, piece.j0 + j, cols, piece.p0 + p, depth);
     }
 }
 
 // A grid of tasks, each a block of rows of A times a block of columns of B. A task packs its part of A
-// itself. What several tasks read of B is packed once for all, in pieces that the last cache holds: while one
-// piece is multiplied the next one is packed.
+// itself. What several tasks read of a B that must be turned is packed once for all, in pieces that the last
+// cache holds: while one piece is multiplied the next one is packed.
 template <class T, class A, class B>
 void product_by_blocks(const A& a, Source a_from, const B& b, Source b_from, int64_t m, int64_t n, int64_t k,
                        const Output<T>& out) {
     const DepthBlocks blocks = depth_blocks<T>(k);
-    const bool packs = b_from == Source::packed;
+    bool packs = b_from == Source::packed;
+    if constexpr (B::addressable) packs = packs && b.step != 1;
     const int64_t piece_cols = packs ? min(round_up(n, kTileCols<T>), kPieceCols) : n;
     const Grid grid = choose_grid<T>(m, min(n, piece_cols), k);
     // Packing A for each of several narrow blocks would cost more than it brings.
     if (A::addressable && grid.col_blocks * 8 * kTileCols<T> > piece_cols && grid.col_blocks > 1)
         a_from = Source::direct;
-    if (packs && (grid.row_blocks > 1 || packs_rows<T>(b))) b_from = Source::shared;
+    if (packs && grid.row_blocks > 1) b_from = Source::shared;
     const bool shares = b_from == Source::shared;
     const int64_t piece_depth =
         shares ? max(int64_t{1}, kSharedElements<T> / piece_cols / blocks.size) * blocks.size
                : max(k, int64_t{1});
     const int64_t depth_pieces = max(int64_t{1}, ceil_div(k, piece_depth)),
                   pieces = ceil_div(n, piece_cols) * depth_pieces;
+    const auto pack_units = [&](const Piece& piece) {
+        return piece.panels(kTileCols<T>) * ceil_div(piece.p1 - piece.p0, blocks.size);
+    };
     const auto piece_at = [&](int64_t i) {
         const int64_t j = i / depth_pieces * piece_cols, p = i % depth_pieces * piece_depth;
         return Piece{j, min(n, j + piece_cols), p, min(k, p + piece_depth)};
@@ -318,15 +339,14 @@ void product_by_blocks(const A& a, Source a_from, const B& b, Source b_from, int
     T* packed = shares ? scratch<T>(Scratch::gemm_shared, buffer * min(pieces, int64_t{2})) : nullptr;
     if (shares) {
         const Piece piece = piece_at(0);
-        const int64_t units = pack_units<T>(b, piece, blocks);
+        const int64_t units = pack_units(piece);
         parallel(units, grain_for((piece.j1 - piece.j0) * (piece.p1 - piece.p0) / units),
                  [&](int64_t begin, int64_t end) { pack_piece(b, piece, blocks, packed, begin, end); });
     }
-    // Ten rows of A that share sets of L1 fit there, fourteen do not; with one vector of columns ten suffice.
-    const RowPanels panels(m, n <= kLanes<T> ? min(int64_t{kTileRows}, int64_t{10}) : int64_t{kTileRows});
+    const RowPanels panels = row_panels<T>(m, n);
     for (int64_t i = 0; i < pieces; ++i) {
         const Piece piece = piece_at(i), next = i + 1 < pieces ? piece_at(i + 1) : Piece{};
-        const int64_t units = shares && i + 1 < pieces ? pack_units<T>(b, next, blocks) : 0;
+        const int64_t units = shares && i + 1 < pieces ? pack_units(next) : 0;
         T* next_packed = packed + (i + 1) % 2 * buffer;
         const int64_t col_panels = piece.panels(kTileCols<T>), cols = min(grid.col_blocks, col_panels);
         const int64_t tasks = grid.row_blocks * cols;
@@ -337,7 +357,7 @@ void product_by_blocks(const A& a, Source a_from, const B& b, Source b_from, int
                 // Packing waits for memory, multiplying does not: neighbours do it at different times.
                 const int64_t first = units * task / tasks, last = units * (task + 1) / tasks;
                 if (task % 2 == 0) pack_piece(b, next, blocks, next_packed, first, last);
-                const int64_t r = task / cols, c = task % cols;
+                const int64_t r = task % grid.row_blocks, c = task / grid.row_blocks; // one B for neighbours
                 const Block block{panels,
                                   panels.panels * r / grid.row_blocks,
                                   panels.panels * (r + 1) / grid.row_blocks,
@@ -356,7 +376,7 @@ void product_by_blocks(const A& a, Source a_from, const B& b, Source b_from, int
 template <class T, class A, class B>
 void product_serially(const A& a, Source a_from, const B& b, Source b_from, int64_t m, int64_t n, int64_t k,
                       const Output<T>& out) {
-    const RowPanels panels(m);
+    const RowPanels panels = row_panels<T>(m, n);
     compute_block(a, a_from, b, b_from, Shared<T>{}, Block{panels, 0, panels.panels, 0, n, 0, k},
                   depth_blocks<T>(k), true, true, out);
 }
@@ -404,7 +424,7 @@ void product_by_depth(const A& a, Source a_from, const B& b, Source b_from, int6
 // Which plan suits a product of this size; `serial` is one task on the calling thread.
 enum class Plan { serial, blocks, depth };
 template <class T> Plan choose_plan(int64_t m, int64_t n, int64_t k) {
-    if (double(m) * double(n) * double(k) < 2.0 * kParallelWork) return Plan::serial;
+    if (padded_work<T>(m, n, k) < double(kParallelWork / 2)) return Plan::serial;
     const int64_t row_tasks = ceil_div(m, 2 * kTileRows), col_tasks = ceil_div(n, kTileCols<T>);
     const bool narrow =
         k >= 16 * max(m, n) && m * n <= 1 << 17; // reading a few columns of long rows wastes bandwidth

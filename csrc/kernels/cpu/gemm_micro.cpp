@@ -6,9 +6,12 @@
 namespace dt::cpu::DT_LEVEL {
 namespace {
 
+constexpr int64_t kCopyAhead = 32; // rows of B: the time in which the last cache answers
+
 // `adjacent`: the rows of A lie side by side (a_row is 1), as in packed panels, so that one pointer reaches
 // all.
-template <class T, int rows, int vectors, bool adjacent> void tile_kernel(const Tile<T>& t) {
+// `copies`: packs B on the way, which is as good as free.
+template <class T, int rows, int vectors, bool adjacent, bool copies> void tile_kernel(const Tile<T>& t) {
     using V = Vec<T>;
     constexpr int lanes = kLanes<T>;
     const int64_t last = t.cols - (vectors - 1) * lanes; // columns in the last vector
@@ -20,8 +23,9 @@ template <class T, int rows, int vectors, bool adjacent> void tile_kernel(const 
 
     const int64_t row = adjacent ? 1 : t.a_row, a_depth = t.a_depth, b_row = t.b_row;
     const T* b = t.b;
-    const T* ahead = t.ahead ? t.ahead : b;
-    const int64_t ahead_step = t.ahead ? t.ahead_step : 0;
+    T* copy = t.copy;
+    const T* ahead = copies ? b + kCopyAhead * b_row : t.ahead ? t.ahead : b;
+    const int64_t ahead_step = copies ? b_row : t.ahead ? t.ahead_step : 0;
     for (int64_t o = 0; o < t.outer; ++o)
         for (int64_t s = 0; s < t.segments; ++s) {
             const T* a = t.a + o * t.a_outer + s * t.a_segment;
@@ -38,6 +42,12 @@ template <class T, int rows, int vectors, bool adjacent> void tile_kernel(const 
                     for (int j = 0; j < vectors; ++j) sum[i][j] = fma(av, bv[j], sum[i][j]);
                 }
                 __builtin_prefetch(ahead, 0, 2);
+                if constexpr (copies) {
+                    if constexpr (vectors > 1) __builtin_prefetch(ahead + lanes, 0, 2);
+#pragma GCC unroll 4
+                    for (int j = 0; j < vectors; ++j) store(copy + j * lanes, bv[j]);
+                    copy += vectors * lanes;
+                }
                 a += a_depth;
                 b += b_row;
                 ahead += ahead_step;
@@ -81,20 +91,22 @@ template <class T, int rows, int vectors, bool adjacent> void tile_kernel(const 
 }
 
 template <class T> using TileKernel = void (*)(const Tile<T>&);
-template <class T, int vectors, bool adjacent, int... I>
-constexpr TileKernel<T> pick(int64_t rows, std::integer_sequence<int, I...>) {
-    constexpr TileKernel<T> by_rows[] = {tile_kernel<T, I + 1, vectors, adjacent>...};
-    return by_rows[rows - 1];
+template <class T, int vectors, bool adjacent, bool copies, int... I>
+constexpr TileKernel<T> by_rows(int64_t rows, std::integer_sequence<int, I...>) {
+    constexpr TileKernel<T> kernels[] = {tile_kernel<T, I + 1, vectors, adjacent, copies>...};
+    return kernels[rows - 1];
+}
+template <class T, int vectors> DT_INLINE TileKernel<T> pick(const Tile<T>& t) {
+    using Rows = std::make_integer_sequence<int, kTileRows>;
+    if (t.a_row == 1 || t.rows == 1)
+        return t.copy ? by_rows<T, vectors, true, true>(t.rows, Rows{})
+                      : by_rows<T, vectors, true, false>(t.rows, Rows{});
+    return t.copy ? by_rows<T, vectors, false, true>(t.rows, Rows{})
+                  : by_rows<T, vectors, false, false>(t.rows, Rows{});
 }
 
 template <class T> DT_INLINE void run_tile(const Tile<T>& t) {
-    using Rows = std::make_integer_sequence<int, kTileRows>;
-    const bool wide = t.cols > kLanes<T>, adjacent = t.a_row == 1 || t.rows == 1;
-    TileKernel<T> kernel;
-    if (adjacent)
-        kernel = wide ? pick<T, 2, true>(t.rows, Rows{}) : pick<T, 1, true>(t.rows, Rows{});
-    else
-        kernel = wide ? pick<T, 2, false>(t.rows, Rows{}) : pick<T, 1, false>(t.rows, Rows{});
+    const TileKernel<T> kernel = t.cols > kLanes<T> ? pick<T, 2>(t) : pick<T, 1>(t);
     kernel(t);
     if (t.activation > Activation::relu)
         for (int64_t i = 0; i < t.rows; ++i) activate_row(t.c + i * t.c_row, t.cols, t.activation);

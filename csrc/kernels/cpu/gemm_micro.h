@@ -39,6 +39,9 @@ template <class T> struct Tile {
     const T* bias = nullptr;
     Activation activation = Activation::none;
     bool streams = false; // c is written past the caches: see can_stream() in lanes.h
+    // Where the rows of B are packed on the way, for the tiles that follow: whole vectors, one row behind the
+    // other. They are then fetched ahead too.
+    T* copy = nullptr;
     // What a later tile reads is fetched into L2 meanwhile: a line at ahead + p * ahead_step per depth p.
     const T* ahead = nullptr;
     int64_t ahead_step = 0;
