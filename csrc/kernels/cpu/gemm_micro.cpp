@@ -44,6 +44,7 @@ template <class T, int rows, int vectors, bool adjacent, bool copies> void tile_
                 __builtin_prefetch(ahead, 0, 2);
                 if constexpr (copies) {
                     if constexpr (vectors > 1) __builtin_prefetch(ahead + lanes, 0, 2);
+                    __builtin_prefetch(ahead + (vectors * lanes - 1), 0, 2); // rows begin anywhere in a line
 #pragma GCC unroll 4
                     for (int j = 0; j < vectors; ++j) store(copy + j * lanes, bv[j]);
                     copy += vectors * lanes;
