@@ -56,7 +56,8 @@ CASES = [
     (33, 3, 1, 1),
     (80, 5, 3, 2),
     (127, 3, 4, 0),
-    (17, 9, 1, 4),  # more windows than the gathering holds
+    (17, 9, 1, 4),
+    (1030, 3, 2, 1),  # more channels than a tile of the gradient holds
 ]
 
 

@@ -177,7 +177,7 @@ void bind_index(py::module_& m) {
                  ">>> dt.argsort(dt.tensor([3.0, 1.0, 2.0]))\ntensor([1, 2, 0])"}),
             "axis"_a = -1, "descending"_a = false)
     DT_BOTH(sort,
-            (Doc{"x sorted along an axis: stable, NaN last.", order, "Tensor of the shape and dtype of x.",
+            (Doc{"x sorted along an axis, NaN last.", order, "Tensor of the shape and dtype of x.",
                  order_errors, ">>> dt.sort(dt.tensor([3.0, 1.0, 2.0]))\ntensor([1., 2., 3.])"}),
             "axis"_a = -1, "descending"_a = false)
     DT_BOTH(topk,

@@ -15,6 +15,15 @@ struct IndexArgs {
     void* indexed = nullptr;
 };
 
+// out[o][i] = in[o][index[i]], both contiguous: `outer` blocks of `size` (out: `count`) items, each of
+// `inner` values. Negative indices count from the end.
+struct TakeArgs {
+    int64_t outer = 1, size = 0, count = 0, inner = 1;
+    const int64_t* index = nullptr;
+    const void* in = nullptr;
+    void* out = nullptr;
+};
+
 struct Index {
     // offsets[i] += index[i] * step for n indices in [-size, size), negative ones counting from the end.
     // Returns the position of the first index out of range, or -1; the offsets are then unspecified.
@@ -24,11 +33,19 @@ struct Index {
     // Writes the C-order positions of what is true among n values, at most `capacity` of them; returns their
     // number.
     int64_t (*find)(int64_t n, const uint8_t* mask, int64_t capacity, int64_t* out);
+    // out = the values of `in` where the mask is true, at most `capacity`.
+    void (*pack)(DType dtype, int64_t n, const uint8_t* mask, int64_t capacity, const void* in, void* out);
+    // out[d][i] = the index along dimension d of the element at C-order position flat[i]; these ascend.
+    void (*unravel)(int64_t count, const int64_t* flat, const Dims& shape, int64_t* const* out);
+    // Returns the position of the first index out of range, or -1; `out` is then unspecified.
+    int64_t (*take)(DType dtype, const TakeArgs& args);
     void (*get)(DType dtype, const IndexArgs& args); // plain = indexed
     void (*put)(DType dtype, const IndexArgs& args); // indexed = plain; of equal offsets the last one wins
     void (*add)(DType dtype, const IndexArgs& args); // indexed += plain, in the order of the items
     // Positions that sort every contiguous row of n values: stable, NaN last in either direction.
     void (*argsort)(DType dtype, int64_t rows, int64_t n, bool descending, const void* in, int64_t* out);
+    // The values of every contiguous row in order, NaN last in either direction; not for the half formats.
+    void (*sort)(DType dtype, int64_t rows, int64_t n, bool descending, const void* in, void* out);
 };
 
 } // namespace dt

@@ -41,6 +41,10 @@ IndexArgs along_axis(const char* op, const Tensor& x, const Tensor& indices, int
 
 Tensor gather_plain(const char* op, const Tensor& x, const Tensor& indices, int axis) {
     Tensor out = Tensor::empty(indices.shape(), x.dtype()), offsets;
+    if (x.rank() == 1 && x.strides()[0] == 1) {
+        take_along(op, x, 0, indices, out);
+        return out;
+    }
     IndexArgs args = along_axis(op, x, indices, axis, offsets);
     args.plain = out.data();
     if (args.count) kernels().index.get(x.dtype(), args);
@@ -141,10 +145,20 @@ Tensor argsort(const Tensor& x, int64_t axis, bool descending) {
     return a == x.rank() - 1 ? out : plain::contiguous(swapaxes(out, a, -1));
 }
 
+namespace {
+DType sorted_dtype(DType d) { return d == DType::float16 || d == DType::bfloat16 ? DType::float32 : d; }
+} // namespace
+
 Tensor sort(const Tensor& x, int64_t axis, bool descending) {
     if (x.rank() == 0) value_error({"sort: x must have at least one dimension"});
     const int a = normalize_axis("sort", axis, x.rank());
-    return gather(x, argsort(x, a, descending), a);
+    if (recording({&x})) return gather(x, argsort(x, a, descending), a);
+    const Tensor rows = plain::contiguous(swapaxes(plain::convert(x, sorted_dtype(x.dtype())), a, -1));
+    Tensor out = Tensor::empty(rows.shape(), rows.dtype());
+    const int64_t n = x.shape(a);
+    LongWork work(10.0 * static_cast<double>(x.size()));
+    if (out.size()) kernels().index.sort(out.dtype(), x.size() / n, n, descending, rows.data(), out.data());
+    return plain::convert(a == x.rank() - 1 ? out : plain::contiguous(swapaxes(out, a, -1)), x.dtype());
 }
 
 std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int64_t axis, bool largest) {

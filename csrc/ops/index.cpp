@@ -22,14 +22,12 @@ std::vector<Tensor> positions_of(const Tensor& mask) {
         value_error({kGet, ": the mask (shape ", mask.shape(), ") was changed by another thread meanwhile"});
     if (mask.rank() == 1) return {flat};
     std::vector<Tensor> positions;
-    for (int d = 0; d < mask.rank(); ++d) positions.push_back(Tensor::empty({count}, DType::int64));
-    for (int64_t i = 0; i < count; ++i) {
-        int64_t at = flat.data<int64_t>()[i];
-        for (int d = mask.rank() - 1; d >= 0; --d) {
-            positions[static_cast<size_t>(d)].data<int64_t>()[i] = at % mask.shape(d);
-            at /= mask.shape(d);
-        }
+    int64_t* out[kMaxRank] = {};
+    for (int d = 0; d < mask.rank(); ++d) {
+        positions.push_back(Tensor::empty({count}, DType::int64));
+        out[d] = positions.back().data<int64_t>();
     }
+    if (count && mask.rank() > 0) kernels().index.unravel(count, flat.data<int64_t>(), mask.shape(), out);
     return positions;
 }
 
@@ -260,7 +258,37 @@ void put_recorded(const Tensor& view, const Picks& picks, const Operand& value) 
 
 } // namespace
 
+namespace {
+
+// x[mask] where the mask covers the first axes of x: along one axis, without positions in each.
+bool is_plain_mask(const Tensor& x, const std::vector<IndexItem>& items) {
+    if (items.size() != 1 || items[0].kind != Kind::array || items[0].array.dtype() != DType::boolean)
+        return false;
+    const Tensor& mask = items[0].array;
+    bool fits = mask.rank() >= 1 && mask.rank() <= x.rank() && x.size() > 0 &&
+                x.strides() == contiguous_strides(x.shape());
+    for (int d = 0; fits && d < mask.rank(); ++d) fits = mask.shape(d) == x.shape(d);
+    return fits;
+}
+
+Tensor get_masked(const Tensor& x, const Tensor& given) {
+    const Tensor mask = plain::contiguous(given);
+    if (mask.rank() == x.rank() && !recording({&x})) {
+        const int64_t count = kernels().index.find(mask.size(), mask.data<uint8_t>(), 0, nullptr);
+        Tensor out = Tensor::empty({count}, x.dtype());
+        if (count)
+            kernels().index.pack(x.dtype(), mask.size(), mask.data<uint8_t>(), count, x.data(), out.data());
+        return out;
+    }
+    Dims merged{mask.size()};
+    for (int d = mask.rank(); d < x.rank(); ++d) merged.push(x.shape(d));
+    return take(reshape(x, merged), positions_of(mask.alias({mask.size()}, {1}, mask.offset()))[0], 0);
+}
+
+} // namespace
+
 Tensor get_item(const Tensor& x, const std::vector<IndexItem>& items) {
+    if (is_plain_mask(x, items)) return get_masked(x, items[0].array);
     const Parsed p = parse(x, items);
     const Tensor view = basic_view(x, p.basic);
     return p.axes.empty() ? view : pick_recorded(kGet, view, picks_of(p, view));

@@ -48,6 +48,22 @@ void move(Move what, const char* op, const Tensor& x, const Picks& picks, const 
 
 } // namespace
 
+void take_along(const char* op, const Tensor& x, int axis, const Tensor& indices, const Tensor& out) {
+    TakeArgs args;
+    for (int d = 0; d < axis; ++d) args.outer *= x.shape(d);
+    for (int d = axis + 1; d < x.rank(); ++d) args.inner *= x.shape(d);
+    args.size = x.shape(axis);
+    args.count = indices.size();
+    args.index = indices.data<int64_t>();
+    args.in = x.data();
+    args.out = out.data();
+    LongWork work(1.0 * static_cast<double>(out.size()));
+    const int64_t bad = kernels().index.take(x.dtype(), args);
+    if (bad >= 0)
+        index_error({op, ": index ", args.index[bad], " is out of range for axis ", axis, " of size ",
+                     args.size, " (shape ", x.shape(), ")"});
+}
+
 bool Picks::picked(int axis) const {
     for (int a : axes)
         if (a == axis) return true;
@@ -79,6 +95,10 @@ Tensor as_indices(const char* op, const Tensor& t) {
 
 Tensor pick(const char* op, const Tensor& x, const Picks& picks) {
     Tensor out = Tensor::empty(picks.result_shape(), x.dtype(), x.device(), op);
+    if (picks.axes.size() == 1 && x.strides() == contiguous_strides(x.shape())) {
+        take_along(op, x, picks.axes[0], picks.indices[0], out);
+        return out;
+    }
     move(Move::get, op, x, picks, out);
     return out;
 }

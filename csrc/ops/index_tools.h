@@ -19,6 +19,8 @@ struct Picks {
 
 // int64 indices, contiguous; IndexError for other dtypes.
 Tensor as_indices(const char* op, const Tensor& t);
+// out = entries of the contiguous x along one axis; IndexError as below.
+void take_along(const char* op, const Tensor& x, int axis, const Tensor& indices, const Tensor& out);
 // IndexError naming the axis where an index is out of range.
 Tensor pick(const char* op, const Tensor& x, const Picks& picks);
 void place(const char* op, const Tensor& x, const Picks& picks, const Tensor& values); // x[picks] = values

@@ -60,7 +60,57 @@ void check_find(Checks& c) {
             c.expect_true("number", c.call(c.table.index.find, n, mask.data(), room, out.data()) ==
                                         int64_t(want.size()));
             c.expect_exactly("positions", out, [&](int64_t i) { return want[size_t(i)]; });
+            Array<int32_t> values(n), packed(room);
+            for (int64_t i = 0; i < n; ++i) values[i] = int32_t(c.whole(-99, 99));
+            c.call(c.table.index.pack, DType::int32, n, mask.data(), room, values.data(), packed.data());
+            c.expect_exactly("values", packed, [&](int64_t i) { return values[want[size_t(i)]]; });
         }
+}
+
+void check_unravel(Checks& c) {
+    for (const Dims& shape : {Dims{7}, Dims{3, 5}, Dims{4, 1, 3}, Dims{300, 70, 3}})
+        for (int64_t step : {1, 2, 11}) {
+            c.at("unravel in shape ", to_string(shape), ", step ", step);
+            const int64_t count = shape.product() / step;
+            Array<int64_t> flat(count);
+            for (int64_t i = 0; i < count; ++i) flat[i] = i * step;
+            std::vector<Array<int64_t>> out;
+            int64_t* rows[kMaxRank] = {};
+            for (int d = 0; d < shape.rank(); ++d) out.emplace_back(count);
+            for (int d = 0; d < shape.rank(); ++d) rows[d] = out[size_t(d)].data();
+            c.call(c.table.index.unravel, count, flat.data(), shape, rows);
+            int64_t behind = 1;
+            for (int d = shape.rank() - 1; d >= 0; --d) {
+                c.expect_exactly("index", out[size_t(d)],
+                                 [&](int64_t i) { return flat[i] / behind % shape[d]; });
+                behind *= shape[d];
+            }
+        }
+}
+
+template <class T> void check_take(Checks& c) {
+    for (int64_t outer : {1, 3})
+        for (int64_t inner : {1, 2, 3, 5, 9, 17, 200})
+            for (int64_t count : {int64_t(0), int64_t(1), int64_t(40), int64_t(20000)})
+                for (int64_t bad : {int64_t(-1), count / 2}) {
+                    if (bad >= count || (count > 100 && inner > 3)) continue;
+                    c.at("take of ", count, " times ", inner, " values of ", sizeof(T), " bytes, ", outer,
+                         " blocks, bad at ", bad);
+                    const int64_t size = 23;
+                    Array<int64_t> index = c.whole_array(count, -size, size);
+                    if (bad >= 0) index[bad] = bad % 2 ? size : -size - 1;
+                    Array<T> in(outer * size * inner), out(outer * count * inner);
+                    for (int64_t i = 0; i < outer * size * inner; ++i) in[i] = T(c.whole(0, 99));
+                    TakeArgs args;
+                    args.outer = outer, args.size = size, args.count = count, args.inner = inner;
+                    args.index = index.data(), args.in = in.data(), args.out = out.data();
+                    c.expect_true("position", c.call(c.table.index.take, dtype_of<T>, args) == bad);
+                    if (bad >= 0) continue;
+                    c.expect_exactly("items", out, [&](int64_t i) {
+                        const int64_t at = index[i / inner % count];
+                        return in[(i / inner / count * size + (at < 0 ? at + size : at)) * inner + i % inner];
+                    });
+                }
 }
 
 // Items of `rows` x `cols`, laid out plain on one side and within a wider table on the other.
@@ -138,6 +188,10 @@ template <class T> void check_argsort(Checks& c, int64_t rows, int64_t n, bool d
     Array<int64_t> out(rows * n);
     c.call(c.table.index.argsort, dtype_of<T>, rows, n, descending, x.data(), out.data());
     c.expect_exactly("positions", out, [&](int64_t i) { return want[size_t(i)]; });
+    if (sizeof(T) == 2) return;
+    Array<T> values(rows * n);
+    c.call(c.table.index.sort, dtype_of<T>, rows, n, descending, x.data(), values.data());
+    c.expect_exactly("values", values, [&](int64_t i) { return x[i / n * n + want[size_t(i)]]; });
 }
 
 } // namespace
@@ -146,6 +200,10 @@ void check_index(Checks& c) {
     check_resolve(c);
     check_positions(c);
     check_find(c);
+    check_unravel(c);
+    check_take<uint8_t>(c);
+    check_take<float>(c);
+    check_take<double>(c);
     for_dtypes([&]<class T>(T) {
         for (bool repeat : {false, true})
             for (bool turned : {false, true}) {
@@ -155,7 +213,8 @@ void check_index(Checks& c) {
                 check_moves<T>(c, 6, 3, 0, repeat, turned);
             }
         for (bool descending : {false, true}) {
-            for (int64_t n : {0, 1, 2, 15, 16, 17, 33, 257, 1000}) check_argsort<T>(c, 3, n, descending);
+            for (int64_t n : {0, 1, 2, 15, 16, 17, 33, 257, 1000, 5000, 70000})
+                check_argsort<T>(c, 3, n, descending);
             check_argsort<T>(c, 40, 300, descending);
         }
     });

@@ -2,6 +2,7 @@
 #include "kernels/cpu/common.h"
 #include "kernels/cpu/elementwise_parts.h"
 #include "kernels/cpu/map.h"
+#include "kernels/cpu/rows.h"
 
 namespace dt::cpu::DT_LEVEL {
 namespace {
@@ -90,47 +91,44 @@ Run conversion(DType from, DType to) {
 
 // --- Copies ---
 
-constexpr int64_t kTile = 32;
+constexpr int64_t kTile = 64;
 
-// Turns a square of as many values as a short vector holds. A round deals the first and the second half of
-// the vectors like two packs of cards; after log2(n) rounds rows are columns.
-template <class T> struct Square {
-    static constexpr int n = 32 / int(sizeof(T));
-    typedef T Row __attribute__((vector_size(32)));
-    Row rows[n];
-
-    template <int... I> DT_INLINE void round(std::integer_sequence<int, I...>) {
-        Row next[n];
-        for (int i = 0; i < n / 2; ++i) {
-            next[2 * i] = __builtin_shufflevector(rows[i], rows[i + n / 2], (I / 2 + I % 2 * n)...);
-            next[2 * i + 1] =
-                __builtin_shufflevector(rows[i], rows[i + n / 2], (n / 2 + I / 2 + I % 2 * n)...);
-        }
-        for (int i = 0; i < n; ++i) rows[i] = next[i];
+// One stage of a transpose in registers: swaps the bit `d` of the row with that of the lane.
+template <int d, class V, int... I> DT_INLINE void swap_bit(V& a, V& b, std::integer_sequence<int, I...>) {
+    constexpr int n = sizeof...(I);
+    const V low = __builtin_shufflevector(a, b, (I & d ? n + I - d : I)...);
+    b = __builtin_shufflevector(a, b, (I & d ? n + I : I + d)...);
+    a = low;
+}
+template <int d, class V> DT_INLINE void transpose_rows(V* rows) {
+    constexpr int n = kLanes<Lane<V>>;
+    if constexpr (d < n) {
+#pragma GCC unroll 16
+        for (int i = 0; i < n; ++i)
+            if (!(i & d)) swap_bit<d>(rows[i], rows[i + d], std::make_integer_sequence<int, n>());
+        transpose_rows<2 * d>(rows);
     }
-    DT_INLINE void turn() {
-        for (int k = 1; k < n; k *= 2) round(std::make_integer_sequence<int, n>{});
-    }
-};
+}
 
 // out[i][j] = in[i][j] for a tile, where `in` is contiguous along i and `out` along j: whichever way it is
 // walked, one side jumps, but a tile's lines stay in the L1 cache.
 template <class T>
 void copy_tile(int64_t rows, int64_t columns, char* out, int64_t out_row, const char* in, int64_t in_column) {
-    constexpr int n = Square<T>::n;
-    if constexpr (sizeof(T) >= 4) {
-        if (rows % n == 0 && columns % n == 0) {
-            for (int64_t i = 0; i < rows; i += n)
-                for (int64_t j = 0; j < columns; j += n) {
-                    Square<T> square;
-                    for (int64_t k = 0; k < n; ++k)
-                        memcpy(&square.rows[k], in + (j + k) * in_column + i * int64_t(sizeof(T)), 32);
-                    square.turn();
-                    for (int64_t k = 0; k < n; ++k)
-                        memcpy(out + (i + k) * out_row + j * int64_t(sizeof(T)), &square.rows[k], 32);
-                }
-            return;
-        }
+    int64_t whole_rows = 0, whole_columns = 0;
+    if constexpr (sizeof(T) >= 4) { // squares of vectors
+        constexpr int n = kLanes<T>;
+        whole_rows = rows / n * n, whole_columns = columns / n * n;
+        for (int64_t i = 0; i < whole_rows; i += n)
+            for (int64_t j = 0; j < whole_columns; j += n) {
+                Vec<T> square[n];
+#pragma GCC unroll 16
+                for (int k = 0; k < n; ++k)
+                    square[k] = load(reinterpret_cast<const T*>(in + (j + k) * in_column) + i);
+                transpose_rows<1>(square);
+#pragma GCC unroll 16
+                for (int k = 0; k < n; ++k)
+                    store(reinterpret_cast<T*>(out + (i + k) * out_row) + j, square[k]);
+            }
     } else if (rows == kTile && columns == kTile) { // fixed bounds unroll and vectorise
         T tile[kTile][kTile];
         for (int64_t j = 0; j < kTile; ++j) {
@@ -142,7 +140,7 @@ void copy_tile(int64_t rows, int64_t columns, char* out, int64_t out_row, const 
         return;
     }
     for (int64_t i = 0; i < rows; ++i)
-        for (int64_t j = 0; j < columns; ++j)
+        for (int64_t j = i < whole_rows ? whole_columns : 0; j < columns; ++j)
             reinterpret_cast<T*>(out + i * out_row)[j] = reinterpret_cast<const T*>(in + j * in_column)[i];
 }
 
@@ -177,6 +175,69 @@ void transpose_copy(const Loop& loop, int row, Storage storage) {
             for (int64_t j = 0; j < columns; j += kTile)
                 tile_copies[int(storage)](m, columns - j < kTile ? columns - j : kTile, out + j * item,
                                           out_row, in + j * in_column, in_column);
+        }
+    });
+}
+
+// Calls body(out, in, n) for runs of n rows, neighbours in the last dimension but one; each row costs `work`.
+template <class F> void for_rows(const Loop& loop, int64_t work, const F& body) {
+    const int across = loop.shape.rank() - 2;
+    const Dims &out_strides = loop.strides[0], &in_strides = loop.strides[1];
+    const int64_t neighbours = loop.shape[across];
+    parallel(loop.shape.product() / loop.shape.back(), grain_for(work), [&](int64_t begin, int64_t end) {
+        int64_t index[kMaxRank], position = begin;
+        char* out = static_cast<char*>(loop.data[0]);
+        const char* in = static_cast<const char*>(loop.data[1]);
+        const auto move = [&](int d, int64_t by) DT_INLINE_LAMBDA {
+            index[d] += by;
+            out += by * out_strides[d];
+            in += by * in_strides[d];
+        };
+        for (int d = across; d >= 0; --d) {
+            index[d] = 0;
+            move(d, position % loop.shape[d]);
+            position /= loop.shape[d];
+        }
+        while (begin < end) {
+            const int64_t n = min(end - begin, neighbours - index[across]);
+            body(out, in, n);
+            begin += n;
+            move(across, n);
+            for (int d = across; d > 0 && index[d] == loop.shape[d]; --d) {
+                move(d, -index[d]);
+                move(d - 1, 1);
+            }
+        }
+    });
+}
+
+// Rows that are contiguous on both sides.
+void copy_whole_rows(const Loop& loop, int64_t item) {
+    const int across = loop.shape.rank() - 2;
+    const int64_t bytes = loop.shape.back() * item, to = loop.strides[0][across],
+                  from = loop.strides[1][across];
+    for_rows(loop, 16 + bytes / 4, [&](char* out, const char* in, int64_t n) {
+        for (int64_t i = 0; i < n; ++i) copy_row(out + i * to, in + i * from, bytes);
+    });
+}
+
+// Every value a few times, side by side: whole vectors are written, and what is too much is overwritten by
+// the next value.
+template <class T> void repeat_values(const Loop& loop) {
+    const int across = loop.shape.rank() - 2;
+    const int64_t times = loop.shape.back(), from = loop.strides[1][across];
+    constexpr int64_t lanes = kVectorBytes / int64_t(sizeof(T));
+    typedef T Values __attribute__((vector_size(kVectorBytes)));
+    for_rows(loop, 4 + times / 4, [&](char* to, const char* in, int64_t n) {
+        T* out = reinterpret_cast<T*>(to);
+        for (int64_t i = 0; i < n; ++i, out += times) {
+            const T value = *reinterpret_cast<const T*>(in + i * from);
+            if ((n - i) * times >= lanes) {
+                const Values v = value - Values{};
+                memcpy(out, &v, sizeof v);
+            } else {
+                for (int64_t k = 0; k < times; ++k) out[k] = value;
+            }
         }
     });
 }
@@ -228,6 +289,15 @@ void copy(DType dtype, const Loop& given) {
         for (int d = 0; d < last; ++d)
             if (loop.strides[1][d] == item && loop.shape[d] >= 4)
                 return transpose_copy(loop, d, raw_storage_of(dtype));
+    if (last > 0 && loop.strides[0][last] == item) {
+        if (loop.strides[1][last] == item) return copy_whole_rows(loop, item);
+        if (loop.strides[1][last] == 0 && loop.shape[last] * item <= kVectorBytes &&
+            loop.strides[0][last - 1] == loop.shape[last] * item)
+            return item == 1   ? repeat_values<uint8_t>(loop)
+                   : item == 2 ? repeat_values<uint16_t>(loop)
+                   : item == 4 ? repeat_values<uint32_t>(loop)
+                               : repeat_values<uint64_t>(loop);
+    }
     copy_rows(loop, int(item));
 }
 

@@ -45,6 +45,7 @@ void backward(int64_t n, const int64_t* indices, int64_t rows, int64_t width, in
     sort_by_row(n, indices, rows, start, order);
     const T* from = static_cast<const T*>(output_grad);
     T* to = static_cast<T*>(table_grad);
+    const bool streaming = can_stream(to, rows * width, width);
     // Every row of the table is summed by one thread, in the order of the positions.
     parallel(rows, grain_for(width + ceil_div(n, rows) * width), [&](int64_t begin, int64_t end) {
         for (int64_t r = begin; r < end; ++r) {
@@ -52,9 +53,10 @@ void backward(int64_t n, const int64_t* indices, int64_t rows, int64_t width, in
             for_vectors<T>(width, [&](int64_t j, auto part) DT_INLINE_LAMBDA {
                 Vec<T> total{};
                 for (int64_t k = start[r]; k < last; ++k) total += load(from + order[k] * width + j, part);
-                store(to + r * width + j, total, part);
+                streaming ? stream(to + r * width + j, total, part) : store(to + r * width + j, total, part);
             });
         }
+        if (streaming) finish_streaming();
     });
 }
 

@@ -2,6 +2,7 @@
 
 #include "kernels/cpu/common.h"
 #include "kernels/cpu/half.h"
+#include "kernels/cpu/select.h"
 #include "kernels/cpu/sort.h"
 #include "kernels/cpu/walk.h"
 
@@ -40,16 +41,6 @@ void positions(const Dims& shape, const Dims& strides, int64_t* offsets) {
             for (int64_t i = 0; i < inner; ++i) offsets[row * inner + i] = offset + i * step;
         }
     });
-}
-
-int64_t find(int64_t n, const uint8_t* mask, int64_t capacity, int64_t* out) {
-    int64_t count = 0;
-    for (int64_t i = 0; i < n; ++i) {
-        if (!mask[i]) continue;
-        if (count < capacity) out[count] = i;
-        ++count;
-    }
-    return count;
 }
 
 // An item with its dimensions merged, as rows of the innermost one.
@@ -190,6 +181,6 @@ void add(DType dtype, const IndexArgs& args) {
 
 } // namespace
 
-Index index() { return {resolve, positions, find, get, put, add, argsort}; }
+Index index() { return {resolve, positions, find, pack, unravel, take, get, put, add, argsort, sort}; }
 
 } // namespace dt::cpu::DT_LEVEL

@@ -6,10 +6,34 @@
 namespace dt::cpu::DT_LEVEL {
 namespace {
 
+// Running values of one column: four at a time, so that only one operation of four waits for those before.
+template <class In, class Out, class Acc, bool product, class Load, class Store>
+void scan_run(int64_t n, bool reverse, const In* in, Out* out, Load load_value, Store store_value) {
+    const auto combine = [](Acc a, Acc b) DT_INLINE_LAMBDA { return product ? a * b : a + b; };
+    const int64_t step = reverse ? -1 : 1;
+    if (reverse) in += n - 1, out += n - 1;
+    Acc acc = product ? Acc(1) : Acc(0);
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4, in += 4 * step, out += 4 * step) {
+        const Acc a = load_value(in[0]), b = combine(a, load_value(in[step]));
+        const Acc c = load_value(in[2 * step]), d = combine(c, load_value(in[3 * step]));
+        out[0] = store_value(combine(acc, a));
+        out[step] = store_value(combine(acc, b));
+        out[2 * step] = store_value(combine(acc, combine(b, c)));
+        acc = combine(acc, combine(b, d));
+        out[3 * step] = store_value(acc);
+    }
+    for (; i < n; ++i, in += step, out += step) {
+        acc = combine(acc, load_value(*in));
+        *out = store_value(acc);
+    }
+}
+
 // Running values of a strip of columns, in double for floats and wrapping for integers.
 template <class In, class Out, class Acc, bool product, class Load, class Store>
 void scan_strip(int64_t n, int64_t inner, int64_t columns, bool reverse, const In* in, Out* out,
                 Load load_value, Store store_value) {
+    if (inner == 1) return scan_run<In, Out, Acc, product>(n, reverse, in, out, load_value, store_value);
     constexpr int64_t width = 64;
     Acc acc[width];
     for (int64_t c = 0; c < columns; ++c) acc[c] = product ? Acc(1) : Acc(0);

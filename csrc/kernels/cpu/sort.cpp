@@ -4,6 +4,7 @@
 
 #include "kernels/cpu/common.h"
 #include "kernels/cpu/half.h"
+#include "kernels/cpu/sort_keys.h"
 
 namespace dt::cpu::DT_LEVEL {
 namespace {
@@ -120,8 +121,24 @@ template <class T> struct Radix {
     }
 };
 
+// Positions by keys that hold both: unique, so that any sort of them is stable.
+template <class T> void sort_positions(int64_t rows, int64_t n, bool descending, const T* in, int64_t* out) {
+    parallel(rows, grain_for(n * 8), [&](int64_t begin, int64_t end) {
+        uint64_t* keys = scratch<uint64_t>(Scratch::kernel, n + spare_keys(n));
+        for (int64_t r = begin; r < end; ++r) {
+            for (int64_t i = 0; i < n; ++i)
+                keys[i] = uint64_t(Key<T>::of(in[r * n + i], descending)) << 32 | uint64_t(i);
+            sort_keys(keys, n, keys + n);
+            for (int64_t i = 0; i < n; ++i) out[r * n + i] = int64_t(keys[i] & 0xffffffff);
+        }
+    });
+}
+
 template <class T> void sort_rows(int64_t rows, int64_t n, bool descending, const void* in, int64_t* out) {
-    if (n >= kRadixFrom && (Key<T>::wide || n < (int64_t{1} << 32)))
+    if constexpr (!Key<T>::wide)
+        if (n < (int64_t{1} << 32))
+            return sort_positions(rows, n, descending, static_cast<const T*>(in), out);
+    if (n >= kRadixFrom)
         return parallel(rows, grain_for(n * 8), [&](int64_t begin, int64_t end) {
             using Entry = typename Radix<T>::Entry;
             Entry* entries = scratch<Entry>(Scratch::kernel, 2 * n);
@@ -129,11 +146,54 @@ template <class T> void sort_rows(int64_t rows, int64_t n, bool descending, cons
                 Radix<T>::sort_row(n, descending, static_cast<const T*>(in) + r * n, out + r * n, entries);
         });
     parallel(rows, grain_for(n * 32), [&](int64_t begin, int64_t end) {
-        int64_t on_stack[256];
-        int64_t* scratch = n <= 256 ? on_stack : static_cast<int64_t*>(malloc(size_t(n) * sizeof(int64_t)));
-        for (int64_t r = begin; r < end && scratch; ++r)
+        int64_t scratch[kRadixFrom];
+        for (int64_t r = begin; r < end; ++r)
             sort_row(n, descending, static_cast<const T*>(in) + r * n, out + r * n, scratch);
-        if (scratch != on_stack) free(scratch);
+    });
+}
+
+// Values as keys and back. -0 stands before 0 here, and every NaN comes back as one.
+template <class T> struct Code {
+    using K = typename Key<T>::Unsigned;
+    using Signed = typename Choose<sizeof(K) == 8, int64_t, int32_t>::type;
+    static constexpr int bits = 8 * sizeof(K);
+    static DT_INLINE K encode(T x, K flip) {
+        K key;
+        if constexpr (kFloating<T>) {
+            memcpy(&key, &x, sizeof key);
+            key ^= K(Signed(key) >> (bits - 1)) | Key<T>::sign;
+            return x != x ? ~K(0) : key ^ flip;
+        } else {
+            return (K(x) ^ (T(-1) < T(0) ? Key<T>::sign : 0)) ^ flip;
+        }
+    }
+    static DT_INLINE T decode(K key, K flip) {
+        if constexpr (kFloating<T>) {
+            const K plain = key ^ flip;
+            const K raw = key == ~K(0) ? K(sizeof(T) == 8 ? 0x7ff8000000000000 : 0x7fc00000)
+                                       : plain ^ (~K(Signed(plain) >> (bits - 1)) | Key<T>::sign);
+            T x;
+            memcpy(&x, &raw, sizeof x);
+            return x;
+        } else {
+            return T((key ^ flip) ^ (T(-1) < T(0) ? Key<T>::sign : 0));
+        }
+    }
+};
+
+template <class T>
+void sort_values(int64_t rows, int64_t n, bool descending, const void* given, void* sorted) {
+    using K = typename Code<T>::K;
+    const T* in = static_cast<const T*>(given);
+    T* out = static_cast<T*>(sorted);
+    const K flip = descending ? ~K(0) : K(0);
+    parallel(rows, grain_for(n * 4), [&](int64_t begin, int64_t end) {
+        K* keys = scratch<K>(Scratch::kernel, n + spare_keys(n));
+        for (int64_t r = begin; r < end; ++r) {
+            for (int64_t i = 0; i < n; ++i) keys[i] = Code<T>::encode(in[r * n + i], flip);
+            sort_keys(keys, n, keys + n);
+            for (int64_t i = 0; i < n; ++i) out[r * n + i] = Code<T>::decode(keys[i], flip);
+        }
     });
 }
 
@@ -156,6 +216,24 @@ void argsort(DType dtype, int64_t rows, int64_t n, bool descending, const void* 
         return sort_rows<float>(rows, n, descending, in, out);
     case DType::float64:
         return sort_rows<double>(rows, n, descending, in, out);
+    }
+}
+
+void sort(DType dtype, int64_t rows, int64_t n, bool descending, const void* in, void* out) {
+    switch (dtype) {
+    case DType::boolean:
+    case DType::uint8:
+        return sort_values<uint8_t>(rows, n, descending, in, out);
+    case DType::int32:
+        return sort_values<int32_t>(rows, n, descending, in, out);
+    case DType::int64:
+        return sort_values<int64_t>(rows, n, descending, in, out);
+    case DType::float32:
+        return sort_values<float>(rows, n, descending, in, out);
+    case DType::float64:
+        return sort_values<double>(rows, n, descending, in, out);
+    default: // of the half formats: callers sort them as float32
+        return;
     }
 }
 

@@ -4,5 +4,6 @@
 namespace dt::cpu::DT_LEVEL {
 
 void argsort(DType dtype, int64_t rows, int64_t n, bool descending, const void* in, int64_t* out);
+void sort(DType dtype, int64_t rows, int64_t n, bool descending, const void* in, void* out);
 
 } // namespace dt::cpu::DT_LEVEL
