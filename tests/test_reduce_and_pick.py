@@ -135,7 +135,7 @@ def test_masks(shape: tuple[int, ...], dtype: str) -> None:
         np.testing.assert_array_equal(for_threads(lambda m=mask: dt.tensor(x)[dt.tensor(m)]), x[mask])
         for ours, theirs in zip(dt.nonzero(dt.tensor(mask)), np.nonzero(mask), strict=True):
             np.testing.assert_array_equal(ours.numpy(), theirs)
-        rows = mask.reshape(shape[0], -1).any(1)
+        rows = mask.any(axis=tuple(range(1, mask.ndim)))
         np.testing.assert_array_equal(dt.tensor(x)[dt.tensor(rows)].numpy(), x[rows])
 
 
