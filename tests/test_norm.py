@@ -145,9 +145,33 @@ def test_fused_residual_and_activation(
         assert np.mean(differ) < 1e-5
 
 
-@pytest.mark.parametrize("shape", [(4, 6, 6, 5), (40, 20, 20, 64), (100, 32, 32, 64)])
+def test_levels_read_each_others_bits() -> None:
+    """What ReLU let pass has one format: the level may change between forward and backward."""
+    levels, before = dt.isa_levels(), dt.get_isa()
+    try:
+        for dtype in ("float32", "float64"):
+            for shape in SHAPES[:-1]:
+                grads = []
+                for wrote, reads in [(a, b) for a in levels for b in levels]:
+                    x = dt.tensor(np.cos(np.arange(np.prod(shape))).reshape(shape), dtype=dtype)
+                    x.requires_grad = True
+                    dt.set_isa(wrote)
+                    zeros, ones = dt.zeros(shape[-1:], dtype=dtype), dt.ones(shape[-1:], dtype=dtype)
+                    y = dt.batch_norm(x, zeros, ones, activation="relu")
+                    dt.set_isa(reads)
+                    y.backward(dt.ones(shape, dtype=dtype))
+                    grads.append(x.grad.numpy() > 0)
+                for got in grads:
+                    np.testing.assert_array_equal(got, x.detach().numpy() > 0)
+    finally:
+        dt.set_isa(before)
+
+
+@pytest.mark.parametrize(
+    "shape", [(4, 6, 6, 5), (40, 20, 20, 64), (9, 257), (300, 5, 261), (100, 32, 32, 64)]
+)
 def test_relu_cuts_gradient_where_it_cut_the_output(level: str, shape: tuple[int, ...]) -> None:
-    """Without a residual the cut is computed again from the input: it must be the very same."""
+    """The forward keeps a bit for each element: it must be that of the output."""
     x = dt.tensor(rng.standard_normal(shape).astype(np.float32))
     b = dt.tensor(rng.standard_normal(shape[-1]).astype(np.float32))
     x.requires_grad = b.requires_grad = True

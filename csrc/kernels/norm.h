@@ -15,6 +15,7 @@ struct GroupNormArgs {
     double epsilon = 1e-5;
     const void* residual = nullptr; // of the input's shape: added to the result; or none
     bool relu = false;              // at last
+    void* relu_bits = nullptr;      // relu_bytes() for the backward: what ReLU let pass; or none
     // forward writes the statistics, apply reads them.
     void* mean = nullptr;
     void* inverse_std = nullptr;
@@ -30,11 +31,7 @@ struct GroupNormGradArgs {
     int64_t samples = 0, spatial = 0, channels = 0, groups = 0;
     const void* input = nullptr;
     const void* weight = nullptr;
-    // Where ReLU was fused nothing flows where the forward's output is not above 0: `relu_output` is that
-    // output, or none where it follows from input, weight and bias.
-    bool relu = false;
-    const void* relu_output = nullptr;
-    const void* bias = nullptr;
+    const void* relu_bits = nullptr; // where ReLU was fused, what the forward wrote: nothing else flows
     const void* mean = nullptr;
     const void* inverse_std = nullptr;
     const void* output_grad = nullptr;
@@ -74,6 +71,7 @@ struct LayerNormGradArgs {
 // [0] works on float32, [1] on float64.
 struct Norm {
     int64_t (*group_scratch)(int64_t samples, int64_t spatial, int64_t channels, int64_t groups);
+    int64_t (*relu_bytes)(int64_t samples, int64_t spatial, int64_t channels, int64_t groups);
     void (*group_forward[2])(const GroupNormArgs& args);
     void (*group_apply[2])(const GroupNormArgs& args); // with the statistics given
     // inverse_std[i] = 1 / sqrt(variance[i] + epsilon)

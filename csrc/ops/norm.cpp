@@ -115,17 +115,19 @@ GroupNormArgs forward_args(const ChannelNorm& n, const Tensor& out, const Tensor
     return args;
 }
 
-// What the backward of a channel norm keeps. The normalised values are computed again from the input.
+// What the backward of a channel norm keeps. The normalised values are computed again from the input; what
+// a fused ReLU let pass is one bit for each.
 struct Kept {
     View view;
-    Saved input, weight, bias, relu_output;
-    Tensor mean, inverse;
-    bool fixed_statistics, relu;
+    Saved input, weight;
+    Tensor mean, inverse, relu_bits; // relu_bits: where ReLU was fused
+    bool fixed_statistics;
 };
 
 void backward_of(Backward& b, const Kept& kept) {
     const Tensor grad = plain::contiguous(b.grad());
-    const Tensor &input = kept.input.get(), &weight = kept.weight.get(), &bias = kept.bias.get();
+    const Tensor &input = kept.input.get(), &weight = kept.weight.get();
+    const bool relu = kept.relu_bits.defined();
     const View& view = kept.view;
     GroupNormGradArgs args;
     args.samples = view.samples;
@@ -134,9 +136,7 @@ void backward_of(Backward& b, const Kept& kept) {
     args.groups = view.groups;
     args.input = input.data();
     args.weight = data_of(weight);
-    args.bias = data_of(bias);
-    args.relu = kept.relu;
-    args.relu_output = data_of(kept.relu_output.get());
+    args.relu_bits = data_of(kept.relu_bits);
     args.mean = kept.mean.data();
     args.inverse_std = kept.inverse.data();
     args.output_grad = grad.data();
@@ -145,11 +145,11 @@ void backward_of(Backward& b, const Kept& kept) {
     if (b.needs(0)) grads[0] = empty_like(input);
     for (int i : {1, 2})
         if (b.needs(i)) grads[i] = Tensor::empty({view.channels}, input.dtype());
-    if (b.needs(3)) grads[3] = kept.relu ? empty_like(input) : b.grad();
+    if (b.needs(3)) grads[3] = relu ? empty_like(input) : b.grad();
     args.input_grad = data_of(grads[0]);
     args.weight_grad = data_of(grads[1]);
     args.bias_grad = data_of(grads[2]);
-    args.residual_grad = kept.relu ? data_of(grads[3]) : nullptr;
+    args.residual_grad = relu ? data_of(grads[3]) : nullptr;
     const auto& norm = kernels().norm;
     const Tensor memory = scratch(norm.group_scratch(view.samples, view.spatial, view.channels, view.groups));
     args.scratch = memory.data<double>();
@@ -191,6 +191,11 @@ Tensor apply(ChannelNorm n) {
     const View& v = n.view;
     const Tensor memory = scratch(norm.group_scratch(v.samples, v.spatial, v.channels, v.groups));
     GroupNormArgs args = forward_args(n, out, mean, inverse, memory);
+    Tensor relu_bits;
+    if (records && n.relu)
+        relu_bits =
+            Tensor::empty({norm.relu_bytes(v.samples, v.spatial, v.channels, v.groups)}, DType::uint8);
+    args.relu_bits = data_of(relu_bits);
     const int p = precision(out);
     if (n.fixed_statistics) {
         plain::copy(mean, n.running_mean);
@@ -210,14 +215,10 @@ Tensor apply(ChannelNorm n) {
         running_mean.finish(n.op);
         running_var.finish(n.op);
     }
-    if (records) {
-        // With a residual only the output says what ReLU cut off; without, the input says it as well.
-        const Tensor none, &cut = n.relu && n.residual.defined() ? out : none;
-        record(
-            n.op, out, {&source, &weight, &bias, &residual},
-            [kept = Kept{v, Saved(n.input), Saved(n.weight), Saved(n.relu ? n.bias : none), Saved(cut), mean,
-                         inverse, n.fixed_statistics, n.relu}](Backward& b) { backward_of(b, kept); });
-    }
+    if (records)
+        record(n.op, out, {&source, &weight, &bias, &residual},
+               [kept = Kept{v, Saved(n.input), Saved(n.weight), mean, inverse, relu_bits,
+                            n.fixed_statistics}](Backward& b) { backward_of(b, kept); });
     return out;
 }
 

@@ -103,12 +103,12 @@ template <class T> void check_group_forward(Checks& c, const Shape& s, int varia
 // group and h = weight * dy, dx = inverse (h - mean(h) - xhat mean(h xhat)).
 template <class T> void check_group_backward(Checks& c, const Shape& s, int variant) {
     const bool affine = variant & 1, relu = variant & 2, fixed = variant & 4;
-    const bool by_input = relu && affine && variant & 8, residual = relu && !by_input && variant & 8;
+    const bool residual = relu && variant & 8;
     c.at("group_backward ", describe(s), ", variant ", variant);
     const Array<T> x = c.uniform_array<T>(s.size(), -1, 2), weight = c.uniform_array<T>(s.channels),
-                   bias = c.uniform_array<T>(s.channels);
-    Array<T> dy = c.uniform_array<T>(s.size()), residual_grad(s.size());
-    Array<T> y = c.uniform_array<T>(s.size()); // where ReLU was fused, only its sign counts
+                   bias = c.uniform_array<T>(s.channels), other = c.uniform_array<T>(s.size()),
+                   dy = c.uniform_array<T>(s.size());
+    Array<T> y(s.size()), residual_grad(s.size());
     Array<T> mean(s.statistics()), inverse(s.statistics()), dx(s.size()), dw(s.channels), db(s.channels);
     const Statistics m = measure(s, x);
     for (int64_t g = 0; g < s.statistics(); ++g) {
@@ -116,16 +116,19 @@ template <class T> void check_group_backward(Checks& c, const Shape& s, int vari
         inverse[g] = T(1 / std::sqrt(m.variance[size_t(g)] + kEpsilon));
     }
     const auto hat = [&](int64_t i) { return (x.at(i) - mean.at(s.group(i))) * inverse.at(s.group(i)); };
-    for (int64_t i = 0; by_input && i < s.size(); ++i) {
-        y[i] = T(hat(i) * weight.at(s.channel(i)) + bias.at(s.channel(i)));
-        if (std::fabs(y[i]) < T(1e-4)) dy[i] = 0; // rounding decides on which side it lies
-    }
     Array<double> scratch(c.call(c.table.norm.group_scratch, s.samples, s.spatial, s.channels, s.groups));
+    Array<uint8_t> bits(c.call(c.table.norm.relu_bytes, s.samples, s.spatial, s.channels, s.groups));
+    GroupNormArgs forward; // writes what ReLU lets pass
+    forward.samples = s.samples, forward.spatial = s.spatial, forward.channels = s.channels,
+    forward.groups = s.groups, forward.input = x.data(), forward.weight = affine ? weight.data() : nullptr,
+    forward.bias = affine ? bias.data() : nullptr, forward.residual = residual ? other.data() : nullptr;
+    forward.relu = true, forward.relu_bits = bits.data(), forward.output = y.data();
+    forward.mean = mean.data(), forward.inverse_std = inverse.data(), forward.scratch = scratch.data();
+    if (relu) c.call(c.table.norm.group_apply[sizeof(T) == 8], forward);
     GroupNormGradArgs args;
     args.samples = s.samples, args.spatial = s.spatial, args.channels = s.channels, args.groups = s.groups;
-    args.input = x.data(), args.weight = affine ? weight.data() : nullptr, args.relu = relu,
-    args.relu_output = relu && !by_input ? y.data() : nullptr;
-    args.bias = affine ? bias.data() : nullptr,
+    args.input = x.data(), args.weight = affine ? weight.data() : nullptr;
+    args.relu_bits = relu ? bits.data() : nullptr;
     args.residual_grad = residual ? residual_grad.data() : nullptr;
     args.mean = mean.data(), args.inverse_std = inverse.data(), args.output_grad = dy.data();
     args.fixed_statistics = fixed, args.input_grad = dx.data(), args.scratch = scratch.data();

@@ -2,6 +2,7 @@
 
 #include "kernels/cpu/lanes.h"
 #include "kernels/cpu/norm_parts.h"
+#include "kernels/cpu/sign_bits.h"
 
 #pragma GCC diagnostic ignored "-Wpsabi"
 
@@ -14,7 +15,7 @@ namespace {
 // those into pieces short enough that sums in T lose nothing. Few channels do not fill a vector: several rows
 // together then count as one of `period` values.
 struct Layout {
-    static constexpr int arrays = 5;
+    static constexpr int arrays = 4;
     // Least length of a period: sums lie in memory, and an add soon after must wait for the store before.
     static constexpr int64_t kPeriod = 256;
     static constexpr int64_t kPiece = 16384, kPieceRows = 32; // elements and rows of a piece, at least
@@ -37,6 +38,7 @@ struct Layout {
     template <class T> bool streams(const T* to) const {
         return can_stream(to, samples * spatial * channels, channels);
     }
+    int64_t relu_bytes() const { return round_up(sign_bytes(block_rows * channels), 64); } // of a unit
     int64_t units() const { return samples * blocks; }
     int64_t rows_of(int64_t unit) const {
         const int64_t start = unit % blocks * block_rows;
@@ -64,6 +66,11 @@ template <class T> struct Unit {
 int64_t group_scratch(int64_t samples, int64_t spatial, int64_t channels, int64_t groups) {
     const Layout layout(samples, spatial, channels, groups);
     return layout.units() * layout.unit_scratch;
+}
+
+int64_t relu_bytes(int64_t samples, int64_t spatial, int64_t channels, int64_t groups) {
+    const Layout layout(samples, spatial, channels, groups);
+    return layout.units() * layout.relu_bytes();
 }
 
 // sums[k][c] = sum of value(at, j, part).v[k] over the elements `at` of channel c below n; j is the place of
@@ -205,42 +212,43 @@ template <class T> void update_running(const GroupNormArgs& args, const Layout& 
     }
 }
 
-// What both directions compute: ReLU's gradient must cut where its output was cut.
-template <class V> DT_INLINE V normalised(V x, V mean, V scale, V bias) { return (x - mean) * scale + bias; }
-
-// Fills mean, scale and bias of a unit: see normalised().
+// Fills the means and scales of a unit: the normalised values are (x - mean) * scale + bias.
 template <class T, class Args>
-void fill_scales(const Args& args, const Layout& layout, int64_t unit, T* mean, T* scale, T* bias) {
+void fill_scales(const Args& args, const Layout& layout, int64_t unit, T* mean, T* scale) {
     const T* means = static_cast<const T*>(args.mean);
     const T* inverse = static_cast<const T*>(args.inverse_std);
     const T* weight = static_cast<const T*>(args.weight);
-    const T* biases = static_cast<const T*>(args.bias);
     const int64_t first_group = unit / layout.blocks * layout.groups, size = layout.group_size;
     for (int64_t g = 0; g < layout.groups; ++g)
         for (int64_t c = g * size; c < (g + 1) * size; ++c) {
             mean[c] = means[first_group + g];
             scale[c] = weight ? inverse[first_group + g] * weight[c] : inverse[first_group + g];
-            bias[c] = biases ? biases[c] : T(0);
         }
     repeat(mean, layout);
     repeat(scale, layout);
-    repeat(bias, layout);
 }
 
 template <class T, bool relu, bool add>
 void apply_unit(const GroupNormArgs& args, const Layout& layout, int64_t u) {
     const Unit<T> unit(layout, args.scratch, u);
     T *mean = unit.array[0], *scale = unit.array[1], *bias = unit.array[2];
-    fill_scales(args, layout, u, mean, scale, bias);
+    fill_scales(args, layout, u, mean, scale);
+    for (int64_t c = 0; c < layout.channels; ++c)
+        bias[c] = args.bias ? static_cast<const T*>(args.bias)[c] : T(0);
+    repeat(bias, layout);
     const T* x = static_cast<const T*>(args.input) + layout.offset_of(u);
     const T* residual = add ? static_cast<const T*>(args.residual) + layout.offset_of(u) : nullptr;
     T* y = static_cast<T*>(args.output) + layout.offset_of(u);
+    uint8_t* bits =
+        args.relu_bits ? static_cast<uint8_t*>(args.relu_bits) + u * layout.relu_bytes() : nullptr;
     const bool streaming = layout.streams(y);
     for_elements<T>(layout, u, [&](int64_t at, int64_t j, auto part) DT_INLINE_LAMBDA {
-        Vec<T> v =
-            normalised(load(x + at, part), load(mean + j, part), load(scale + j, part), load(bias + j, part));
+        Vec<T> v = (load(x + at, part) - load(mean + j, part)) * load(scale + j, part) + load(bias + j, part);
         if constexpr (add) v += load(residual + at, part);
-        if constexpr (relu) v = max(v, Vec<T>{});
+        if constexpr (relu) {
+            v = max(v, Vec<T>{});
+            if (bits) put_bits<T>(bits, at, bits_above_zero<T>(v));
+        }
         streaming ? stream(y + at, v, part) : store(y + at, v, part);
     });
     if (streaming) finish_streaming();
@@ -308,54 +316,38 @@ template <class T> void inverse_std(int64_t n, const void* variance, double epsi
             T(1 / __builtin_sqrt(double(static_cast<const T*>(variance)[i]) + epsilon));
 }
 
-// Where the gradient of a fused ReLU comes from: there is none, the output tells, or input and scales do.
-enum class Cut { none, by_output, by_input };
-template <Cut cut> struct Constant {
-    static constexpr Cut value = cut;
-};
+// The gradients of a unit's results, behind a fused ReLU only where that let the result pass.
+template <class T, bool relu> struct ResultGrad {
+    const T* grad;
+    const uint8_t* bits;
 
-// The arrays of a unit in the backward passes.
-template <class T> struct GradUnit : Unit<T> {
-    T *mean = this->array[0], *scale = this->array[1], *bias = this->array[2];
-    using Unit<T>::Unit;
-};
-
-// The gradient behind a fused ReLU: nothing passes where it cut off.
-template <Cut cut, class T>
-DT_INLINE Vec<T> cut_grad(const GradUnit<T>& unit, const T* grad, const T* output, int64_t at, int64_t j,
-                          Vec<T> x, auto part) {
-    const Vec<T> g = load(grad + at, part);
-    if constexpr (cut == Cut::by_output) return select(load(output + at, part) > T(0), g, Vec<T>{});
-    if constexpr (cut == Cut::by_input) {
-        const Vec<T> y =
-            normalised(x, load(unit.mean + j, part), load(unit.scale + j, part), load(unit.bias + j, part));
-        return select(y > T(0), g, Vec<T>{});
+    ResultGrad(const GroupNormGradArgs& args, const Layout& layout, int64_t unit)
+        : grad(static_cast<const T*>(args.output_grad) + layout.offset_of(unit)),
+          bits(relu ? static_cast<const uint8_t*>(args.relu_bits) + unit * layout.relu_bytes() : nullptr) {}
+    DT_INLINE Vec<T> operator()(int64_t at, auto part) const {
+        const Vec<T> g = load(grad + at, part);
+        return relu ? keep<T>(get_bits<T>(bits, at), g) : g;
     }
-    return g;
-}
+};
 
-// Sums of the unit's gradient, and of gradient times (input - mean), per channel. Writes the residual's
-// gradient where asked for.
-template <class T, Cut cut>
+// Sums of the unit's gradient, and of gradient times (input - mean), per channel.
+template <class T, bool relu>
 void sum_unit_grads(const GroupNormGradArgs& args, const Layout& layout, int64_t unit_index) {
-    const GradUnit<T> unit(layout, args.scratch, unit_index);
+    const Unit<T> unit(layout, args.scratch, unit_index);
     const int64_t rows = layout.rows_of(unit_index), channels = layout.channels;
-    T* const sums[2] = {unit.array[3], unit.array[4]};
-    fill_scales(args, layout, unit_index, unit.mean, unit.scale, unit.bias);
+    const T* x = static_cast<const T*>(args.input) + layout.offset_of(unit_index);
+    const ResultGrad<T, relu> grad(args, layout, unit_index);
+    T *mean = unit.array[0], *scale = unit.array[1];
+    T* const sums[2] = {unit.array[2], unit.array[3]};
+    fill_scales(args, layout, unit_index, mean, scale);
     for (int64_t c = 0; c < channels; ++c) unit.first[c] = unit.second[c] = 0;
     for (int64_t done = 0; done < rows; done += layout.piece_rows) {
         const int64_t piece = rows - done < layout.piece_rows ? rows - done : layout.piece_rows;
-        const int64_t offset = layout.offset_of(unit_index) + done * channels;
-        const T* x = static_cast<const T*>(args.input) + offset;
-        const T* grad = static_cast<const T*>(args.output_grad) + offset;
-        const T* output = cut == Cut::by_output ? static_cast<const T*>(args.relu_output) + offset : nullptr;
-        T* residual = args.residual_grad ? static_cast<T*>(args.residual_grad) + offset : nullptr;
-        auto value = [&](int64_t at, int64_t j, auto part) DT_INLINE_LAMBDA {
-            const Vec<T> v = load(x + at, part), g = cut_grad<cut>(unit, grad, output, at, j, v, part);
-            if (cut == Cut::by_output && residual) store(residual + at, g, part);
-            return Values<2, T>{{g, g * (v - load(unit.mean + j, part))}};
-        };
-        sum_channels(layout, piece * channels, sums, value);
+        const int64_t start = done * channels;
+        sum_channels(layout, piece * channels, sums, [&](int64_t at, int64_t j, auto part) DT_INLINE_LAMBDA {
+            const Vec<T> g = grad(start + at, part);
+            return Values<2, T>{{g, g * (load(x + start + at, part) - load(mean + j, part))}};
+        });
         for (int64_t c = 0; c < channels; ++c) {
             unit.first[c] += double(sums[0][c]);
             unit.second[c] += double(sums[1][c]);
@@ -406,16 +398,17 @@ template <class T> void write_parameter_grads(const GroupNormGradArgs& args, con
     });
 }
 
-// input_grad = scale * grad - (shift + (input - mean) * slope), the four per channel.
-template <class T, Cut cut>
-void write_unit_grad(const GroupNormGradArgs& args, const Layout& layout, int64_t unit_index) {
-    const GradUnit<T> unit(layout, args.scratch, unit_index);
+// residual_grad = grad, and input_grad = scale * grad - (shift + (input - mean) * slope), the four per
+// channel.
+template <class T, bool relu>
+void write_unit_grads(const GroupNormGradArgs& args, const Layout& layout, int64_t unit_index) {
+    const Unit<T> unit(layout, args.scratch, unit_index);
     const T* weight = static_cast<const T*>(args.weight);
-    T *shift = unit.array[3], *slope = unit.array[4];
+    T *mean = unit.array[0], *scale = unit.array[1], *shift = unit.array[2], *slope = unit.array[3];
     const int64_t sample = unit_index / layout.blocks, size = layout.group_size;
     const Unit<T> sums(layout, args.scratch, sample * layout.blocks);
     const double count = double(layout.spatial) * double(size);
-    fill_scales(args, layout, unit_index, unit.mean, unit.scale, unit.bias);
+    fill_scales(args, layout, unit_index, mean, scale);
     for (int64_t g = 0; g < layout.groups; ++g) {
         const double inverse = double(static_cast<const T*>(args.inverse_std)[sample * layout.groups + g]);
         double first = 0, second = 0;
@@ -433,46 +426,38 @@ void write_unit_grad(const GroupNormGradArgs& args, const Layout& layout, int64_
     repeat(slope, layout);
     const int64_t offset = layout.offset_of(unit_index);
     const T* x = static_cast<const T*>(args.input) + offset;
-    const T* grad = static_cast<const T*>(args.output_grad) + offset;
-    const T* output = cut == Cut::by_output ? static_cast<const T*>(args.relu_output) + offset : nullptr;
-    T* dx = static_cast<T*>(args.input_grad) + offset;
-    const bool fixed = args.fixed_statistics, streaming = layout.streams(dx);
+    const ResultGrad<T, relu> grad(args, layout, unit_index);
+    T* dx = args.input_grad ? static_cast<T*>(args.input_grad) + offset : nullptr;
+    T* residual = args.residual_grad ? static_cast<T*>(args.residual_grad) + offset : nullptr;
+    const bool fixed = args.fixed_statistics;
+    const bool streaming = (!dx || layout.streams(dx)) && (!residual || layout.streams(residual));
     for_elements<T>(layout, unit_index, [&](int64_t at, int64_t j, auto part) DT_INLINE_LAMBDA {
-        const Vec<T> v = load(x + at, part);
-        Vec<T> d = cut_grad<cut>(unit, grad, output, at, j, v, part) * load(unit.scale + j, part);
-        if (!fixed) d -= (v - load(unit.mean + j, part)) * load(slope + j, part) + load(shift + j, part);
+        const Vec<T> g = grad(at, part);
+        if (residual) streaming ? stream(residual + at, g, part) : store(residual + at, g, part);
+        if (!dx) return;
+        Vec<T> d = g * load(scale + j, part);
+        if (!fixed)
+            d -= (load(x + at, part) - load(mean + j, part)) * load(slope + j, part) + load(shift + j, part);
         streaming ? stream(dx + at, d, part) : store(dx + at, d, part);
     });
     if (streaming) finish_streaming();
 }
 
-template <class F> DT_INLINE void with_cut(const GroupNormGradArgs& args, const F& body) {
-    if (!args.relu) return body(Constant<Cut::none>());
-    if (args.relu_output) return body(Constant<Cut::by_output>());
-    body(Constant<Cut::by_input>());
-}
-
 template <class T> void group_backward(const GroupNormGradArgs& args) {
     const Layout layout(args.samples, args.spatial, args.channels, args.groups);
-    const bool sums = !args.fixed_statistics || args.weight_grad || args.bias_grad || args.residual_grad;
-    GroupNormGradArgs second = args;
-    if (args.residual_grad) { // the gradient behind the ReLU: the second pass need not cut again
-        second.output_grad = args.residual_grad;
-        second.relu = false;
-    }
+    const bool sums = !args.fixed_statistics || args.weight_grad || args.bias_grad;
     for_samples<T>(layout, 2, [&](int64_t first, int64_t samples) {
         if (sums) {
-            with_cut(args, [&](auto cut) {
-                for_units(layout, first, samples,
-                          [&](int64_t u) { sum_unit_grads<T, decltype(cut)::value>(args, layout, u); });
+            for_units(layout, first, samples, [&](int64_t u) {
+                args.relu_bits ? sum_unit_grads<T, true>(args, layout, u)
+                               : sum_unit_grads<T, false>(args, layout, u);
             });
             combine_grads<T>(args, layout, first, samples);
         }
-        if (args.input_grad)
-            with_cut(second, [&](auto cut) {
-                for_units_backwards(layout, first, samples, [&](int64_t u) {
-                    write_unit_grad<T, decltype(cut)::value>(second, layout, u);
-                });
+        if (args.input_grad || args.residual_grad)
+            for_units_backwards(layout, first, samples, [&](int64_t u) {
+                args.relu_bits ? write_unit_grads<T, true>(args, layout, u)
+                               : write_unit_grads<T, false>(args, layout, u);
             });
     });
     if (sums) write_parameter_grads<T>(args, layout);
@@ -482,6 +467,7 @@ template <class T> void group_backward(const GroupNormGradArgs& args) {
 
 Norm norm() {
     return {group_scratch,
+            relu_bytes,
             {group_forward<float>, group_forward<double>},
             {group_apply<float>, group_apply<double>},
             {inverse_std<float>, inverse_std<double>},
