@@ -21,7 +21,8 @@ def gemm(o: Options) -> Data:
     """`a` and `b` as they lie in memory: (k, m) and (n, k) where transposed."""
     a = normal(*((o["k"], o["m"]) if o.get("transpose_a") else (o["m"], o["k"])))
     b = normal(*((o["n"], o["k"]) if o.get("transpose_b") else (o["k"], o["n"])), seed=1)
-    return {"a": a, "b": b}
+    dtype = o.get("dtype", "float32")
+    return {"a": a.astype(dtype), "b": b.astype(dtype)}
 
 
 def elementwise(o: Options) -> Data:
@@ -49,11 +50,21 @@ def layer(o: Options) -> Data:
         width = (shape[2] + 2 * o["padding"] - o["size"]) // o["stride"] + 1
         data["grad"] = normal(shape[0], height, width, shape[3], seed=1)
         return data
+    if o["layer"] == "global_pool":
+        return data | {"grad": normal(shape[0], shape[3], seed=1)}
     data["grad"] = normal(*shape, seed=1)
     data["weight"], data["bias"] = normal(shape[-1], seed=2), normal(shape[-1], seed=3)
     if o["layer"] == "batch_norm_add_relu":
         data["other"] = normal(*shape, seed=4)
     return data
+
+
+def function(o: Options) -> Data:
+    """A function with its input, the gradient of its output, and for losses a target between 0 and 1."""
+    data = {"x": normal(*o["shape"])}
+    if o["function"].endswith("loss"):
+        return data | {"target": np.random.default_rng(1).random(o["shape"], dtype=np.float32)}
+    return data | {"grad": normal(*o["shape"], seed=1)}
 
 
 def softmax_loss(o: Options) -> Data:

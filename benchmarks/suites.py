@@ -67,8 +67,22 @@ def layer(name: str, kind: str, shape: list[int], least: float, passes: int, **o
         {"layer": kind, "shape": shape, **options},
         (Bar("peers", least), NUMPY),
         traffic=4.0 * prod(shape) * passes,
-        tiny={"shape": tiny},
+        tiny={"shape": tiny, "groups": 5},
         without={} if len(shape) == 4 else {"torch channels_last tuned": "no images"},
+    )
+
+
+def function(name: str, passes: int) -> Case:
+    shape = [4096, 1024]
+    return Case(
+        f"{name} 4096x1024, forward+backward",
+        "function",
+        {"function": name, "shape": shape},
+        (NUMPY,),
+        traffic=4.0 * prod(shape) * passes,
+        seconds=0.05,
+        without={"torch channels_last tuned": "no images"},
+        tiny={"shape": [7, 9]},
     )
 
 
@@ -78,7 +92,7 @@ def random(kind: str, size: int, bars: tuple[Bar, ...]) -> Case:
         "random",
         {"kind": kind, "size": size},
         (*bars, NUMPY),
-        traffic=4.0 * size,
+        traffic=(8.0 if kind in ("integers", "permutation") else 4.0) * size,
         tolerance=0.03,
         without=FLAT,
         tiny={"size": 1 << 16},
@@ -106,9 +120,11 @@ FUSED = [
     layer("batch norm", "batch_norm", [32, 56, 56, 64], 1.4, 7),
     BATCH_NORM_ADD_RELU,
     layer("layer norm", "layer_norm", [8192, 768], 1.4, 5),
+    layer("group norm, 32 groups", "group_norm", [32, 28, 28, 128], 1.0, 7, groups=32),
     layer("max pool 3x3 stride 2", "max_pool", [32, 112, 112, 64], 1.5, 3, **STEM),
     layer("max pool 2x2", "max_pool", [32, 56, 56, 64], 1.5, 3, **HALF),
     layer("average pool 2x2", "avg_pool", [32, 56, 56, 64], 1.5, 3, **HALF),
+    layer("global average pool", "global_pool", [32, 56, 56, 64], 1.0, 2),
     Case(
         "softmax + cross entropy 512x32000, forward+backward",
         "softmax_loss",
@@ -139,9 +155,14 @@ FUSED = [
     ),
     random("normal", 1 << 24, (Bar("peers", 6, 20),)),
     random("uniform", 1 << 24, ()),
+    random("integers", 1 << 24, ()),
+    replace(random("permutation", 1 << 20, ()), name="random permutation of 1M"),
+    *(function(name, 3) for name in ("mean squared loss", "cross entropy of sigmoid loss", "smooth L1 loss")),
+    *(function(name, 4) for name in ("GELU", "SiLU", "log softmax")),
     optimizer("SGD with momentum", 5, optimizer="sgd", momentum=0.9),
     optimizer("SGD with momentum and clipping", 6, optimizer="sgd", momentum=0.9, max_norm=1.0),
     optimizer("Adam", 7, optimizer="adam"),
+    replace(optimizer("norm of the gradients", 1, optimizer="norm"), bars=(NUMPY,)),
 ]
 ELEMENTWISE = [elementwise(op, shape, passes) for op, passes in PASSES.items() for shape in SHAPES]
 KERNELS = FUSED + ELEMENTWISE
@@ -150,12 +171,21 @@ KERNELS = FUSED + ELEMENTWISE
 # --- Products and convolutions ---
 
 
-def gemm(m: int, n: int, k: int, transpose: str = "", bars: tuple[Bar, ...] = (), readme: str = "") -> Case:
+def gemm(
+    m: int,
+    n: int,
+    k: int,
+    transpose: str = "",
+    bars: tuple[Bar, ...] = (),
+    readme: str = "",
+    dtype: str = "float32",
+) -> Case:
     """`transpose`: which of a and b lies transposed in memory."""
     how = {"": "", "a": ", a transposed", "b": ", b transposed"}[transpose]
     options = {"m": m, "n": n, "k": k, "transpose_a": transpose == "a", "transpose_b": transpose == "b"}
+    options |= {"dtype": dtype}
     return Case(
-        f"sgemm {m}x{n}x{k}{how}",
+        f"{'sgemm' if dtype == 'float32' else 'dgemm'} {m}x{n}x{k}{how}",
         "gemm",
         options,
         (Bar("peers+numpy", 1.0, 1.1), *bars),
@@ -184,6 +214,7 @@ GEMM = [
     gemm(512, 784, 256, "a"),
     gemm(64, 10, 256, "b"),
     gemm(1, 1000, 2048, "b"),  # a batch of one
+    gemm(512, 512, 512, dtype="float64"),
 ]
 
 

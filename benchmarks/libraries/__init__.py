@@ -27,7 +27,7 @@ class Missing(Exception):
 
 KERNELS = (
     *("gemm", "elementwise", "random", "dropout", "layer"),
-    *("softmax_loss", "embedding", "optimizer", "conv"),
+    *("function", "softmax_loss", "embedding", "optimizer", "conv"),
 )
 NETWORKS = ("network", "module_call")
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from benchmarks.libraries import Job
+from benchmarks.libraries import Job, Missing
 
 Data = dict[str, Any]
 
@@ -20,7 +20,7 @@ def arrays(value: Any) -> list[np.ndarray]:
 
 def moments(value: Any) -> list[np.ndarray]:
     x = np.asarray(value)
-    return [np.array([1 + x.mean(dtype=np.float64), np.square(x).mean(dtype=np.float64)])]
+    return [np.array([1 + x.mean(dtype=np.float64), np.square(x, dtype=np.float64).mean()])]
 
 
 def call(run: Callable[..., Any], *inputs: Any) -> Callable[[], Any]:
@@ -29,6 +29,9 @@ def call(run: Callable[..., Any], *inputs: Any) -> Callable[[], Any]:
 
 
 def gemm(data: Data, o: Data, mode: str) -> Job:
+    if data["a"].dtype != np.float32:
+        raise Missing("JAX computes with float32, unless told otherwise for the whole process")
+
     def run(a: Any, b: Any) -> Any:
         return (a.T if o.get("transpose_a") else a) @ (b.T if o.get("transpose_b") else b)
 
@@ -88,8 +91,14 @@ def keyed(draw: Callable[..., Any], *inputs: Any) -> Callable[[], Any]:
 
 
 def random(data: Data, o: Data, mode: str) -> Job:
-    draw = jax.random.normal if o["kind"] == "normal" else jax.random.uniform
-    return Job(keyed(lambda key: draw(key, (o["size"],))), moments)
+    size = o["size"]
+    draws: dict[str, Callable[[Any], Any]] = {
+        "normal": lambda key: jax.random.normal(key, (size,)),
+        "uniform": lambda key: jax.random.uniform(key, (size,)),
+        "integers": lambda key: jax.random.randint(key, (size,), 0, 256),
+        "permutation": lambda key: jax.random.permutation(key, size),
+    }
+    return Job(keyed(draws[o["kind"]]), moments)
 
 
 def dropout(data: Data, o: Data, mode: str) -> Job:
@@ -122,6 +131,12 @@ def layer_norm(x: Any, weight: Any, bias: Any) -> Any:
     return (x - mean) * lax.rsqrt(variance + 1e-5) * weight + bias
 
 
+def group_norm(x: Any, weight: Any, bias: Any, groups: int) -> Any:
+    grouped = x.reshape(*x.shape[:3], groups, -1)
+    mean, variance = grouped.mean((1, 2, 4), keepdims=True), grouped.var((1, 2, 4), keepdims=True)
+    return ((grouped - mean) * lax.rsqrt(variance + 1e-5)).reshape(x.shape) * weight + bias
+
+
 def pool(x: Any, name: str, size: int, stride: int, padding: int) -> Any:
     edges = ((0, 0), (padding, padding), (padding, padding), (0, 0))
     window = (1, size, size, 1), (1, stride, stride, 1), edges
@@ -135,8 +150,12 @@ def layer(data: Data, o: Data, mode: str) -> Job:
     if name in ("max_pool", "avg_pool"):
         run: Any = lambda x: pool(x, name, o["size"], o["stride"], o["padding"])  # noqa: E731
         return Job(backward(run, data["grad"], data["x"]), arrays)
+    if name == "global_pool":
+        return Job(backward(lambda x: x.mean((1, 2)), data["grad"], data["x"]), arrays)
     inputs = [data["x"], data["weight"], data["bias"]]
-    if name == "batch_norm_add_relu":
+    if name == "group_norm":
+        run = lambda x, w, b: group_norm(x, w, b, o["groups"])  # noqa: E731
+    elif name == "batch_norm_add_relu":
         inputs.insert(1, data["other"])
         run = lambda x, other, w, b: jax.nn.relu(batch_norm(x, w, b)[0] + other)  # noqa: E731
     else:
@@ -147,6 +166,33 @@ def layer(data: Data, o: Data, mode: str) -> Job:
 def cross_entropy(x: Any, labels: Any) -> Any:
     chosen = jnp.take_along_axis(x, labels[:, None], 1)[:, 0]
     return (jax.scipy.special.logsumexp(x, 1) - chosen).mean()
+
+
+def sigmoid_loss(x: Any, target: Any) -> Any:
+    return (jnp.maximum(x, 0) - x * target + jnp.log1p(jnp.exp(-jnp.abs(x)))).mean()
+
+
+def smooth_l1(x: Any, target: Any) -> Any:
+    size = jnp.abs(x - target)
+    return jnp.where(size < 1, 0.5 * size * size, size - 0.5).mean()
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "mean squared loss": lambda x, target: jnp.square(x - target).mean(),
+    "cross entropy of sigmoid loss": sigmoid_loss,
+    "smooth L1 loss": smooth_l1,
+    "GELU": lambda x: jax.nn.gelu(x, approximate=True),
+    "SiLU": jax.nn.silu,
+    "log softmax": jax.nn.log_softmax,
+}
+
+
+def function(data: Data, o: Data, mode: str) -> Job:
+    run = FUNCTIONS[o["function"]]
+    if "target" in data:
+        target = jnp.asarray(data["target"])
+        return Job(backward(lambda x: run(x, target), np.float32(1), data["x"]), arrays)
+    return Job(backward(run, data["grad"], data["x"]), arrays)
 
 
 def softmax_loss(data: Data, o: Data, mode: str) -> Job:
@@ -186,6 +232,8 @@ def make_optimizer(o: Data) -> tuple[Callable[[Any], Any], Callable[..., Any]]:
 def optimizer(data: Data, o: Data, mode: str) -> Job:
     parameters = [jnp.array(p) for p in data["parameters"]]
     gradients = [jnp.asarray(g) for g in data["gradients"]]
+    if o["optimizer"] == "norm":
+        return Job(call(lambda *g: jnp.sqrt(sum(jnp.vdot(a, a) for a in g)), *gradients), arrays)
     init, update = make_optimizer(o)
 
     def clipped(p: Any, g: Any, state: Any) -> Any:

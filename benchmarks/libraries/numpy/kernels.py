@@ -8,6 +8,7 @@ import numpy as np
 from benchmarks.libraries import Job
 
 from . import layers
+from .functions import FUNCTIONS
 from .networks import make_optimizer
 
 Data = dict[str, Any]
@@ -20,7 +21,7 @@ def same(value: Any) -> list[np.ndarray]:
 def gemm(data: Data, o: Data, mode: str) -> Job:
     a = data["a"].T if o.get("transpose_a") else data["a"]
     b = data["b"].T if o.get("transpose_b") else data["b"]
-    out = np.empty((o["m"], o["n"]), np.float32)
+    out = np.empty((o["m"], o["n"]), a.dtype)
     return Job(lambda: np.matmul(a, b, out=out), same)
 
 
@@ -79,15 +80,20 @@ def elementwise(data: Data, o: Data, mode: str) -> Job:
 
 
 def random(data: Data, o: Data, mode: str) -> Job:
-    generator = np.random.Generator(np.random.SFC64(0))
-    out = np.empty(o["size"], np.float32)
-    draw = generator.standard_normal if o["kind"] == "normal" else generator.random
-    return Job(lambda: draw(dtype=np.float32, out=out), moments)
+    generator, size = np.random.Generator(np.random.SFC64(0)), o["size"]
+    out = np.empty(size, np.float32)
+    draws: dict[str, Callable[[], np.ndarray]] = {
+        "normal": lambda: generator.standard_normal(dtype=np.float32, out=out),
+        "uniform": lambda: generator.random(dtype=np.float32, out=out),
+        "integers": lambda: generator.integers(0, 256, size),
+        "permutation": lambda: generator.permutation(size),
+    }
+    return Job(draws[o["kind"]], moments)
 
 
 def moments(value: np.ndarray) -> list[np.ndarray]:
     """What random numbers of two libraries have in common."""
-    return [np.array([1 + value.mean(dtype=np.float64), np.square(value).mean(dtype=np.float64)])]
+    return [np.array([1 + value.mean(dtype=np.float64), np.square(value, dtype=np.float64).mean()])]
 
 
 def dropout(data: Data, o: Data, mode: str) -> Job:
@@ -108,8 +114,13 @@ def layer(data: Data, o: Data, mode: str) -> Job:
     if name in ("max_pool", "avg_pool"):
         pool = layers.Pool(name, o["size"], o["stride"], o["padding"])
         return Job(lambda: (pool.forward(x), pool.backward(grad)), same)
+    if name == "global_pool":
+        mean = layers.GlobalPool()
+        return Job(lambda: (mean.forward(x), mean.backward(grad)), same)
     kind = layers.LayerNorm if name == "layer_norm" else layers.BatchNorm
-    norm = kind(data["weight"], data["bias"])
+    norm: layers.Layer = kind(data["weight"], data["bias"])
+    if name == "group_norm":
+        norm = layers.GroupNorm(data["weight"], data["bias"], o["groups"])
     if name == "batch_norm_add_relu":
         relu, other = layers.ReLU(), data["other"]
 
@@ -120,6 +131,13 @@ def layer(data: Data, o: Data, mode: str) -> Job:
 
         return Job(step, same)
     return Job(lambda: (norm.forward(x), norm.backward(grad), *norm.gradients), same)
+
+
+def function(data: Data, o: Data, mode: str) -> Job:
+    x, run = data["x"], FUNCTIONS[o["function"]]
+    other = data["target"] if "target" in data else data["grad"]
+    buffers = np.empty_like(x), np.empty_like(x)
+    return Job(lambda: run(x, other, *buffers), same)
 
 
 def softmax_loss(data: Data, o: Data, mode: str) -> Job:
@@ -153,8 +171,11 @@ def embedding(data: Data, o: Data, mode: str) -> Job:
 
 
 def optimizer(data: Data, o: Data, mode: str) -> Job:
-    parameters = [p.copy() for p in data["parameters"]]
-    update, gradients = make_optimizer(o, parameters), data["gradients"]
+    parameters, gradients = [p.copy() for p in data["parameters"]], data["gradients"]
+    if o["optimizer"] == "norm":
+        flat = [g.ravel() for g in gradients]
+        return Job(lambda: np.sqrt(sum(g @ g for g in flat)), same)
+    update = make_optimizer(o, parameters)
     scaled = [np.empty_like(g) for g in gradients]
 
     def step() -> list[np.ndarray]:

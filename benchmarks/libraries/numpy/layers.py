@@ -247,6 +247,47 @@ class LayerNorm(Layer):
         return out.reshape(grad.shape)
 
 
+class GroupNorm(Layer):
+    """Statistics of each sample and group: sums of each channel first, which lie side by side."""
+
+    def __init__(self, weight: Array, bias: Array, groups: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.weights = (weight.copy(), bias.copy())
+        self.gradients = (np.empty_like(weight), np.empty_like(bias))
+        self.groups, self.eps = groups, np.float32(eps)
+
+    def spread(self, sums: Array) -> Array:
+        """Means over the groups of sums of each channel, for each channel again."""
+        n, channels = sums.shape
+        means = sums.reshape(n, self.groups, -1).sum(2) / np.float32(self.count)
+        return np.repeat(means, channels // self.groups, 1)[:, None]
+
+    def forward(self, x: Array) -> Array:
+        rows = x.reshape(len(x), -1, x.shape[-1])
+        self.count = rows.shape[1] * rows.shape[2] // self.groups
+        mean = self.spread(rows.sum(1))
+        self.normal = np.subtract(rows, mean, out=self.buffer("normal", rows.shape))
+        variance = self.spread(np.einsum("nij,nij->nj", self.normal, self.normal))
+        self.inverse = 1 / np.sqrt(variance + self.eps)
+        self.normal *= self.inverse
+        out = np.multiply(self.normal, self.weights[0], out=self.buffer("out", rows.shape))
+        out += self.weights[1]
+        return out.reshape(x.shape)
+
+    def backward(self, grad: Array, needed: bool = True) -> Array | None:
+        rows = grad.reshape(self.normal.shape)
+        along, total = np.einsum("nij,nij->nj", rows, self.normal), rows.sum(1)
+        along.sum(0, out=self.gradients[0])
+        total.sum(0, out=self.gradients[1])
+        out = np.multiply(rows, self.weights[0], out=self.buffer("grad", rows.shape))
+        out -= self.spread(total * self.weights[0])
+        out -= np.multiply(
+            self.normal, self.spread(along * self.weights[0]), out=self.buffer("part", rows.shape)
+        )
+        out *= self.inverse
+        return out.reshape(grad.shape)
+
+
 class Pool(Layer):
     """Max or average pool, by slices: one per position of the window."""
 

@@ -18,17 +18,17 @@ def arrays(value: Any) -> list[np.ndarray]:
 
 def moments(value: Any) -> list[np.ndarray]:
     x = value.numpy()
-    return [np.array([1 + x.mean(dtype=np.float64), np.square(x).mean(dtype=np.float64)])]
+    return [np.array([1 + x.mean(dtype=np.float64), np.square(x, dtype=np.float64).mean()])]
 
 
-def function(run: Callable[..., Any], mode: str) -> Callable[..., Any]:
+def graph(run: Callable[..., Any], mode: str) -> Callable[..., Any]:
     return tf.function(run, jit_compile=mode == "jit_compile", autograph=False)
 
 
 def gemm(data: Data, o: Data, mode: str) -> Job:
     a, b = tf.constant(data["a"]), tf.constant(data["b"])
     transposes = {"transpose_a": bool(o.get("transpose_a")), "transpose_b": bool(o.get("transpose_b"))}
-    run = function(lambda a, b: tf.matmul(a, b, **transposes), mode)
+    run = graph(lambda a, b: tf.matmul(a, b, **transposes), mode)
     return Job(lambda: run(a, b), arrays)
 
 
@@ -65,17 +65,23 @@ def elementwise(data: Data, o: Data, mode: str) -> Job:
     if o["op"] not in OPERATIONS:
         raise Missing("tf.identity does not copy")
     x, y = tf.constant(data["x"]), tf.constant(data["y"])
-    run = function(OPERATIONS[o["op"]], mode)
+    run = graph(OPERATIONS[o["op"]], mode)
     return Job(lambda: run(x, y), arrays)
 
 
 def random(data: Data, o: Data, mode: str) -> Job:
-    draw = tf.random.normal if o["kind"] == "normal" else tf.random.uniform
-    return Job(function(lambda: draw((o["size"],)), mode), moments)
+    size = o["size"]
+    draws: dict[str, Callable[[], Any]] = {
+        "normal": lambda: tf.random.normal((size,)),
+        "uniform": lambda: tf.random.uniform((size,)),
+        "integers": lambda: tf.random.uniform((size,), 0, 256, tf.int64),
+        "permutation": lambda: tf.random.shuffle(tf.range(size, dtype=tf.int64)),
+    }
+    return Job(graph(draws[o["kind"]], mode), moments)
 
 
 def dropout(data: Data, o: Data, mode: str) -> Job:
-    x, run = tf.constant(data["x"]), function(lambda x: tf.nn.dropout(x, o["p"]), mode)
+    x, run = tf.constant(data["x"]), graph(lambda x: tf.nn.dropout(x, o["p"]), mode)
     return Job(lambda: run(x), moments)
 
 
@@ -88,7 +94,7 @@ def backward(run: Callable[..., Any], grad: Any, inputs: list[Any], mode: str) -
             y = run(*inputs)
         return y, *tape.gradient(y, inputs, grad)
 
-    step = function(both, mode)
+    step = graph(both, mode)
     return lambda: step(grad, *inputs)
 
 
@@ -102,6 +108,14 @@ def batch_norm(x: Any, weight: Any, bias: Any) -> tuple[Any, Any, Any]:
 def layer_norm(x: Any, weight: Any, bias: Any) -> Any:
     mean, variance = tf.nn.moments(x, [-1], keepdims=True)
     return tf.nn.batch_normalization(x, mean, variance, bias, weight, 1e-5)
+
+
+def group_norm(x: Any, weight: Any, bias: Any, groups: int) -> Any:
+    n, height, width, channels = x.shape
+    grouped = tf.reshape(x, (n, height, width, groups, channels // groups))
+    mean, variance = tf.nn.moments(grouped, [1, 2, 4], keepdims=True)
+    scale, shift = (tf.reshape(t, (groups, -1)) for t in (weight, bias))
+    return tf.reshape(tf.nn.batch_normalization(grouped, mean, variance, shift, scale, 1e-5), x.shape)
 
 
 def pad_images(x: Any, padding: int, value: float = 0.0) -> Any:
@@ -123,6 +137,10 @@ def layer(data: Data, o: Data, mode: str) -> Job:
         run: Callable[..., Any] = lambda x: max_pool(x, o["size"], o["stride"], o["padding"], mode)  # noqa: E731
     elif name == "avg_pool":
         run = lambda x: tf.nn.avg_pool2d(pad_images(x, o["padding"]), o["size"], o["stride"], "VALID")  # noqa: E731
+    elif name == "global_pool":
+        run = lambda x: tf.reduce_mean(x, (1, 2))  # noqa: E731
+    elif name == "group_norm":
+        run = lambda x, w, b: group_norm(x, w, b, o["groups"])  # noqa: E731
     elif name == "batch_norm_add_relu":
         inputs.append(tf.constant(data["other"]))
         run = lambda x, other, w, b: tf.nn.relu(batch_norm(x, w, b)[0] + other)  # noqa: E731
@@ -131,6 +149,31 @@ def layer(data: Data, o: Data, mode: str) -> Job:
     if "weight" in data:
         inputs += [tf.constant(data["weight"]), tf.constant(data["bias"])]
     return Job(backward(run, grad, inputs, mode), arrays)
+
+
+def smooth_l1(x: Any, target: Any) -> Any:
+    size = tf.abs(x - target)
+    return tf.reduce_mean(tf.where(size < 1, 0.5 * size * size, size - 0.5))
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "mean squared loss": lambda x, target: tf.reduce_mean(tf.math.squared_difference(x, target)),
+    "cross entropy of sigmoid loss": lambda x, target: tf.reduce_mean(
+        tf.nn.sigmoid_cross_entropy_with_logits(target, x)
+    ),
+    "smooth L1 loss": smooth_l1,
+    "GELU": lambda x: tf.nn.gelu(x, approximate=True),
+    "SiLU": tf.nn.silu,
+    "log softmax": tf.nn.log_softmax,
+}
+
+
+def function(data: Data, o: Data, mode: str) -> Job:
+    x, run = tf.constant(data["x"]), FUNCTIONS[o["function"]]
+    if "target" in data:
+        target = tf.constant(data["target"])
+        return Job(backward(lambda x: run(x, target), tf.constant(1.0), [x], mode), arrays)
+    return Job(backward(run, tf.constant(data["grad"]), [x], mode), arrays)
 
 
 def softmax_loss(data: Data, o: Data, mode: str) -> Job:
@@ -150,7 +193,7 @@ def embedding(data: Data, o: Data, mode: str) -> Job:
             y = tf.gather(weight, rows)
         return y, tf.convert_to_tensor(tape.gradient(y, weight, grad))
 
-    step = function(both, mode)
+    step = graph(both, mode)
     return Job(lambda: step(weight, grad), arrays)
 
 
@@ -186,12 +229,14 @@ def make_optimizer(o: Data, parameters: list[Any]) -> Callable[[list[Any]], None
 def optimizer(data: Data, o: Data, mode: str) -> Job:
     parameters = [tf.Variable(p) for p in data["parameters"]]
     gradients = [tf.constant(g) for g in data["gradients"]]
+    if o["optimizer"] == "norm":
+        return Job(graph(lambda: tf.linalg.global_norm(gradients), mode), arrays)
     optimize = make_optimizer(o, parameters)
 
     def clipped(gradients: list[Any]) -> None:
         optimize(tf.clip_by_global_norm(gradients, o["max_norm"])[0])
 
-    update = function(clipped if "max_norm" in o else optimize, mode)
+    update = graph(clipped if "max_norm" in o else optimize, mode)
 
     def step() -> Any:
         update(gradients)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from benchmarks.libraries import Job
 from benchmarks.networks import Layer as Spec
 
-from .kernels import arrays, batch_norm, function, make_optimizer, max_pool
+from .kernels import arrays, batch_norm, graph, make_optimizer, max_pool
 
 Forward = Callable[[Any], Any]
 Weights = Iterator[dict[str, np.ndarray]]
@@ -105,11 +105,11 @@ def network(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
         update(tape.gradient(value, model.variables))
         return value
 
-    step = function(train, mode)
+    step = graph(train, mode)
     return Job(lambda: step(x, y), arrays, model.weights)
 
 
 def module_call(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
     model, x = Network(data["layers"], iter(data["weights"]), mode), tf.constant(data["x"])
-    run = function(model.forward, mode)
+    run = graph(model.forward, mode)
     return Job(lambda: run(x), arrays)

@@ -24,7 +24,7 @@ def channels_back(t: torch.Tensor) -> torch.Tensor:
 
 def moments(value: torch.Tensor) -> list[np.ndarray]:
     x = value.numpy()
-    return [np.array([1 + x.mean(dtype=np.float64), np.square(x).mean(dtype=np.float64)])]
+    return [np.array([1 + x.mean(dtype=np.float64), np.square(x, dtype=np.float64).mean()])]
 
 
 def image(array: np.ndarray, mode: str) -> torch.Tensor:
@@ -44,7 +44,7 @@ def gemm(data: Data, o: Data, mode: str) -> Job:
     a, b = torch.from_numpy(data["a"]), torch.from_numpy(data["b"])
     a = a.T if o.get("transpose_a") else a
     b = b.T if o.get("transpose_b") else b
-    out = torch.empty(o["m"], o["n"])
+    out = torch.empty(o["m"], o["n"], dtype=a.dtype)
     return Job(lambda: torch.matmul(a, b, out=out), arrays)
 
 
@@ -83,9 +83,15 @@ def elementwise(data: Data, o: Data, mode: str) -> Job:
 
 
 def random(data: Data, o: Data, mode: str) -> Job:
-    out = torch.empty(o["size"])
-    draw = out.normal_ if o["kind"] == "normal" else out.uniform_
-    return Job(draw, moments)
+    size = o["size"]
+    out = torch.empty(size)
+    draws: dict[str, Callable[[], Any]] = {
+        "normal": out.normal_,
+        "uniform": out.uniform_,
+        "integers": lambda: torch.randint(0, 256, (size,)),
+        "permutation": lambda: torch.randperm(size),
+    }
+    return Job(draws[o["kind"]], moments)
 
 
 def dropout(data: Data, o: Data, mode: str) -> Job:
@@ -116,8 +122,13 @@ def layer(data: Data, o: Data, mode: str) -> Job:
         size, stride, padding = o["size"], o["stride"], o["padding"]
         run = compiled(lambda x: pool(x, size, stride, padding), mode)
         return Job(backward(run, grad, [x]), arrays)
+    if name == "global_pool":
+        run = compiled(lambda x: F.adaptive_avg_pool2d(x, 1)[:, :, 0, 0], mode)
+        return Job(backward(run, grad, [x]), arrays)
     channels = o["shape"][-1]
     norm: nn.Module = nn.LayerNorm(channels) if name == "layer_norm" else nn.BatchNorm2d(channels)
+    if name == "group_norm":
+        norm = nn.GroupNorm(o["groups"], channels)
     norm.load_state_dict({k: torch.from_numpy(data[k]) for k in ("weight", "bias")}, strict=False)
     parameters: Any = [norm.weight, norm.bias]
     if name == "batch_norm_add_relu":
@@ -125,6 +136,24 @@ def layer(data: Data, o: Data, mode: str) -> Job:
         run = compiled(lambda x, other, *_: torch.relu_(norm(x) + other), mode)
         return Job(backward(run, grad, [x, other, *parameters]), arrays)
     return Job(backward(compiled(lambda x, *_: norm(x), mode), grad, [x, *parameters]), arrays)
+
+
+FUNCTIONS: dict[str, Callable[..., torch.Tensor]] = {
+    "mean squared loss": F.mse_loss,
+    "cross entropy of sigmoid loss": F.binary_cross_entropy_with_logits,
+    "smooth L1 loss": F.smooth_l1_loss,
+    "GELU": lambda x: F.gelu(x, approximate="tanh"),
+    "SiLU": F.silu,
+    "log softmax": lambda x: F.log_softmax(x, -1),
+}
+
+
+def function(data: Data, o: Data, mode: str) -> Job:
+    x, run = torch.from_numpy(data["x"]), compiled(FUNCTIONS[o["function"]], mode)
+    if "target" in data:
+        target = torch.from_numpy(data["target"])
+        return Job(backward(lambda x: run(x, target), None, [x]), arrays)
+    return Job(backward(run, torch.from_numpy(data["grad"]), [x]), arrays)
 
 
 def softmax_loss(data: Data, o: Data, mode: str) -> Job:
@@ -150,6 +179,8 @@ def optimizer(data: Data, o: Data, mode: str) -> Job:
     parameters = [torch.from_numpy(p.copy()).requires_grad_() for p in data["parameters"]]
     for p, g in zip(parameters, data["gradients"], strict=True):
         p.grad = torch.from_numpy(g)
+    if o["optimizer"] == "norm":
+        return Job(lambda: nn.utils.clip_grad_norm_(parameters, 1e9), arrays)
     update = make_optimizer(o, parameters, mode)
 
     def step() -> Any:
