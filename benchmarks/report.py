@@ -8,10 +8,19 @@ ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 NAMES = {"drivetrain": "drivetrain", "numpy": "NumPy", "torch": "PyTorch", "tf": "TensorFlow", "jax": "JAX"}
 ABOUT = """\
-Each library in each mode runs in a process of its own; they take turns, the waiting ones are stopped, and the
-median of the turns counts that nobody else disturbed. Every case was checked before it was timed: all compute
-the same. "Time over ours" is the time of the best mode of those named over drivetrain's; above 1
-drivetrain is faster. This page is made by `python -m benchmarks report` from `results.json`.""".splitlines()
+Each library in each mode runs in a process of its own; they take turns, the waiting ones are stopped, and
+the median of the turns counts that nobody else disturbed. Every case was checked before it was timed: all
+compute the same, and a first step of training changes every weight alike. "Time over ours" is the time of
+the best mode of those named over drivetrain's; above 1 drivetrain is faster. This page is made by
+`python -m benchmarks report` from `results.json`.
+""".splitlines()
+BARS = """\
+A bar is what a case has to reach, in brackets the goal beyond it: the time of the others over ours, or our
+share of the machine's peak. "peers" are PyTorch, TensorFlow and JAX, each in its best mode; "quiet", "1
+thread" and "own loop" are drivetrain itself under other conditions. Where no other runs a case, its bar is
+not measured. The suite `core` repeats a few cases of the others.
+""".splitlines()
+VERDICTS = ("goal", "reached", "missed", "not measured")
 WORDS = {"goal": "goal", "reached": "yes", "missed": "**no**", "not measured": "-"}
 
 
@@ -74,6 +83,31 @@ def suite_table(cases: list[Json], machine: Json) -> list[str]:
     return lines
 
 
+def summary(cases: list[Json], machine: Json) -> list[str]:
+    """How many bars each suite reaches, and a line for each that it misses, the farthest first."""
+    lines = header(["suite", "cases", "failed", *(f"bars: {name}" for name in VERDICTS)])
+    missed = []
+    for suite in suites_of(cases):
+        own = [case for case in cases if case["suite"] == suite]
+        found = [(case, bar, ratio(case, bar, machine)) for case in own for bar in case["bars"]]
+        words = [verdict(value, bar) for _, bar, value in found]
+        counts = [str(words.count(name)) for name in VERDICTS]
+        lines.append(row([suite, str(len(own)), str(sum(bool(case["failed"]) for case in own)), *counts]))
+        for (case, bar, value), word in zip(found, words, strict=True):
+            if word == "missed" and value is not None:
+                text, least, _ = bar_text(case, bar, machine)
+                missed.append((value / bar["least"], row([suite, case["name"], text, least])))
+    if missed:
+        missed.sort(key=lambda pair: pair[0])
+        lines += ["", "Missed, the farthest from its bar first:", ""]
+        lines += [*header(["suite", "case", "time over ours", "bar (goal)"]), *(line for _, line in missed)]
+    return lines
+
+
+def suites_of(cases: list[Json]) -> list[str]:
+    return list(dict.fromkeys(case["suite"] for case in cases))
+
+
 def all_rows(cases: list[Json]) -> list[str]:
     lines = header(["case", "library and mode", "time", "spread", "turns", "page faults per step"])
     for case in cases:
@@ -103,11 +137,7 @@ def probe_lines(machine: Json) -> list[str]:
 
 def results_page(record: Json) -> str:
     machine, cases = record["machine"], record["cases"]
-    suites = list(dict.fromkeys(case["suite"] for case in cases))
-    verdicts = [verdict(ratio(c, b, machine), b) for c in cases for b in c["bars"]]
-    counts = ", ".join(
-        f"{verdicts.count(word)} {word}" for word in ("goal", "reached", "missed", "not measured")
-    )
+    suites = suites_of(cases)
     lines = [
         "# Results",
         "",
@@ -121,7 +151,9 @@ def results_page(record: Json) -> str:
         *record["commands"],
         "```",
         "",
-        f"Bars: {counts}.",
+        *BARS,
+        "",
+        *summary(cases, machine),
         *probe_lines(machine),
     ]
     for suite in suites:

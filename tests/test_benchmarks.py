@@ -312,7 +312,10 @@ def test_tables() -> None:
     )
     assert "|  |  |  |  | jax 4.00 | 5 | **no** |" in page
     assert "| case | tf graph | does not run |  |  |  |" in page
-    assert "Bars: 1 goal, 1 reached, 1 missed, 1 not measured." in page
+    assert "| kernels | 1 | 0 | 1 | 1 | 1 | 1 |" in page
+    assert "| kernels | case | jax 4.00 | 5 |" in page
+    failed = record(rows=[], failed="does not run")
+    assert "| kernels | 1 | 1 | 0 | 0 | 0 | 4 |" in report.results_page(failed)
     block = report.readme_block(record())
     assert "| milliseconds | drivetrain | NumPy | PyTorch | JAX | best peer over ours |" in block
     assert "| case | 1000 | 6000 | 2000 | 4000 | 2.0 |" in block
