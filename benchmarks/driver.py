@@ -131,13 +131,14 @@ def agree(a: Summaries, b: Summaries, tolerance: float, smallest: float = 1e-6) 
 
 
 def difference(case: Case, a: dict[str, Any], b: dict[str, Any]) -> tuple[str, Summaries, Summaries] | None:
-    """Where two answers to `Worker.setup` differ by more than rounding, and what they say there."""
+    """Where two answers to `Worker.setup` differ first by more than rounding, and what they say there."""
     for step, (x, y) in enumerate(zip(a["results"], b["results"], strict=True), 1):
         if not agree(x, y, case.tolerance):
             return f"result of step {step}", x, y
-    for number, ((size, p), (_, q)) in enumerate(zip(a["changes"], b["changes"], strict=True)):
-        if not agree([p], [q], case.change_tolerance, size * STEP / case.change_tolerance):
-            return f"change of weights {number} by step 1", [p], [q]
+        changes = zip(a["changes"], b["changes"], strict=True) if step == 1 else ()
+        for number, ((size, p), (_, q)) in enumerate(changes):
+            if not agree([p], [q], case.change_tolerance, size * STEP / case.change_tolerance):
+                return f"change of weights {number} by step 1", [p], [q]
     return None
 
 

@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks import __main__ as command  # noqa: E402
 from benchmarks import driver, modes, networks, probe, report, results, suites  # noqa: E402
 from benchmarks.cases import Bar, Case  # noqa: E402
+from benchmarks.libraries.numpy import layers  # noqa: E402
 from benchmarks.worker import Worker, summarise  # noqa: E402
 
 CASES = {
@@ -48,6 +49,24 @@ def test_case_agrees_with_numpy(name: str, workers: tuple[Worker, Worker]) -> No
     turn = workers[0].turn("", 0.0, 2, 20.0, None, False)
     assert turn["seconds"] > 0
     assert turn["steps"] == 2
+
+
+def test_a_wrong_gradient_of_one_layer_is_noticed(
+    workers: tuple[Worker, Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = suites.RESNET50.scaled_down()
+    request = {"key": "", "kind": case.kind, "options": case.options, "first_steps": case.first_steps}
+    right, backward = workers[0].setup(**request), layers.ColumnConv.backward
+
+    def wrong(self: layers.ColumnConv, grad: np.ndarray, needed: bool = True) -> np.ndarray | None:
+        found = backward(self, grad, needed)
+        self.gradients[0][...] *= np.float32(1.2)
+        return found
+
+    monkeypatch.setattr(layers.ColumnConv, "backward", wrong)
+    found = driver.difference(case, right, workers[1].setup(**request))
+    assert found is not None
+    assert found[0] == "change of weights 0 by step 1"
 
 
 @pytest.mark.parametrize("library", ["torch", "tf", "jax"])
