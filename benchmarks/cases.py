@@ -44,6 +44,7 @@ class Case:
     measure: str = "seconds"  # or "bytes": the peak of resident memory
     without: dict[str, str] = field(default_factory=dict)  # label of a library and mode -> why not here
     only: tuple[str, ...] = ()  # libraries, where not all
+    level: str = ""  # ISA level of our kernels, where not the best; shares of the peak refer to its own
     tiny: dict[str, Any] = field(default_factory=dict)  # options for tests
     readme: str = ""  # its name in the README's table
 

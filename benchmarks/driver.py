@@ -190,6 +190,8 @@ class Driver:
                 self.processes.pop(mode).close()
             options = {**case.options, **variant.options}
             request = {"do": "setup", "key": variant.name, "kind": case.kind, "options": options}
+            if mode.library == "drivetrain":
+                request["level"] = case.level
             try:
                 # Of what is compared beside the results a peak of memory must know nothing.
                 changes = case.measure == "seconds"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks.results import Json, amount, best, measured, milliseconds, ours, ratio, verdict
+from benchmarks.results import Json, amount, best, measured, milliseconds, ours, peak, ratio, verdict
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
@@ -39,7 +39,7 @@ def rate(case: Json, machine: Json) -> str:
         return ""
     if case["flops"]:
         speed = case["flops"] / own["value"]
-        return f"{speed / 1e9:.0f} GFLOP/s ({speed / machine['peak_flops']:.0%})"
+        return f"{speed / 1e9:.0f} GFLOP/s ({speed / peak(case, machine):.0%})"
     if case["traffic"] > machine.get("cache", 0):
         speed, memory = case["traffic"] / own["value"], machine.get("memory_bandwidth")
         return f"{speed / 1e9:.0f} GB/s" + (f" ({speed / memory:.0%})" if memory else "")

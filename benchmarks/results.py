@@ -62,11 +62,17 @@ def as_json(case: Case, suite: str, rows: list[Row], failed: str = "") -> Json:
         "measure": case.measure,
         "readme": case.readme,
         "flops": case.flops,
+        "level": case.level,
         "traffic": case.traffic,
         "bars": [{"against": b.against, "least": b.least, "goal": b.goal} for b in case.bars],
         "rows": [row.as_json() for row in rows],
         "failed": failed,
     }
+
+
+def peak(case: Json, machine: Json) -> float:
+    """Multiply-adds that the machine can do in a second, at the ISA level of the case, times 2."""
+    return float(machine["peaks"][case["level"]] if case.get("level") else machine["peak_flops"])
 
 
 def measured(case: Json) -> list[Json]:
@@ -96,7 +102,7 @@ def ratio(case: Json, bar: Json | Bar, machine: Json) -> float | None:
     if own is None:
         return None
     if against == "peak":
-        return float(case["flops"] / own["value"] / machine["peak_flops"])
+        return float(case["flops"] / own["value"] / peak(case, machine))
     other = next((row for row in measured(case) if row["variant"] == against), None) or best(case, against)
     return None if other is None else float(other["value"] / own["value"])
 

@@ -449,6 +449,18 @@ def scaling(case: Case) -> Case:
 SCALING = [scaling(case) for case in [*KERNELS, *GEMM, *CONV, *NETWORKS] if case is not RESNET18_128]
 
 
+def at_level(case: Case, level: str, *bars: Bar) -> Case:
+    return replace(
+        case, name=f"{case.name}, level {level}", level=level, bars=bars, only=("drivetrain",), readme=""
+    )
+
+
+LEVELS = [
+    at_level(GEMM_1024, "v3", Bar("peak", 0.85)),
+    at_level(GEMM_1024, "v2", Bar("peak", 0.85)),
+    at_level(CONV_3X3, "v3"),
+    at_level(CONV_3X3, "v2"),
+]
 MEMORY = [
     replace(
         RESNET18_128,
@@ -473,5 +485,6 @@ SUITES: dict[str, list[Case]] = {
     "memory": MEMORY,
     "busy": BUSY,
     "scaling": SCALING,
+    "levels": LEVELS,
 }
 ALL = [name for name in SUITES if name != "core"]

@@ -53,12 +53,21 @@ class Worker:
         self.warm = False
 
     def setup(
-        self, key: str, kind: str, options: dict[str, Any], first_steps: int, changes: bool = True
+        self,
+        key: str,
+        kind: str,
+        options: dict[str, Any],
+        first_steps: int,
+        changes: bool = True,
+        level: str | None = None,
     ) -> dict[str, Any]:
         """Builds a job, runs its first steps and tells what they computed.
 
         `changes`: also the size of each array of weights that it trains, and its change by the first step.
+        `level`: the ISA level from now on, "" for the best; our own library has some.
         """
+        if level is not None:
+            self.library.set_level(level)
         if kind not in self.library.BUILD:
             return {"missing": "no such case"}
         given = getattr(data, kind)(options)

@@ -18,5 +18,9 @@ def set_threads(threads: int) -> None:
     dt.set_num_threads(threads)
 
 
+def set_level(level: str) -> None:
+    dt.set_isa(level or dt.isa_levels()[-1])
+
+
 def wait(value: Any) -> None:
     pass
