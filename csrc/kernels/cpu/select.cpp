@@ -63,7 +63,7 @@ bool all_within(int64_t n, const int64_t* index, int64_t size) {
         lowest = min(lowest, index[i]);
         highest = max(highest, index[i]);
     }
-    return lowest >= -size && highest < size;
+    return n == 0 || (lowest >= -size && highest < size);
 }
 
 DT_INLINE int64_t from_start(int64_t index, int64_t size) { return index < 0 ? index + size : index; }
