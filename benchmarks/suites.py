@@ -296,6 +296,9 @@ MLP_SMALL = network(
 
 
 def mlp(batch: int, least: float, goal: float) -> Case:
+    """Adam's first step is lr * g / (|g| + epsilon), and TensorFlow's epsilon is 32 times as large as the others'
+    at that step: where g is small its weights change by less.
+    """
     options = {"network": "mlp", "arguments": {"sizes": [784, 512, 256, 10]}, "input": [784], "batch": batch}
     name = f"MLP 784-512-256-10, batch {batch}, Adam"
     tiny = {"batch": 4, "arguments": {"sizes": [20, 16, 10]}, "input": [20]}
@@ -304,6 +307,7 @@ def mlp(batch: int, least: float, goal: float) -> Case:
         {**options, "optimizer": "adam", "lr": 1e-3},
         (Bar("peers", least, goal),),
         name,
+        change_tolerance=2e-2,
         tiny=tiny,
         without=NO_IMAGES,
     )
@@ -457,7 +461,7 @@ def at_level(case: Case, level: str, *bars: Bar) -> Case:
 
 LEVELS = [
     at_level(GEMM_1024, "v3", Bar("peak", 0.85)),
-    at_level(GEMM_1024, "v2", Bar("peak", 0.85)),
+    at_level(GEMM_1024, "v2"),
     at_level(CONV_3X3, "v3"),
     at_level(CONV_3X3, "v2"),
 ]
