@@ -187,28 +187,29 @@ template <class Op> void run(const Plan& p) {
     const int64_t part_length = round_up(ceil_div(p.length, parts), 64);
     parts = ceil_div(p.length, part_length);
     for (int64_t s = 0; s < all; ++s) {
-        Acc acc[kMaxParts][kStrip];
+        Acc* acc = scratch<Acc>(Scratch::kernel, kMaxParts * kStrip); // of each part
         int64_t columns;
         const int64_t first = locate(s, columns);
         const char* in = p.in + offset_at(first, p.kept, p.kept_in);
         if constexpr (kDecides<Op>) { // often at the beginning
-            acc[0][0] = Op::init();
-            reduce_range<Op>(path, p, in, columns, 0, path == Path::rows ? kSumBlock : 0, acc[0]);
-            if (Op::decided(acc[0][0])) {
-                finish(first, columns, acc[0]);
+            acc[0] = Op::init();
+            reduce_range<Op>(path, p, in, columns, 0, path == Path::rows ? kSumBlock : 0, acc);
+            if (Op::decided(acc[0])) {
+                finish(first, columns, acc);
                 continue;
             }
         }
         parallel(parts, 1, [&](int64_t begin, int64_t end) {
             for (int64_t k = begin; k < end; ++k) {
-                for (int64_t c = 0; c < columns; ++c) acc[k][c] = Op::init();
+                Acc* own = acc + k * kStrip;
+                for (int64_t c = 0; c < columns; ++c) own[c] = Op::init();
                 const int64_t from = k * part_length, to = from + part_length;
-                reduce_range<Op>(path, p, in, columns, from, to < p.length ? to : p.length, acc[k]);
+                reduce_range<Op>(path, p, in, columns, from, to < p.length ? to : p.length, own);
             }
         });
         for (int64_t k = 1; k < parts; ++k)
-            for (int64_t c = 0; c < columns; ++c) Op::merge(acc[0][c], acc[k][c]);
-        finish(first, columns, acc[0]);
+            for (int64_t c = 0; c < columns; ++c) Op::merge(acc[c], acc[k * kStrip + c]);
+        finish(first, columns, acc);
     }
 }
 
