@@ -94,8 +94,8 @@ template <class T> void check_take(Checks& c) {
             for (int64_t count : {int64_t(0), int64_t(1), int64_t(40), int64_t(20000)})
                 for (int64_t bad : {int64_t(-1), count / 2}) {
                     if (bad >= count || (count > 100 && inner > 3)) continue;
-                    c.at("take of ", count, " times ", inner, " values of ", sizeof(T), " bytes, ", outer,
-                         " blocks, bad at ", bad);
+                    c.at("take of ", count, " times ", inner, " values of ", int64_t(sizeof(T)), " bytes, ",
+                         outer, " blocks, bad at ", bad);
                     const int64_t size = 23;
                     Array<int64_t> index = c.whole_array(count, -size, size);
                     if (bad >= 0) index[bad] = bad % 2 ? size : -size - 1;
