@@ -16,9 +16,10 @@ the best mode of those named over drivetrain's; above 1 drivetrain is faster. Th
 """.splitlines()
 BARS = """\
 A bar is what a case has to reach, in brackets the goal beyond it: the time of the others over ours, or our
-share of the machine's peak. "peers" are PyTorch, TensorFlow and JAX, each in its best mode; "quiet", "1
-thread" and "own loop" are drivetrain itself under other conditions. Where no other runs a case, its bar is
-not measured. The suite `core` repeats a few cases of the others.
+share of the machine's peak at the ISA level of the case. "peers" are PyTorch, TensorFlow and JAX, each in
+its best mode; "quiet", "1 thread" and "own loop" are drivetrain itself under other conditions. Where no
+other runs a case, its bar is not measured. The suite `core` repeats a few cases of the others, `levels` on
+lower ISA levels.
 """.splitlines()
 VERDICTS = ("goal", "reached", "missed", "not measured")
 WORDS = {"goal": "goal", "reached": "yes", "missed": "**no**", "not measured": "-"}

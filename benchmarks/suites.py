@@ -182,12 +182,11 @@ def gemm(
 ) -> Case:
     """`transpose`: which of a and b lies transposed in memory."""
     how = {"": "", "a": ", a transposed", "b": ", b transposed"}[transpose]
-    options = {"m": m, "n": n, "k": k, "transpose_a": transpose == "a", "transpose_b": transpose == "b"}
-    options |= {"dtype": dtype}
+    transposed = {"transpose_a": transpose == "a", "transpose_b": transpose == "b"}
     return Case(
         f"{'sgemm' if dtype == 'float32' else 'dgemm'} {m}x{n}x{k}{how}",
         "gemm",
-        options,
+        {"m": m, "n": n, "k": k, "dtype": dtype, **transposed},
         (Bar("peers+numpy", 1.0, 1.1), *bars),
         flops=2.0 * m * n * k,
         seconds=0.1,
@@ -296,8 +295,10 @@ MLP_SMALL = network(
 
 
 def mlp(batch: int, least: float, goal: float) -> Case:
-    """Adam's first step is lr * g / (|g| + epsilon), and TensorFlow's epsilon is 32 times as large as the others'
-    at that step: where g is small its weights change by less.
+    """Trained with Adam, whose first step is lr * g / (|g| + epsilon).
+
+    TensorFlow's epsilon is 32 times as large as the others' at that step: where g is small its weights change
+    by less.
     """
     options = {"network": "mlp", "arguments": {"sizes": [784, 512, 256, 10]}, "input": [784], "batch": batch}
     name = f"MLP 784-512-256-10, batch {batch}, Adam"
@@ -454,6 +455,7 @@ SCALING = [scaling(case) for case in [*KERNELS, *GEMM, *CONV, *NETWORKS] if case
 
 
 def at_level(case: Case, level: str, *bars: Bar) -> Case:
+    """Ours alone: the others choose their level themselves."""
     return replace(
         case, name=f"{case.name}, level {level}", level=level, bars=bars, only=("drivetrain",), readme=""
     )
