@@ -126,6 +126,16 @@ def test_sort(n: int, kind: str) -> None:
             assert np.all(row[count:] != row[count:])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+def test_sort_puts_minus_zero_before_zero(dtype: str) -> None:
+    for n in (6, 300, 70002):
+        zeros = dt.tensor(np.tile([0.0, -0.0, -0.0], n // 3).astype(dtype))
+        signs = np.signbit(for_threads(lambda x=zeros: dt.sort(x)))
+        np.testing.assert_array_equal(signs, np.arange(n) < 2 * n // 3)
+        back = np.signbit(for_threads(lambda x=zeros: dt.sort(x, descending=True)))
+        np.testing.assert_array_equal(back, signs[::-1])
+
+
 @pytest.mark.parametrize("shape", [(0, 3), (1,), (511,), (512, 3), (40000,), (300, 301), (7, 60, 50)])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bool"])
 def test_masks(shape: tuple[int, ...], dtype: str) -> None:

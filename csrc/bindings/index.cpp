@@ -177,7 +177,9 @@ void bind_index(py::module_& m) {
                  ">>> dt.argsort(dt.tensor([3.0, 1.0, 2.0]))\ntensor([1, 2, 0])"}),
             "axis"_a = -1, "descending"_a = false)
     DT_BOTH(sort,
-            (Doc{"x sorted along an axis, NaN last.", order, "Tensor of the shape and dtype of x.",
+            (Doc{"x sorted along an axis, NaN last.", order,
+                 "Tensor of the shape and dtype of x. Where no gradient is recorded -0 is less than 0, else "
+                 "equal to it.",
                  order_errors, ">>> dt.sort(dt.tensor([3.0, 1.0, 2.0]))\ntensor([1., 2., 3.])"}),
             "axis"_a = -1, "descending"_a = false)
     DT_BOTH(topk,

@@ -256,10 +256,6 @@ void put_recorded(const Tensor& view, const Picks& picks, const Operand& value) 
     autograd::record_in_place("index", view, changed);
 }
 
-} // namespace
-
-namespace {
-
 // x[mask] where the mask covers the first axes of x: along one axis, without positions in each.
 bool is_plain_mask(const Tensor& x, const std::vector<IndexItem>& items) {
     if (items.size() != 1 || items[0].kind != Kind::array || items[0].array.dtype() != DType::boolean)

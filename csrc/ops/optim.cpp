@@ -209,7 +209,7 @@ double norm_of(const Gradients& gradients, GradNorm kind) {
 } // namespace
 
 double grad_norm(const Tensors& parameters) {
-    Tensors kept; // contiguous
+    Tensors kept; // contiguous, until the norm is known
     Gradients gradients;
     for (const Tensor& p : parameters) {
         const Tensor g = autograd::grad_of(p);
@@ -229,7 +229,7 @@ Tensor clip_grad_norm(const Tensors& parameters, double max_norm, double norm_ty
         value_error({op, ": norm_type is ", norm_type, ", expected 1, 2 or inf"});
     const GradNorm kind = infinite ? GradNorm::infinity : norm_type == 1 ? GradNorm::one : GradNorm::two;
     autograd::GradMode off(false);
-    Gradients entries;
+    Gradients found;
     Tensors gradients;
     for (const Tensor& p : parameters) {
         Tensor g = autograd::grad_of(p);
@@ -237,21 +237,21 @@ Tensor clip_grad_norm(const Tensors& parameters, double max_norm, double norm_ty
         check_real(op, "a gradient", g);
         if (!g.is_contiguous() || overlaps_itself(g) || !g.storage().writable())
             autograd::set_grad(p, g = plain::clone(g));
-        entries.add(g);
+        found.add(g);
         gradients.push_back(g);
     }
-    const double norm = norm_of(entries, kind);
+    const double norm = norm_of(found, kind);
     if (error_if_nonfinite && !std::isfinite(norm))
         runtime_error(
             {op, ": the norm of the gradients is ", norm, "; pass error_if_nonfinite=False to go on"});
     const double factor = max_norm / (norm + 1e-6); // as PyTorch does
     if (!(factor >= 1)) {
         for (int p : {0, 1})
-            kernels().optim.scale[p](static_cast<int64_t>(entries.entries[p].size()),
-                                     entries.entries[p].data(), factor);
+            kernels().optim.scale[p](static_cast<int64_t>(found.entries[p].size()), found.entries[p].data(),
+                                     factor);
         bump_versions({&gradients});
     }
-    const bool doubles = entries.entries[0].empty() && !entries.entries[1].empty();
+    const bool doubles = found.entries[0].empty() && !found.entries[1].empty();
     return plain::full({}, doubles ? DType::float64 : DType::float32, norm);
 }
 

@@ -27,8 +27,6 @@ struct Pair {
     alignas(8) char a_value[8], b_value[8]; // the numbers, as `dtype`
 
     Loop loop(const Tensor& out) const;
-    Operand a_operand() const { return a.defined() ? Operand{a, {}} : Operand{{}, a_scalar}; }
-    Operand b_operand() const { return b.defined() ? Operand{b, {}} : Operand{{}, b_scalar}; }
     Scalar a_scalar, b_scalar;
 };
 

@@ -106,14 +106,13 @@ _WITH_RELU = (Linear, Conv1d, Conv2d, BatchNorm1d, BatchNorm2d)
 
 
 class _Step(NamedTuple):
-    """What Sequential calls at once: a layer and the ReLU behind it, where there is one that it can compute
-    in the same pass over memory, or any other module."""
+    """What Sequential calls at once: a module, and the ReLU behind it where one pass can compute both."""
 
     layer: Any
     relu: Module | None
     attributes: dict[str, Any]  # the layer's
-    fused: Callable[..., Any] | None  # the layer's forward, or both; None: the layer is called as any other
-    linear: Callable[..., Any] | None  # the same for a linear layer: its compiled function
+    fused: Callable[..., Any] | None  # computes layer and ReLU
+    linear: Callable[..., Any] | None  # computes a linear layer, and the ReLU if there is one
 
     @classmethod
     def of(cls, layer: Any, relu: Module | None) -> _Step:

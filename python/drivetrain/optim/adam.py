@@ -78,7 +78,7 @@ class Adam(Optimizer):
         grad_scale: float,
     ) -> bool:
         beta1, beta2 = group["betas"]
-        return _core._adam_step(
+        return _core._adam_step(  # by position: keywords would cost time
             parameters,
             gradients,
             kept[0],

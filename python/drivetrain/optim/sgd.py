@@ -79,7 +79,7 @@ class SGD(Optimizer):
         kept: Sequence[Sequence[Tensor]],
         grad_scale: float,
     ) -> bool:
-        return _core._sgd_step(
+        return _core._sgd_step(  # by position: keywords would cost time
             parameters,
             gradients,
             kept[0] if kept else (),
