@@ -300,9 +300,6 @@ template <class V> DT_INLINE Lane<V> sum(V v) {
 template <class V> DT_INLINE Lane<V> horizontal_max(V v) { // NaN when any lane is
     return reduce(v, [](V a, V b) DT_INLINE_LAMBDA { return max(a, b); });
 }
-template <class V> DT_INLINE Lane<V> horizontal_min(V v) {
-    return reduce(v, [](V a, V b) DT_INLINE_LAMBDA { return min(a, b); });
-}
 // True when any lane of the mask is set.
 template <class M> DT_INLINE bool any(M mask) {
 #if defined(DT_LEVEL_v4)
