@@ -192,6 +192,21 @@ def test_long_sorts_are_stable(n: int, dtype: str) -> None:
     np.testing.assert_array_equal(dt.sort(dt.tensor(x)).numpy(), np.sort(x, axis=1))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64"])
+def test_sorts_of_many_equals_by_threads(dtype: str) -> None:
+    """Pieces sorted side by side share no spare memory, even where all keys lie on one side of a pivot."""
+    rng = np.random.default_rng(3)
+    isa, threads = dt.get_isa(), dt.get_num_threads()
+    dt.set_num_threads(7)
+    for level in dt.isa_levels():
+        dt.set_isa(level)
+        for kinds in (6, 8, 12, 20, 30, 40) * 6:
+            x = rng.integers(0, kinds, 200_000).astype(dtype)
+            np.testing.assert_array_equal(dt.sort(dt.tensor(x)).numpy(), np.sort(x))
+    dt.set_isa(isa)
+    dt.set_num_threads(threads)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_long_sorts_of_halves(dtype: str) -> None:
     x = dt.randn((5000,), generator=dt.Generator(1)).astype(dtype)

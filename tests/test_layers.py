@@ -183,6 +183,9 @@ def test_a_relu_is_joined_only_where_that_is_safe() -> None:
     assert model(x).tolist() == [[7, 7]]
     del plain.forward
     assert model(x).tolist() == [[1, 1]]
+    model[1].forward = lambda input: input - 5
+    assert model[:2](x).tolist() == [[-4, -4]]
+    del model[1].forward
     with pytest.raises(ValueError, match=r"expects 2 \(in layer '0' \(Linear\)\)$"):
         model(dt.ones((1, 3)))
 

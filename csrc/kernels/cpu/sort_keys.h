@@ -191,7 +191,9 @@ template <class K> void sort_keys(K* keys, int64_t n, K* spare) {
         Piece& p = pieces[largest];
         if (p.size <= 2 * enough) break;
         const Cut c = cut(keys + p.begin, p.size, spare);
-        pieces[count++] = {p.begin + c.second, p.size - c.second};
+        // In the order of memory: a piece's number says where its part of `spare` begins.
+        for (int i = count++; i > largest + 1; --i) pieces[i] = pieces[i - 1];
+        pieces[largest + 1] = {p.begin + c.second, p.size - c.second};
         p.size = c.first;
     }
     parallel(count, 1, [&](int64_t begin, int64_t end) {

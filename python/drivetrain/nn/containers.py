@@ -168,7 +168,7 @@ class Sequential(_Numbered):
                 (fused is None and linear is None)
                 or layer._hooks is not None
                 or "forward" in attributes
-                or (relu is not None and relu._hooks is not None)
+                or (relu is not None and (relu._hooks is not None or "forward" in relu.__dict__))
             ):
                 input = layer(input)
                 if relu is not None:
