@@ -45,6 +45,28 @@ template <class T> struct WeightGradient {
         int64_t dy_pixel, dy_panel;
     };
 
+    // The part of dy that the next item reads, fetched evenly by the tiles of the item before it.
+    struct Ahead {
+        const T* at = nullptr;
+        int64_t left = 0, step = 0;
+        void next(Tile<T>& tile) {
+            tile.ahead = left > 0 ? at : nullptr;
+            tile.ahead_step = step;
+            const int64_t fetched = tile.outer * tile.segments * tile.depth * step;
+            at += fetched;
+            left -= fetched;
+        }
+    };
+    Ahead look_ahead(const Items& items, int64_t item, const View& view) const {
+        const int64_t outputs = view.images * view.rows * c.w.out;
+        const int64_t tiles = runs * RowPanels(run).panels * ceil_div(filters, kTileCols<T>);
+        if (item >= items.count || dy_pixel != filters) return {};
+        const int64_t image = items.bands > 1 ? item / items.bands : item * items.images;
+        const int64_t u0 = items.bands > 1 ? item % items.bands * items.band_rows : 0;
+        return {dy + (image * c.h.out + u0) * c.w.out * dy_pixel, outputs * dy_pixel,
+                ceil_div(dy_pixel, tiles)};
+    }
+
     // Copies what an item reads where it cannot be read in place: windows that leave the image, and dy of
     // many filters, which is laid out in panels.
     View prepare(const Items& items, int64_t item, T* copy, T* panels) const {
@@ -84,8 +106,10 @@ template <class T> struct WeightGradient {
         return view;
     }
 
-    // Adds what panels [i0, i1) of one run of taps and one item contribute to sum (depth, filters).
-    void add_run(const View& view, int64_t r, int64_t i0, int64_t i1, bool first, T* sum) const {
+    // Adds what panels [i0, i1) of one run of taps and one item contribute to sum (depth, filters). Meanwhile
+    // the tiles fetch what is left of `ahead`.
+    void add_run(const View& view, int64_t r, int64_t i0, int64_t i1, bool first, Ahead& ahead,
+                 T* sum) const {
         const int64_t per_row = runs / c.h.taps;
         const T* base =
             view.in + r / per_row * c.h.dilation * band_row() + r % per_row * c.w.dilation * pixel;
@@ -109,6 +133,7 @@ template <class T> struct WeightGradient {
                 tile.rows = panels.start(i + 1) - at;
                 tile.a = base + at;
                 tile.c = sum + (r * run + at) * filters + j;
+                ahead.next(tile);
                 compute_tile(tile);
             }
         }
@@ -143,9 +168,10 @@ template <class T> void weight_gradient(const WeightGradient<T>& w, T* dw) {
             const auto view = w.prepare(items, item, copies, panel ? copies + copy : nullptr);
             const int64_t units = ceil_div(panels, kUnitPanels);
             parallel(w.runs * units, 1, [&](int64_t begin, int64_t end) {
+                typename WeightGradient<T>::Ahead ahead;
                 for (int64_t u = begin; u < end; ++u)
                     w.add_run(view, u / units, u % units * kUnitPanels,
-                              min(panels, (u % units + 1) * kUnitPanels), item == 0, sum);
+                              min(panels, (u % units + 1) * kUnitPanels), item == 0, ahead, sum);
             });
         }
     } else {
@@ -157,8 +183,9 @@ template <class T> void weight_gradient(const WeightGradient<T>& w, T* dw) {
             T* copies = scratch<T>(Scratch::conv_input, copy + panel);
             for (int64_t item = begin; item < end; ++item) {
                 const auto view = w.prepare(items, item, copies, panel ? copies + copy : nullptr);
+                auto ahead = w.look_ahead(items, item + 1 < end ? item + 1 : items.count, view);
                 for (int64_t r = 0; r < w.runs; ++r)
-                    w.add_run(view, r, 0, panels, item == begin, sum + begin / part_items * size);
+                    w.add_run(view, r, 0, panels, item == begin, ahead, sum + begin / part_items * size);
             }
         });
         sum_parts(sum, parts, size);

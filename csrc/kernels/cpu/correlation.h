@@ -31,6 +31,11 @@ template <class T> struct Correlation {
 
     int64_t depth() const { return h.taps * w.taps * channels; }
     int64_t in_image() const { return h.in * w.in * in_pixel; }
+    // Whether tiles of kTileCols filters may be written past the caches: in whole lines, and for good.
+    bool streams() const {
+        return kTileCols<T> * int64_t(sizeof(T)) % 64 == 0 && activation <= Activation::relu &&
+               can_stream(out, batch * out_image, filters);
+    }
 };
 
 // Where the rows of a band begin, whether in the image itself or in a copy.
@@ -71,7 +76,8 @@ void copy_band(const Correlation<T>& c, int64_t image, int64_t u0, int64_t first
 template <class T, class F>
 void for_bands(const Correlation<T>& c, bool copied, int64_t pixel, int64_t work, const F& body) {
     const int64_t target = kParallelWork / 2; // a band is a task, or several make one
-    const int64_t band_rows = clamp(target / max(int64_t{1}, work), int64_t{1}, c.h.out);
+    const int64_t least = copied ? clamp(c.batch * c.h.out / 64, int64_t{1}, int64_t{8}) : 1;
+    const int64_t band_rows = clamp(target / max(int64_t{1}, work), min(least, c.h.out), c.h.out);
     const int64_t bands = ceil_div(c.h.out, band_rows);
     const int64_t grain = max(int64_t{1}, target / max(int64_t{1}, band_rows * work));
     parallel(c.batch * bands, grain, [&](int64_t begin, int64_t end) {
@@ -119,10 +125,12 @@ template <class T> void correlate_rows(const Correlation<T>& c) {
     const bool copied = c.h.leaves() || c.w.leaves() || (crowded && c.depth() > c.channels);
     const int64_t pixel = copied ? c.channels + (crowded ? kLanes<T> : 0) : c.in_pixel;
     const RowPanels panels(c.w.out);
+    const bool streams = c.streams();
     for_bands(c, copied, pixel, c.w.out * c.depth() * c.filters,
               [&](int64_t image, int64_t u0, int64_t rows, const Band<T>& band) {
                   Tile<T> tile;
                   set_walk(tile, c, band);
+                  tile.streams = streams;
                   tile.c_row = c.out_pixel;
                   tile.activation = c.activation;
                   for (int64_t j = 0; j < c.filters; j += kTileCols<T>) {
@@ -140,6 +148,7 @@ template <class T> void correlate_rows(const Correlation<T>& c) {
                               compute_tile(tile);
                           }
                   }
+                  if (streams) finish_streaming();
               });
 }
 
