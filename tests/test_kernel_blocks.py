@@ -229,6 +229,27 @@ def convolve(x: np.ndarray, w: np.ndarray, g: np.ndarray | None, options: dict[s
     return [y.detach().numpy(), *(v.grad.numpy() for v in tensors)]
 
 
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(
+    ("shape", "weight", "options"),
+    [
+        ((9, 220, 216, 3), (64, 5, 5, 3), {"padding": 2, "stride": 2}),  # a large result
+        ((9, 122, 118, 64), (48, 3, 3, 64), {"padding": 1, "stride": 2}),  # a large gradient, by remainders
+    ],
+)
+def test_large_results_of_windows(
+    shape: tuple[int, ...], weight: tuple[int, ...], options: dict[str, Any], level: str
+) -> None:
+    """Long enough for stores past the caches: the same bits as the last image by itself."""
+    x, w = (rng.standard_normal(s).astype("float32") for s in (shape, weight))
+    with isa(level):
+        y, dx = on_threads(lambda: convolve(x, w, None, options)[:2])
+        alone = convolve(x[-1:], w, None, options)
+    assert max(y.nbytes, dx.nbytes) >= 24 << 20
+    np.testing.assert_array_equal(y[-1:], alone[0])
+    np.testing.assert_array_equal(dx[-1:], alone[1])
+
+
 def winograd_matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A', G and B' of F(4x4, 3x3) at the points 0, +-5/8, +-3/2, infinity: polynomials and their values."""
     points = [0.0, 0.625, -0.625, 1.5, -1.5]

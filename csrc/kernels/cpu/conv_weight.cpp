@@ -22,6 +22,8 @@ struct Items {
         images = bands > 1 ? 1 : clamp(budget / max(int64_t{1}, row_elements * out_h), int64_t{1}, batch);
         count = bands > 1 ? batch * bands : ceil_div(batch, images);
     }
+    int64_t image(int64_t item) const { return bands > 1 ? item / bands : item * images; }
+    int64_t row(int64_t item) const { return bands > 1 ? item % bands * band_rows : 0; }
 };
 
 template <class T> struct WeightGradient {
@@ -45,7 +47,7 @@ template <class T> struct WeightGradient {
         int64_t dy_pixel, dy_panel;
     };
 
-    // The part of dy that the next item reads, fetched evenly by the tiles of the item before it.
+    // What the tiles of an item fetch into L2 for the next one, evenly: its part of dy.
     struct Ahead {
         const T* at = nullptr;
         int64_t left = 0, step = 0;
@@ -58,21 +60,19 @@ template <class T> struct WeightGradient {
         }
     };
     Ahead look_ahead(const Items& items, int64_t item, const View& view) const {
-        const int64_t outputs = view.images * view.rows * c.w.out;
+        if (dy_pixel != filters) return {}; // a group's filters, with others between them
         const int64_t tiles = runs * RowPanels(run).panels * ceil_div(filters, kTileCols<T>);
-        if (item >= items.count || dy_pixel != filters) return {};
-        const int64_t image = items.bands > 1 ? item / items.bands : item * items.images;
-        const int64_t u0 = items.bands > 1 ? item % items.bands * items.band_rows : 0;
-        return {dy + (image * c.h.out + u0) * c.w.out * dy_pixel, outputs * dy_pixel,
-                ceil_div(dy_pixel, tiles)};
+        return {dy_of(items, item), view.images * view.rows * c.w.out * filters, ceil_div(filters, tiles)};
+    }
+    const T* dy_of(const Items& items, int64_t item) const {
+        return dy + (items.image(item) * c.h.out + items.row(item)) * c.w.out * dy_pixel;
     }
 
     // Copies what an item reads where it cannot be read in place: windows that leave the image, and dy of
     // many filters, which is laid out in panels.
     View prepare(const Items& items, int64_t item, T* copy, T* panels) const {
         View view{};
-        const int64_t image = items.bands > 1 ? item / items.bands : item * items.images;
-        const int64_t u0 = items.bands > 1 ? item % items.bands * items.band_rows : 0;
+        const int64_t image = items.image(item), u0 = items.row(item);
         view.images = min(items.images, c.batch - image);
         view.rows = min(items.band_rows, c.h.out - u0);
         const int64_t tall = c.h.reach(view.rows), outputs = view.images * view.rows * c.w.out;
@@ -89,7 +89,7 @@ template <class T> struct WeightGradient {
             view.in = c.in + image * view.in_image +
                       ((u0 * c.h.stride + c.h.origin) * c.w.in + c.w.origin) * c.in_pixel;
         }
-        view.dy = dy + (image * c.h.out + u0) * c.w.out * dy_pixel;
+        view.dy = dy_of(items, item);
         view.dy_pixel = dy_pixel;
         view.dy_panel = kTileCols<T>;
         if (panels) {
@@ -107,7 +107,7 @@ template <class T> struct WeightGradient {
     }
 
     // Adds what panels [i0, i1) of one run of taps and one item contribute to sum (depth, filters). Meanwhile
-    // the tiles fetch what is left of `ahead`.
+    // the tiles fetch `ahead`.
     void add_run(const View& view, int64_t r, int64_t i0, int64_t i1, bool first, Ahead& ahead,
                  T* sum) const {
         const int64_t per_row = runs / c.h.taps;
@@ -183,7 +183,8 @@ template <class T> void weight_gradient(const WeightGradient<T>& w, T* dw) {
             T* copies = scratch<T>(Scratch::conv_input, copy + panel);
             for (int64_t item = begin; item < end; ++item) {
                 const auto view = w.prepare(items, item, copies, panel ? copies + copy : nullptr);
-                auto ahead = w.look_ahead(items, item + 1 < end ? item + 1 : items.count, view);
+                typename WeightGradient<T>::Ahead ahead;
+                if (item + 1 < end) ahead = w.look_ahead(items, item + 1, view);
                 for (int64_t r = 0; r < w.runs; ++r)
                     w.add_run(view, r, 0, panels, item == begin, ahead, sum + begin / part_items * size);
             }

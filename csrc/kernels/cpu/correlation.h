@@ -33,7 +33,8 @@ template <class T> struct Correlation {
     int64_t in_image() const { return h.in * w.in * in_pixel; }
     // Whether tiles of kTileCols filters may be written past the caches: in whole lines, and for good.
     bool streams() const {
-        return kTileCols<T> * int64_t(sizeof(T)) % 64 == 0 && activation <= Activation::relu &&
+        constexpr int64_t line = 64 / int64_t(sizeof(T));
+        return kTileCols<T> % line == 0 && filters % line == 0 && activation <= Activation::relu &&
                can_stream(out, batch * out_image, filters);
     }
 };
@@ -76,6 +77,7 @@ void copy_band(const Correlation<T>& c, int64_t image, int64_t u0, int64_t first
 template <class T, class F>
 void for_bands(const Correlation<T>& c, bool copied, int64_t pixel, int64_t work, const F& body) {
     const int64_t target = kParallelWork / 2; // a band is a task, or several make one
+    // Neighbouring bands copy the rows between them twice: several rows a band, as long as tasks abound.
     const int64_t least = copied ? clamp(c.batch * c.h.out / 64, int64_t{1}, int64_t{8}) : 1;
     const int64_t band_rows = clamp(target / max(int64_t{1}, work), min(least, c.h.out), c.h.out);
     const int64_t bands = ceil_div(c.h.out, band_rows);
