@@ -31,10 +31,10 @@ struct Index {
     // offsets = the byte offset of every element of `shape` in C order
     void (*positions)(const Dims& shape, const Dims& strides, int64_t* offsets);
     // Writes the C-order positions of what is true among n values, at most `capacity` of them; returns their
-    // number.
+    // number, or -1 where that changes meanwhile.
     int64_t (*find)(int64_t n, const uint8_t* mask, int64_t capacity, int64_t* out);
-    // out = the values of `in` where the mask is true, at most `capacity`.
-    void (*pack)(DType dtype, int64_t n, const uint8_t* mask, int64_t capacity, const void* in, void* out);
+    // out = the values of `in` where the mask is true, at most `capacity`. Returns what find() does.
+    int64_t (*pack)(DType dtype, int64_t n, const uint8_t* mask, int64_t capacity, const void* in, void* out);
     // out[d][i] = the index along dimension d of the element at C-order position flat[i]; these ascend.
     void (*unravel)(int64_t count, const int64_t* flat, const Dims& shape, int64_t* const* out);
     // Returns the position of the first index out of range, or -1; `out` is then unspecified.

@@ -12,14 +12,17 @@ namespace {
 using Kind = IndexItem::Kind;
 constexpr const char* kGet = "index";
 
+[[noreturn]] void mask_changed(const Tensor& mask) {
+    value_error({kGet, ": the mask (shape ", mask.shape(), ") was changed by another thread meanwhile"});
+}
+
 // The positions of what is true in a mask, one int64 tensor for each of its axes.
 std::vector<Tensor> positions_of(const Tensor& mask) {
     const Tensor m = plain::contiguous(mask);
     const auto find = kernels().index.find;
     const int64_t count = find(m.size(), m.data<uint8_t>(), 0, nullptr);
     Tensor flat = Tensor::empty({count}, DType::int64);
-    if (find(m.size(), m.data<uint8_t>(), count, flat.data<int64_t>()) != count)
-        value_error({kGet, ": the mask (shape ", mask.shape(), ") was changed by another thread meanwhile"});
+    if (find(m.size(), m.data<uint8_t>(), count, flat.data<int64_t>()) != count) mask_changed(mask);
     if (mask.rank() == 1) return {flat};
     std::vector<Tensor> positions;
     int64_t* out[kMaxRank] = {};
@@ -272,8 +275,10 @@ Tensor get_masked(const Tensor& x, const Tensor& given) {
     if (mask.rank() == x.rank() && !recording({&x})) {
         const int64_t count = kernels().index.find(mask.size(), mask.data<uint8_t>(), 0, nullptr);
         Tensor out = Tensor::empty({count}, x.dtype());
-        if (count)
-            kernels().index.pack(x.dtype(), mask.size(), mask.data<uint8_t>(), count, x.data(), out.data());
+        const uint8_t* chosen = mask.data<uint8_t>();
+        if (count &&
+            kernels().index.pack(x.dtype(), mask.size(), chosen, count, x.data(), out.data()) != count)
+            mask_changed(mask);
         return out;
     }
     Dims merged{mask.size()};

@@ -15,9 +15,9 @@ int64_t count_true(int64_t n, const uint8_t* mask) {
     return count;
 }
 
-// Writes value(i) for what is true among n values, at most `capacity`, and returns how many are true: blocks
-// in parallel, each behind what those before it wrote. Without branches: whether the next value is chosen
-// cannot be foreseen.
+// Writes value(i) for what is true among n values, at most `capacity`, and returns how many are true, or -1
+// where that changes meanwhile: blocks in parallel, each behind what those before it wrote. Without branches:
+// whether the next value is chosen cannot be foreseen.
 template <class T, class F>
 int64_t select_values(int64_t n, const uint8_t* mask, int64_t capacity, T* out, const F& value) {
     const int64_t blocks = ceil_div(n, kBlock);
@@ -28,33 +28,35 @@ int64_t select_values(int64_t n, const uint8_t* mask, int64_t capacity, T* out, 
             start[b + 1] = count_true(min(n - b * kBlock, kBlock), mask + b * kBlock);
     });
     for (int64_t b = 0; b < blocks; ++b) start[b + 1] += start[b];
-    const int64_t total = start[blocks];
+    int64_t total = start[blocks];
     parallel(capacity ? blocks : 0, 1, [&](int64_t begin, int64_t end) {
         T chosen[kChunk + 1];
         for (int64_t b = begin; b < end; ++b) {
             const int64_t last = min(n, (b + 1) * kBlock);
+            const int64_t room = min(capacity, start[b + 1]);
             int64_t to = start[b];
-            for (int64_t i = b * kBlock; i < last && to < capacity; i += kChunk) {
+            for (int64_t i = b * kBlock; i < last && to < room; i += kChunk) {
                 const int64_t stop = min(last, i + kChunk);
                 int64_t count = 0;
                 for (int64_t k = i; k < stop; ++k) {
                     chosen[count] = value(k);
                     count += mask[k] != 0;
                 }
-                count = min(count, capacity - to);
+                count = min(count, room - to);
                 memcpy(out + to, chosen, size_t(count) * sizeof(T));
                 to += count;
             }
+            if (to < room) __atomic_store_n(&total, int64_t{-1}, __ATOMIC_RELAXED);
         }
     });
     return total;
 }
 
 template <class T>
-void pack_values(int64_t n, const uint8_t* mask, int64_t capacity, const void* in, void* out) {
+int64_t pack_values(int64_t n, const uint8_t* mask, int64_t capacity, const void* in, void* out) {
     const T* from = static_cast<const T*>(in);
-    select_values(n, mask, capacity, static_cast<T*>(out),
-                  [from](int64_t i) DT_INLINE_LAMBDA { return from[i]; });
+    return select_values(n, mask, capacity, static_cast<T*>(out),
+                         [from](int64_t i) DT_INLINE_LAMBDA { return from[i]; });
 }
 
 bool all_within(int64_t n, const int64_t* index, int64_t size) {
@@ -66,7 +68,12 @@ bool all_within(int64_t n, const int64_t* index, int64_t size) {
     return n == 0 || (lowest >= -size && highest < size);
 }
 
-DT_INLINE int64_t from_start(int64_t index, int64_t size) { return index < 0 ? index + size : index; }
+// Of an index that was within when it was looked at: whatever another thread writes meanwhile, nothing
+// outside is read.
+DT_INLINE int64_t from_start(int64_t index, int64_t size) {
+    const int64_t at = index < 0 ? index + size : index;
+    return uint64_t(at) < uint64_t(size) ? at : 0;
+}
 
 // Whether all indices are within; nothing outside is read.
 template <class T> bool take_values(const TakeArgs& args) {
@@ -123,7 +130,7 @@ int64_t find(int64_t n, const uint8_t* mask, int64_t capacity, int64_t* out) {
     return select_values(n, mask, capacity, out, [](int64_t i) DT_INLINE_LAMBDA { return i; });
 }
 
-void pack(DType dtype, int64_t n, const uint8_t* mask, int64_t capacity, const void* in, void* out) {
+int64_t pack(DType dtype, int64_t n, const uint8_t* mask, int64_t capacity, const void* in, void* out) {
     switch (item_size(dtype)) {
     case 1:
         return pack_values<uint8_t>(n, mask, capacity, in, out);
