@@ -35,6 +35,32 @@ template <class To, class From> void convert_run(int64_t n, void* const* data, c
     const From* in = static_cast<const From*>(data[1]);
     for (int64_t i = 0; i < n; ++i) out[i] = convert_value<To>(in[i]);
 }
+#if defined(DT_LEVEL_v3) || defined(DT_LEVEL_v4)
+// The compiler's own loops for these take two to three times as long.
+template <class To> void double_run(int64_t n, void* const* data, const void*) {
+    To* out = static_cast<To*>(data[0]);
+    const double* in = static_cast<const double*>(data[1]);
+    constexpr bool byte = sizeof(To) == 1;
+    const Vec<double> low = broadcast(byte ? 0.0 : -0x1p31), high = broadcast(byte ? 255.0 : 0x1p31 - 1);
+    int64_t i = 0;
+    for (; i + kLanes<double> <= n; i += kLanes<double>) {
+        const Vec<double> x = load(in + i);
+        const Vec<double> number = (Vec<double>)((Vec<int64_t>)clamp(x, low, high) & (x == x)); // NaN gives 0
+#if defined(DT_LEVEL_v4)
+        const __m256i whole = _mm512_maskz_cvttpd_epi32(__mmask8(-1), (__m512d)number);
+        const __m128i bytes = _mm256_maskz_cvtepi32_epi8(__mmask8(-1), whole);
+#else
+        const __m128i whole = _mm256_cvttpd_epi32((__m256d)number);
+        const __m128i pairs = _mm_packus_epi32(whole, whole), bytes = _mm_packus_epi16(pairs, pairs);
+#endif
+        if constexpr (byte)
+            memcpy(out + i, &bytes, kLanes<double>);
+        else
+            memcpy(out + i, &whole, sizeof whole);
+    }
+    for (; i < n; ++i) out[i] = convert_value<To>(in[i]);
+}
+#endif
 template <class From> void bool_run(int64_t n, void* const* data, const void*) {
     uint8_t* out = static_cast<uint8_t*>(data[0]);
     const From* in = static_cast<const From*>(data[1]);
@@ -56,6 +82,12 @@ void double_to_odd_float_run(int64_t n, void* const* data, const void*) {
 }
 
 template <class From> Run run_from(DType to) {
+#if defined(DT_LEVEL_v3) || defined(DT_LEVEL_v4)
+    if constexpr (kFloating<From> && sizeof(From) == 8) {
+        if (to == DType::uint8) return double_run<uint8_t>;
+        if (to == DType::int32) return double_run<int32_t>;
+    }
+#endif
     switch (to) {
     case DType::boolean:
         return bool_run<From>;
