@@ -135,3 +135,27 @@ def test_a_value_does_not_depend_on_its_place(level: str) -> None:
         huge = np.stack([x, np.full_like(x, 1e30)], 1).ravel()
         np.testing.assert_array_equal(function(dt.tensor(x)).numpy(), alone)
         np.testing.assert_array_equal(function(dt.tensor(huge)).numpy()[::2], alone)
+
+
+@pytest.mark.parametrize("n", [1, 3, 4, 7, 8, 9, 17, 1000])
+def test_casts_to_integers(n: int, level: str) -> None:
+    """Of any length: NaN gives 0, what is out of range the nearest limit."""
+    limits = [
+        np.nan,
+        np.inf,
+        -np.inf,
+        -0.0,
+        255.5,
+        256.0,
+        -0.5,
+        2.0**31,
+        2.0**31 - 0.5,
+        -(2.0**31) - 1,
+        1e300,
+    ]
+    x = np.random.default_rng(n).uniform(-10, 300, n)
+    x[::2] = np.resize(limits, x[::2].size)
+    x = np.roll(x, n // 3)
+    for dtype, low, high in (("int32", -(2.0**31), 2.0**31 - 1), ("uint8", 0.0, 255.0)):
+        expected = np.trunc(np.clip(np.nan_to_num(x, posinf=high, neginf=low), low, high)).astype(dtype)
+        np.testing.assert_array_equal(dt.tensor(x).astype(dtype).numpy(), expected)
