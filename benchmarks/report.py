@@ -126,7 +126,8 @@ def all_rows(cases: list[Json]) -> list[str]:
 
 
 def versions(record: Json) -> str:
-    found = {r["library"]: r["version"] for case in record["cases"] for r in measured(case)}
+    best_level = [case for case in record["cases"] if not case.get("level")]
+    found = {r["library"]: r["version"] for case in best_level for r in measured(case)}
     return ", ".join(f"{name} {version}" for name, version in sorted(found.items()))
 
 
