@@ -127,13 +127,15 @@ class TestWorkers:
                 for _ in range(20):  # each finds the worker asleep
                     function(x, x)
                     time.sleep(0.002)
+                    while "S (sleeping)" not in next(iter(workers(1).values())):
+                        time.sleep(0.001)
                 return times_asleep() - before
 
             print(times_woken(dt.add, dt.ones(60_000)), times_woken(dt.matmul, dt.ones((600, 600))))
         """
         little, much = map(int, run(code).split())
         assert little < 10
-        assert much >= 10  # a busy machine may not let it fall asleep each time
+        assert much >= 15
 
     def test_no_memory_for_a_thread_means_fewer_threads(self):
         code = """
