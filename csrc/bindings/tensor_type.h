@@ -1,5 +1,5 @@
 #pragma once
-// pytypes.h alone: the whole of pybind11 costs four seconds for every file that includes it.
+// pytypes.h alone: the whole of pybind11 costs eight seconds for every file that includes it.
 #include <pybind11/pytypes.h>
 
 #include "core/random.h"
