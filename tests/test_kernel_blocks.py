@@ -10,27 +10,10 @@ import pytest
 import drivetrain as dt
 import reference
 from drivetrain import _core
-from op_table.tools import isa
+from op_table.tools import isa, on_threads
 
 rng = np.random.default_rng(11)
 LEVELS = list(dt.isa_levels())
-THREADS = (1, 2, 3, 7)
-
-
-def on_threads(function: Any) -> list[np.ndarray]:
-    """The results of function on one thread; other numbers of threads must give the same bits."""
-    before = dt.get_num_threads()
-    try:
-        results = []
-        for n in THREADS:
-            dt.set_num_threads(n)
-            results.append([np.asarray(x) for x in function()])
-    finally:
-        dt.set_num_threads(before)
-    for others in results[1:]:
-        for a, b in zip(results[0], others, strict=True):
-            assert a.tobytes() == b.tobytes(), "the number of threads changed the result"
-    return results[0]
 
 
 def close(got: np.ndarray, want: np.ndarray, scale: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 
 import drivetrain as dt
 import reference
+from op_table.tools import on_threads
 from reference.norm import updated_statistics
 
 rng = np.random.default_rng(4)
@@ -74,30 +74,6 @@ def test_gradient_against_saved_statistics() -> None:
     dt.batch_norm(x.detach(), mean, var, training=True)
     y.backward(dt.tensor(np.ones((5, 3))))
     np.testing.assert_array_equal(x.grad.numpy(), np.ones((5, 3)))
-
-
-@pytest.fixture(params=dt.isa_levels())
-def level(request: Any) -> Iterator[str]:
-    before = dt.get_isa()
-    dt.set_isa(request.param)
-    yield request.param
-    dt.set_isa(before)
-
-
-def on_threads(function: Any) -> list[np.ndarray]:
-    """The results of function on one thread; other numbers of threads must give the same bits."""
-    before = dt.get_num_threads()
-    try:
-        runs = []
-        for count in (1, 2, 3, 7):
-            dt.set_num_threads(count)
-            runs.append(function())
-    finally:
-        dt.set_num_threads(before)
-    for run in runs[1:]:
-        for one, other in zip(runs[0], run, strict=True):
-            assert one.tobytes() == other.tobytes()
-    return runs[0]
 
 
 # The last one is long enough for stores past the caches.

@@ -9,17 +9,11 @@ import numpy as np
 import pytest
 
 import drivetrain as dt
+from op_table.tools import on_threads
 
 rng = np.random.default_rng(8)
 F = dt.nn.functional
-
-
-@pytest.fixture(params=dt.isa_levels(), autouse=True)
-def level(request: Any) -> Iterator[str]:
-    before = dt.get_isa()
-    dt.set_isa(request.param)
-    yield request.param
-    dt.set_isa(before)
+pytestmark = pytest.mark.usefixtures("level")
 
 
 def windows(shape: tuple[int, ...], kernel: int, stride: int, padding: int) -> Iterator[tuple[Any, Any]]:
@@ -34,18 +28,14 @@ def windows(shape: tuple[int, ...], kernel: int, stride: int, padding: int) -> I
 
 def pooled(function: Any, x: np.ndarray, g: np.ndarray | None = None, **options: int) -> list[np.ndarray]:
     """Output and gradient, with the same bits for any number of threads."""
-    runs, before = [], dt.get_num_threads()
-    for threads in (1, 2, 3, 7):
-        dt.set_num_threads(threads)
-        t = dt.tensor(x)
-        t.requires_grad = True
+
+    def run() -> list[dt.Tensor]:
+        t = dt.tensor(x, requires_grad=True)
         y = function(t, **options)
         y.backward(dt.tensor(g) if g is not None else dt.ones(y.shape, dtype=y.dtype))
-        runs.append([y.detach().numpy(), t.grad.numpy()])
-    dt.set_num_threads(before)
-    for run in runs[1:]:
-        assert [a.tobytes() for a in run] == [a.tobytes() for a in runs[0]]
-    return runs[0]
+        return [y.detach(), t.grad]
+
+    return on_threads(run)
 
 
 CASES = [

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 import drivetrain as dt
+from op_table.tools import on_threads
 
-
-@pytest.fixture(params=dt.isa_levels(), autouse=True)
-def level(request: pytest.FixtureRequest) -> Iterator[None]:
-    before, threads = dt.get_isa(), dt.get_num_threads()
-    dt.set_isa(request.param)
-    yield
-    dt.set_isa(before)
-    dt.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("level")
 
 
 def for_threads(compute: Callable[[], dt.Tensor]) -> np.ndarray:
     """What 1, 2, 3 and 7 threads all compute."""
-    results = []
-    for threads in (1, 2, 3, 7):
-        dt.set_num_threads(threads)
-        results.append(compute().numpy())
-    for other in results[1:]:
-        assert results[0].tobytes() == other.tobytes()
-    return results[0]
+    return on_threads(lambda: [compute()])[0]
 
 
 def values(shape: tuple[int, ...], dtype: str, nan: float = 0) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,14 +10,7 @@ import pytest
 import drivetrain as dt
 
 F = dt.nn.functional
-
-
-@pytest.fixture(params=dt.isa_levels(), autouse=True)
-def level(request: Any) -> Iterator[str]:
-    before = dt.get_isa()
-    dt.set_isa(request.param)
-    yield request.param
-    dt.set_isa(before)
+pytestmark = pytest.mark.usefixtures("level")
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])

@@ -5,7 +5,7 @@ The bounds are those of the worst level, seen over millions of values, and a lit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -45,14 +45,6 @@ BINARY: dict[str, tuple[Reference, float, float]] = {
 # numbers beyond which sin, cos and tan ask the C library, zeros, denormals, the largest, infinities, NaN
 EDGES = [0.0, 1.0, 0.5, 2.0, 3.0, 6e3, 1e5, 1.1e5, 1e6, 1.1e9, 1e22, 1e30, 3.4e38, 1e-30, 1.2e-38, 1e-45]
 SPECIAL = [*EDGES, *(-x for x in EDGES), np.inf, -np.inf, np.nan]
-
-
-@pytest.fixture(params=dt.isa_levels())
-def level(request: pytest.FixtureRequest) -> Iterator[str]:
-    before = dt.get_isa()
-    dt.set_isa(request.param)
-    yield request.param
-    dt.set_isa(before)
 
 
 def spread(rng: np.random.Generator, dtype: str) -> Array:

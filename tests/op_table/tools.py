@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -148,6 +148,18 @@ def threads(n: int) -> Iterator[None]:
         yield
     finally:
         dt.set_num_threads(before)
+
+
+def on_threads(run: Callable[[], Iterable[Any]]) -> list[np.ndarray]:
+    """The results of run on one thread; other numbers of threads must give the same bits."""
+    results = []
+    for n in (1, 2, 3, 7):
+        with threads(n):
+            results.append([np.asarray(x) for x in run()])
+    for others in results[1:]:
+        for a, b in zip(results[0], others, strict=True):
+            assert a.tobytes() == b.tobytes(), "the number of threads changed the result"
+    return results[0]
 
 
 def targets_of(op: Op, args: Any, kwargs: Any) -> list[list[Any]]:
