@@ -76,48 +76,18 @@ def add_command(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     import drivetrain as dt
 
-    from ..train import CSVLogger, ModelCheckpoint, Trainer
     from . import recipes
 
-    recipe = recipes.RECIPES[options.dataset]
     if options.threads is not None:
         dt.set_num_threads(options.threads)
     train_part = recipes.load_part(options.dataset, "train", options.data)
     test_part = recipes.load_part(options.dataset, "test", options.data)
     dt.manual_seed(options.seed)
     model = recipes.new_model(options.model, options.dataset)
-    rate = (
-        options.lr
-        if options.lr is not None
-        else (0.05 if options.optimizer == "sgd" else recipe.learning_rate)
-    )
-    config = {
-        "dataset": options.dataset,
-        "data_folder": None if options.data is None else str(Path(options.data).absolute()),
-        "model": options.model,
-        "epochs": options.epochs or recipe.epochs,
-        "batch_size": options.batch or recipe.batch_size,
-        "learning_rate": rate,
-        "optimizer": options.optimizer,
-        "seed": options.seed,
-        "threads": dt.get_num_threads(),
-        "isa": dt.get_isa(),
-        "drivetrain": dt.__version__,
-    }
+    config = settings(options)
     folder = runs.new_folder(options.out, options.dataset)
     runs.write_json(folder / runs.CONFIG, config)
-    trainer = Trainer(
-        model,
-        loss="cross_entropy",
-        optimizer=recipes.new_optimizer(options.optimizer, model, rate),
-        metrics=["accuracy"],
-        seed=options.seed,
-        callbacks=[
-            recipes.WarmupAndDecay(),
-            CSVLogger(folder / runs.HISTORY),
-            ModelCheckpoint(folder / runs.MODEL),
-        ],
-    )
+    trainer = new_trainer(model, config, folder)
     if options.verbose != "0":
         report.introduce(config, model, len(train_part[1]), len(test_part[1]))
     began = time.monotonic()
@@ -133,12 +103,54 @@ def run(options: argparse.Namespace) -> int:
         save_interrupted(folder, trainer)
         return INTERRUPTED
     seconds = time.monotonic() - began
-    labels, guesses, results = report.measure(model, test_part, len(recipe.class_names))
+    names = recipes.RECIPES[options.dataset].class_names
+    labels, guesses, results = report.measure(model, test_part, len(names))
     runs.write_json(folder / runs.RESULTS, {**results, "training_seconds": round(seconds, 3)})
-    report.show(results, recipe.class_names)
-    draw(folder, trainer, test_part[0], labels, guesses, recipe.class_names)
+    report.show(results, names)
+    draw(folder, trainer, test_part[0], labels, guesses, names)
     print(f"Trained in {seconds:.1f} s. Everything is in {folder}")
     return OK
+
+
+def settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What config.json says: the options, with the data set's recipe where one is not given."""
+    import drivetrain as dt
+
+    from . import recipes
+
+    recipe = recipes.RECIPES[options.dataset]
+    usual_rate = 0.05 if options.optimizer == "sgd" else recipe.learning_rate
+    return {
+        "dataset": options.dataset,
+        "data_folder": None if options.data is None else str(Path(options.data).absolute()),
+        "model": options.model,
+        "epochs": options.epochs or recipe.epochs,
+        "batch_size": options.batch or recipe.batch_size,
+        "learning_rate": usual_rate if options.lr is None else options.lr,
+        "optimizer": options.optimizer,
+        "seed": options.seed,
+        "threads": dt.get_num_threads(),
+        "isa": dt.get_isa(),
+        "drivetrain": dt.__version__,
+    }
+
+
+def new_trainer(model: Any, config: dict[str, Any], folder: Path) -> Any:
+    from ..train import CSVLogger, ModelCheckpoint, Trainer
+    from . import recipes
+
+    return Trainer(
+        model,
+        loss="cross_entropy",
+        optimizer=recipes.new_optimizer(config["optimizer"], model, config["learning_rate"]),
+        metrics=["accuracy"],
+        seed=config["seed"],
+        callbacks=[
+            recipes.WarmupAndDecay(),
+            CSVLogger(folder / runs.HISTORY),
+            ModelCheckpoint(folder / runs.MODEL),
+        ],
+    )
 
 
 def save_interrupted(folder: Path, trainer: Any) -> None:
