@@ -370,6 +370,9 @@ def test_step_refuses_to_clip_what_is_not_finite() -> None:
         optimizer.step(max_norm=-1)
     with pytest.raises(ValueError, match=r"SGD\.step: grad_scale must be a finite number, got inf"):
         optimizer.step(grad_scale=float("inf"))
+    for wrong in (dt.tensor(1.0), "1", True):
+        with pytest.raises(TypeError, match=r"SGD\.step: grad_scale must be a finite number"):
+            optimizer.step(grad_scale=wrong)
 
 
 def test_clip_grad_value() -> None:

@@ -184,7 +184,7 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 result = closure()
-        if max_norm is not None or grad_scale != 1.0:
+        if max_norm is not None or type(grad_scale) is not float or grad_scale != 1.0:
             grad_scale = self._scale_of_gradients(max_norm, grad_scale)
         for group, state in zip(self.param_groups, self._states):  # noqa: B905, strict= would cost time
             if state.uneven is not None or not self._step_all(group, state, grad_scale):
