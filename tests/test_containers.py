@@ -76,6 +76,14 @@ def test_sequential_follows_changes_and_hooks() -> None:
     assert model(x).tolist() == [[-1, -1]]
 
 
+@pytest.mark.parametrize("behind", [[], [nn.ReLU()]])
+def test_sequential_with_a_deleted_bias(behind: list[nn.Module]) -> None:
+    model = nn.Sequential(nn.Linear(2, 2), *behind)
+    del model[0].bias
+    with pytest.raises(AttributeError, match="'Linear' object has no attribute 'bias'"):
+        model(dt.ones((1, 2)))
+
+
 def test_module_list() -> None:
     a, b = nn.Linear(1, 1), nn.ReLU()
     layers = nn.ModuleList([a])

@@ -123,6 +123,11 @@ class _Step(NamedTuple):
         return cls(layer, relu, layer.__dict__, fused, linear)
 
 
+def _one_by_one(layer: Module, relu: Module | None, input: Any) -> Any:
+    output = layer(input)
+    return output if relu is None else relu(output)
+
+
 class Sequential(_Numbered):
     """Modules one after the other: each gets the output of the one before.
 
@@ -170,15 +175,15 @@ class Sequential(_Numbered):
                 or "forward" in attributes
                 or (relu is not None and (relu._hooks is not None or "forward" in relu.__dict__))
             ):
-                input = layer(input)
-                if relu is not None:
-                    input = relu(input)
+                input = _one_by_one(layer, relu, input)
                 continue
             try:
                 if linear is not None:  # no Python frame of its own: small networks consist of them
                     input = linear(input, attributes["weight"], attributes["bias"])
                 else:
                     input = fused(input)  # type: ignore[misc]
+            except KeyError:  # weight or bias is deleted: let the layer say so
+                input = _one_by_one(layer, relu, input)
             except LAYER_ERRORS as error:
                 name_layer(layer, error)
                 raise
