@@ -1,5 +1,6 @@
 """What everything stands on: memory, threads, ISA levels, the interpreter lock, the cost of the import."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -59,6 +60,73 @@ class TestAllocator:
         dt.empty_cache()
         assert dt.memory_stats()["system"] <= held - 40_000_000
         assert dt.memory_stats()["cached"] < 40_000_000
+
+    def test_large_blocks_are_split_and_joined(self):
+        megabyte = 1 << 18  # float32
+        dt.empty(96 * megabyte)
+        asked = dt.memory_stats()["from_system"]
+        for sizes in ([32, 32, 32], [48, 16, 32], [8] * 12, [96]):
+            blocks = [dt.empty(size * megabyte) for size in sizes]
+            del blocks
+        assert dt.memory_stats()["from_system"] == asked
+
+    def test_freed_neighbours_serve_a_larger_tensor(self):
+        dt.empty_cache()
+        megabyte = 1 << 18
+        blocks = [dt.empty(20 * megabyte) for _ in range(6)]
+        asked = dt.memory_stats()
+        for i in (1, 3, 2):
+            blocks[i] = None
+        whole = dt.empty(60 * megabyte)
+        assert dt.memory_stats()["from_system"] == asked["from_system"]
+        assert dt.memory_stats()["system"] == asked["system"]
+        del whole, blocks
+        assert dt.memory_stats()["cached"] >= 120 << 20
+
+    def test_blocks_of_any_size_keep_apart(self):
+        rng = np.random.default_rng(0)
+        live = {}
+        before = dt.memory_stats()["in_use"]
+        for i in range(600):
+            if live and rng.random() < 0.5:
+                key = list(live)[rng.integers(len(live))]
+                t = live.pop(key)
+                assert (t.numpy()[[0, -1]] == key).all()
+                assert t.data_ptr() % 64 == 0
+            else:
+                live[i] = dt.full(int(rng.integers(1, 1 << int(rng.integers(4, 20)))), float(i))
+            if i % 150 == 149:
+                dt.empty_cache()
+        stats = dt.memory_stats()
+        assert stats["in_use"] - before >= sum(t.nbytes for t in live.values())
+        assert stats["in_use"] <= stats["system"]
+        places = sorted((t.data_ptr(), t.nbytes) for t in live.values())
+        assert all(a + size <= b for (a, size), (b, _) in itertools.pairwise(places))
+        assert all((t.numpy() == key).all() for key, t in live.items())
+
+    def test_memory_given_back_is_taken_again(self):
+        t = dt.ones(10_000_000)
+        dt.empty_cache()
+        del t
+        dt.empty_cache()
+        held = dt.memory_stats()["system"]
+        t = dt.zeros(10_000_000)
+        assert not t.numpy().any()
+        assert dt.memory_stats()["system"] >= held + 40_000_000
+
+    def test_limited_addresses(self):
+        code = """
+            import resource
+            import drivetrain as dt
+            import numpy as np
+            resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+            tensors = [dt.ones(50_000_000) for _ in range(4)]
+            try:
+                dt.ones(500_000_000)
+            except MemoryError:
+                print(sum(int(t[-1]) for t in tensors))
+        """
+        assert run(code) == "4"
 
     def test_alignment(self):
         assert all(dt.rand(n).data_ptr() % 64 == 0 for n in (0, 1, 17, 1000, 100_000))

@@ -1,11 +1,8 @@
 #include "core/allocator.h"
 
 #include <pthread.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -17,9 +14,8 @@
 namespace dt {
 namespace {
 
-constexpr size_t kAlignment = 64, kHugePage = 2 << 20, kSmall = 256 << 10, kChunk = 4 << 20;
-constexpr size_t kAsk = 256 << 20; // from here on the system is asked first what it has left
-constexpr int kClasses = 256;
+constexpr size_t kAlignment = 64, kSmall = 256 << 10, kChunk = 4 << 20;
+constexpr int kClasses = 64;
 
 // Classes: 64, 128, 192, 256, then (4 + s) << e: at most a quarter is wasted.
 int size_class(size_t bytes, size_t& capacity) {
@@ -34,46 +30,13 @@ int size_class(size_t bytes, size_t& capacity) {
     return 4 * e + static_cast<int>(s);
 }
 
-size_t physical_memory() {
-    static const size_t total = [] {
-        long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
-        return pages > 0 && size > 0 ? static_cast<size_t>(pages) * static_cast<size_t>(size) : SIZE_MAX / 2;
-    }();
-    return total;
-}
-
-// Memory that the system can still give without killing somebody: it promises more than it has.
-size_t available_memory() {
-    size_t kilobytes = 0;
-    if (FILE* f = std::fopen("/proc/meminfo", "r")) {
-        char line[128];
-        while (std::fgets(line, sizeof line, f))
-            if (std::sscanf(line, "MemAvailable: %zu", &kilobytes) == 1) break;
-        std::fclose(f);
-    }
-    return kilobytes ? kilobytes * 1024 : SIZE_MAX;
-}
-
-// Aligned to a huge page, so that the kernel can back it with huge ones: first touch costs a quarter.
-void* map(size_t bytes) {
-    char* p = static_cast<char*>(mmap(nullptr, bytes + kHugePage, PROT_READ | PROT_WRITE,
-                                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-    if (p == MAP_FAILED) return nullptr;
-    size_t head = (kHugePage - reinterpret_cast<uintptr_t>(p) % kHugePage) % kHugePage;
-    if (head) munmap(p, head);
-    if (kHugePage - head) munmap(p + head + bytes, kHugePage - head);
-    if (bytes >= kHugePage) madvise(p + head, bytes, MADV_HUGEPAGE);
-    return p + head;
-}
-
-size_t page_round(size_t bytes) { return (bytes + 4095) / 4096 * 4096; }
-
+// Small blocks are cut from chunks and kept by size class; large ones come from the arena.
 struct Cache {
     std::mutex mutex;
     std::vector<void*> free[kClasses];
-    size_t capacity_of[kClasses] = {};
     char* chunk = nullptr; // small blocks are cut off here
     size_t chunk_left = 0;
+    Arena arena;
     MemoryStats stats{};
     bool bypass = false;
 
@@ -82,36 +45,34 @@ struct Cache {
         bypass = text && std::strcmp(text, "system") == 0;
     }
 
-    void* from_system(size_t capacity) {
+    Arena::Span* large(size_t bytes) {
+        Arena::Span* span = arena.take(bytes);
+        if (span) return span;
         ++stats.from_system;
-        if (capacity > kSmall) {
-            if (capacity > kAsk && capacity > available_memory()) return nullptr;
-            void* p = map(page_round(capacity));
-            if (p) stats.system += page_round(capacity);
+        if (!arena.grow(bytes)) {
+            arena.release();
+            if (!arena.grow(bytes)) return nullptr;
+        }
+        return arena.take(bytes);
+    }
+
+    void* small(int size_class, size_t capacity) {
+        std::vector<void*>& list = free[size_class];
+        if (!list.empty()) {
+            void* p = list.back();
+            list.pop_back();
             return p;
         }
         if (chunk_left < capacity) {
-            chunk = static_cast<char*>(map(kChunk));
-            chunk_left = chunk ? kChunk : 0;
-            if (!chunk) return nullptr;
-            stats.system += kChunk;
+            const Arena::Span* span = large(kChunk);
+            if (!span) return nullptr;
+            chunk = span->data;
+            chunk_left = kChunk;
         }
         void* p = chunk;
         chunk += capacity;
         chunk_left -= capacity;
         return p;
-    }
-
-    void give_back() {
-        for (int c = 0; c < kClasses; ++c) {
-            if (capacity_of[c] <= kSmall) continue;
-            for (void* p : free[c]) {
-                munmap(p, page_round(capacity_of[c]));
-                stats.system -= page_round(capacity_of[c]);
-                stats.cached -= capacity_of[c];
-            }
-            free[c].clear();
-        }
     }
 };
 
@@ -134,25 +95,18 @@ Cache& cache() {
 
 Block allocate(size_t bytes) {
     Cache& c = cache();
-    if (bytes > physical_memory()) out_of_memory(bytes);
     Block block;
-    const int k = size_class(bytes, block.capacity);
     std::lock_guard lock(c.mutex);
     ++c.stats.allocations;
+    if (bytes > kSmall && bytes > physical_memory()) out_of_memory(bytes);
     if (c.bypass) {
-        block.capacity = (std::max<size_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;
+        block.capacity = round_up(std::max<size_t>(bytes, 1), kAlignment);
         block.data = std::aligned_alloc(kAlignment, block.capacity);
-    } else if (!c.free[k].empty()) {
-        block.data = c.free[k].back();
-        c.free[k].pop_back();
-        c.stats.cached -= block.capacity;
-    } else {
-        c.capacity_of[k] = block.capacity;
-        block.data = c.from_system(block.capacity);
-        if (!block.data) {
-            c.give_back();
-            block.data = c.from_system(block.capacity);
-        }
+    } else if (bytes <= kSmall) {
+        const int k = size_class(bytes, block.capacity);
+        block.data = c.small(k, block.capacity);
+    } else if (Arena::Span* span = c.large(round_up(bytes, kPage))) {
+        block = {span->data, span->bytes, span};
     }
     if (!block.data) out_of_memory(bytes);
     c.stats.in_use += block.capacity;
@@ -163,21 +117,21 @@ Block allocate(size_t bytes) {
 void deallocate(Block block) {
     if (!block.data) return;
     Cache& c = cache();
-    size_t capacity;
-    const int k = size_class(block.capacity, capacity);
     std::lock_guard lock(c.mutex);
     c.stats.in_use -= block.capacity;
-    if (c.bypass) {
-        std::free(block.data);
-        return;
-    }
-    c.free[k].push_back(block.data);
-    c.stats.cached += block.capacity;
+    if (c.bypass) return std::free(block.data);
+    if (block.span) return c.arena.give(block.span);
+    size_t capacity;
+    c.free[size_class(block.capacity, capacity)].push_back(block.data);
 }
 
 MemoryStats memory_stats() {
-    std::lock_guard lock(cache().mutex);
-    return cache().stats;
+    Cache& c = cache();
+    std::lock_guard lock(c.mutex);
+    MemoryStats stats = c.stats;
+    stats.system = c.arena.held();
+    stats.cached = c.bypass ? 0 : stats.system - stats.in_use;
+    return stats;
 }
 
 void reset_peak_memory() {
@@ -188,7 +142,7 @@ void reset_peak_memory() {
 void empty_cache() {
     release_scratch();
     std::lock_guard lock(cache().mutex);
-    cache().give_back();
+    cache().arena.release();
 }
 
 } // namespace dt

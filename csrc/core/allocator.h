@@ -2,14 +2,18 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/arena.h"
+
 namespace dt {
 
-// A caching allocator: blocks are rounded up to size classes (four per doubling), aligned to 64 bytes, kept
-// when freed and handed out again, so that a training step in its steady state asks the system for nothing.
+// A caching allocator: blocks are aligned to 64 bytes, kept when freed and handed out again, so that a
+// training step in its steady state asks the system for nothing. Small ones are rounded up to size classes
+// (four per doubling); large ones to pages, split and joined again (core/arena.h).
 // DRIVETRAIN_ALLOCATOR=system switches the cache off (for sanitizers).
 struct Block {
     void* data = nullptr;
     size_t capacity = 0;
+    Arena::Span* span = nullptr; // of a large block
 };
 
 Block allocate(size_t bytes); // throws MemoryError
@@ -25,6 +29,6 @@ struct MemoryStats {
 };
 MemoryStats memory_stats();
 void reset_peak_memory();
-void empty_cache(); // gives cached large blocks back to the system
+void empty_cache(); // gives free memory of large blocks back to the system
 
 } // namespace dt

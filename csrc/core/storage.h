@@ -12,12 +12,11 @@ class Storage final : public Counted {
   public:
     using Release = void (*)(void* owner);
 
-    Storage(size_t bytes, Device device)
-        : block_(allocate(bytes)), data_(block_.data), bytes_(bytes), device_(device) {}
+    Storage(size_t bytes, Device device) : block_(allocate(bytes)), bytes_(bytes), device_(device) {}
     // Memory of somebody else (NumPy, DLPack), released through `release(owner)`.
     Storage(void* data, size_t bytes, Device device, bool writable, Release release, void* owner)
-        : data_(data), bytes_(bytes), device_(device), writable_(writable), release_(release), owner_(owner) {
-    }
+        : block_{data}, bytes_(bytes), device_(device), writable_(writable), release_(release),
+          owner_(owner) {}
     ~Storage() override {
         if (release_)
             release_(owner_);
@@ -25,7 +24,7 @@ class Storage final : public Counted {
             deallocate(block_);
     }
 
-    void* data() const { return data_; }
+    void* data() const { return block_.data; }
     size_t bytes() const { return bytes_; }
     Device device() const { return device_; }
     bool writable() const { return writable_; }
@@ -34,8 +33,7 @@ class Storage final : public Counted {
     void bump_version() { version_.fetch_add(1, std::memory_order_relaxed); }
 
   private:
-    Block block_{};
-    void* data_;
+    Block block_;
     size_t bytes_;
     Device device_;
     bool writable_ = true;
