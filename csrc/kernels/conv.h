@@ -26,7 +26,7 @@ struct ConvShape {
     int64_t groups = 1; // divides in_channels and out_channels
 };
 
-// Every element of the output is written; an empty batch writes nothing (and zeros to dw and db).
+// Every element of the output is written; an empty batch writes nothing (and zeros to dw).
 // The bits depend on the shape only, not on the number of threads.
 template <class T> struct ConvKernels {
     // y = activation(conv(x, weight) + bias); bias (out_channels) may be null.
@@ -36,8 +36,6 @@ template <class T> struct ConvKernels {
     void (*backward_data)(const ConvShape& shape, const T* dy, const T* weight, const T* bias,
                           Activation activation, T* dx);
     void (*backward_weight)(const ConvShape& shape, const T* x, const T* dy, T* dw);
-    // db[c] = sum over the rows of dy (rows, channels); for a transposed convolution as well.
-    void (*backward_bias)(int64_t rows, int64_t channels, const T* dy, T* db);
 };
 
 struct Conv {

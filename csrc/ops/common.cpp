@@ -36,14 +36,6 @@ Tensor sum_to(const Tensor& grad, const Dims& shape) {
     return out;
 }
 
-Tensor relu_gradient(const Tensor& grad, const Tensor& y) {
-    Tensor out = empty_like(grad);
-    if (out.size())
-        kernels().elementwise.binary(BinaryOp::relu_grad, out.dtype(),
-                                     loop_over(out.shape(), {&out, &grad, &y}), nullptr);
-    return out;
-}
-
 LayerGradient layer_gradient(const Backward& back, const Saved& y, DType computing, bool for_bias) {
     const Tensor& given = back.grad();
     const bool as_wanted = given.dtype() == computing && given.is_contiguous();

@@ -23,10 +23,9 @@ Loop loop_over(const Dims& shape, std::initializer_list<const Tensor*> operands)
 Tensor empty_like(const Tensor& t);
 // Undoes broadcasting: sums `grad` over the axes along which `shape` was repeated. Records nothing.
 Tensor sum_to(const Tensor& grad, const Dims& shape);
-// The gradient before a fused relu that gave `y`: zero where it cut off. Records nothing.
-Tensor relu_gradient(const Tensor& grad, const Tensor& y);
-// The same for a layer with bias whose result has the features last, in the dtype and contiguous as kernels
-// want it, and the gradient of the bias. It may take the place of the gradient that flowed in.
+// The way back to what a layer's product was, before the bias and a relu that gave `y` (none where there was
+// no relu): in the dtype and contiguous as kernels want it, and the gradient of the bias. Features are last.
+// It may take the place of the gradient that flowed in. Records nothing.
 struct LayerGradient {
     Tensor before, bias;
 };

@@ -196,13 +196,6 @@ void run_weight(const ConvShape& s, const Tensor& x, const Tensor& grad, const T
     });
 }
 
-void run_bias(const Tensor& grad, const Tensor& to) {
-    with_kernels(to.dtype(), [&](const auto& kernels, auto zero) {
-        using T = decltype(zero);
-        kernels.backward_bias(grad.size() / to.size(), to.size(), grad.data<T>(), to.data<T>());
-    });
-}
-
 void record_backward(const Convolution& c, const Tensor& x, const Tensor& weight, const Tensor& out) {
     // Each factor is needed for the other's gradient only.
     const bool for_input = autograd::requires_grad(c.input), for_weight = autograd::requires_grad(c.weight);
@@ -210,10 +203,10 @@ void record_backward(const Convolution& c, const Tensor& x, const Tensor& weight
         c.op, out, {&c.input, &c.weight, &c.bias},
         [x = for_weight ? Saved(x) : Saved(), weight = for_input ? Saved(weight) : Saved(),
          y = c.activation == Activation::none ? Saved() : Saved(out), s = c.shape, transposed = c.transposed,
-         input_shape = c.input.shape(), weight_shape = c.weight.shape(),
-         channels = c.outputs](Backward& back) {
+         input_shape = c.input.shape(), weight_shape = c.weight.shape()](Backward& back) {
             const DType dtype = back.grad().dtype(), computing = computing_dtype(dtype);
-            const Tensor grad = prepared(y ? relu_gradient(back.grad(), y.get()) : back.grad());
+            const LayerGradient layer = layer_gradient(back, y, computing, back.needs(2));
+            const Tensor& grad = layer.before;
             if (back.needs(0)) {
                 Tensor g = Tensor::empty(input_shape, computing);
                 if (g.size()) run_data(s, !transposed, grad, weight.get(), Tensor(), Activation::none, g);
@@ -224,11 +217,7 @@ void record_backward(const Convolution& c, const Tensor& x, const Tensor& weight
                 run_weight(s, transposed ? grad : x.get(), transposed ? x.get() : grad, g);
                 back.give(1, plain::convert(g, dtype));
             }
-            if (back.needs(2)) {
-                Tensor g = Tensor::empty({channels}, computing);
-                run_bias(grad, g);
-                back.give(2, plain::convert(g, dtype));
-            }
+            if (back.needs(2)) back.give(2, plain::convert(layer.bias, dtype));
         },
         2 * conv_time(c.shape));
 }

@@ -127,28 +127,11 @@ template <class T> void check_all(Checks& c, const ConvKernels<T>& kernels) {
     check_shape(c, kernels, make(3, 40, 40, 40, 40, three, 40), true, Activation::relu);
 }
 
-template <class T> void check_bias(Checks& c, const ConvKernels<T>& kernels) {
-    for (int64_t rows : {int64_t(0), int64_t(1), int64_t(5), int64_t(64), int64_t(3001)})
-        for (int64_t channels : {int64_t(1), int64_t(4), int64_t(7), int64_t(33), int64_t(130)}) {
-            c.at("backward_bias, rows ", rows, ", channels ", channels);
-            const Array<T> dy = c.uniform_array<T>(rows * channels);
-            Array<T> db(channels);
-            c.call(kernels.backward_bias, rows, channels, dy.data(), db.data());
-            c.expect("db", db, 4 + std::sqrt(double(rows)), [&](int64_t i) {
-                Sum sum;
-                for (int64_t r = 0; r < rows; ++r) sum.add(dy.at(r * channels + i));
-                return sum;
-            });
-        }
-}
-
 } // namespace
 
 void check_conv(Checks& c) {
     check_all(c, c.table.conv.f32);
     check_all(c, c.table.conv.f64);
-    check_bias(c, c.table.conv.f32);
-    check_bias(c, c.table.conv.f64);
 }
 
 } // namespace dt::check

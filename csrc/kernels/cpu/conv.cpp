@@ -10,8 +10,9 @@ namespace {
 template <class T>
 void forward(const ConvShape& s, const T* x, const T* weight, const T* bias, Activation activation, T* y) {
     if (s.batch <= 0) return;
-    if (conv_pointwise(s, x, weight, bias, activation, y)) return;
-    if (conv_winograd(s, x, weight, bias, activation, y)) return;
+    if (conv_pointwise<T>().forward(s, x, weight, bias, activation, y)) return;
+    if constexpr (sizeof(T) == 4)
+        if (conv_winograd().forward(s, x, weight, bias, activation, y)) return;
     const int64_t channels = s.in_channels / s.groups, filters = s.out_channels / s.groups;
     const int64_t taps = s.kernel_h * s.kernel_w, depth = taps * channels;
     const int64_t row = s.out_w * s.out_channels;
@@ -81,10 +82,11 @@ template <class T>
 void backward_data(const ConvShape& s, const T* dy, const T* weight, const T* bias, Activation activation,
                    T* dx) {
     if (s.batch <= 0) return;
-    if (conv_pointwise_data(s, dy, weight, bias, activation, dx)) return;
-    if (conv_winograd_data(s, dy, weight, bias, activation, dx)) return;
+    if (conv_pointwise<T>().backward_data(s, dy, weight, bias, activation, dx)) return;
+    if constexpr (sizeof(T) == 4)
+        if (conv_winograd().backward_data(s, dy, weight, bias, activation, dx)) return;
     const int64_t narrow = narrow_groups<T>(s);
-    if (!narrow && conv_scatter(s, dy, weight, bias, activation, dx)) return;
+    if (!narrow && conv_scatter<T>().backward_data(s, dy, weight, bias, activation, dx)) return;
     // The correlations lead from dy to dx.
     const int64_t channels = s.out_channels / s.groups, filters = s.in_channels / s.groups;
     const int64_t taps = s.kernel_h * s.kernel_w, row = s.in_w * s.in_channels;
@@ -139,16 +141,11 @@ void backward_data(const ConvShape& s, const T* dy, const T* weight, const T* bi
     }
 }
 
-template <class T> ConvKernels<T> kernels_of() {
-    return {forward<T>, backward_data<T>,
-            [](const ConvShape& s, const T* x, const T* dy, T* dw) { conv_backward_weight(s, x, dy, dw); },
-            [](int64_t rows, int64_t channels, const T* dy, T* db) {
-                conv_backward_bias(rows, channels, dy, db);
-            }};
-}
-
 } // namespace
 
-Conv conv() { return {kernels_of<float>(), kernels_of<double>()}; }
+Conv conv() {
+    return {{forward<float>, backward_data<float>, conv_backward_weight<float>},
+            {forward<double>, backward_data<double>, conv_backward_weight<double>}};
+}
 
 } // namespace dt::cpu::DT_LEVEL

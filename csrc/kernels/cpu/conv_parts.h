@@ -10,42 +10,27 @@ namespace dt::cpu::DT_LEVEL {
 
 Gemm gemm(); // in gemm.cpp
 
-// In conv_pointwise.cpp, for 1 x 1. False, with nothing written, where the shape is another one.
-bool conv_pointwise(const ConvShape& shape, const float* x, const float* weight, const float* bias,
-                    Activation activation, float* y);
-bool conv_pointwise(const ConvShape& shape, const double* x, const double* weight, const double* bias,
-                    Activation activation, double* y);
-bool conv_pointwise_data(const ConvShape& shape, const float* dy, const float* weight, const float* bias,
-                         Activation activation, float* dx);
-bool conv_pointwise_data(const ConvShape& shape, const double* dy, const double* weight, const double* bias,
-                         Activation activation, double* dx);
-bool conv_pointwise_weight(const ConvShape& shape, const float* x, const float* dy, float* dw);
-bool conv_pointwise_weight(const ConvShape& shape, const double* x, const double* dy, double* dw);
-
-// In conv_scatter.cpp. False, with nothing written, where gathering suits the shape better.
-bool conv_scatter(const ConvShape& shape, const float* dy, const float* weight, const float* bias,
-                  Activation activation, float* dx);
-bool conv_scatter(const ConvShape& shape, const double* dy, const double* weight, const double* bias,
-                  Activation activation, double* dx);
+// A way to convolve that has a source of its own. The functions are those of ConvKernels, but return false,
+// with nothing written, where the shape does not suit them.
+template <class T> struct ConvWay {
+    bool (*forward)(const ConvShape& shape, const T* x, const T* weight, const T* bias, Activation activation,
+                    T* y);
+    bool (*backward_data)(const ConvShape& shape, const T* dy, const T* weight, const T* bias,
+                          Activation activation, T* dx);
+    bool (*backward_weight)(const ConvShape& shape, const T* x, const T* dy, T* dw);
+};
+template <class T> ConvWay<T> conv_pointwise(); // conv_pointwise.cpp: 1 x 1
+template <> ConvWay<float> conv_pointwise();
+template <> ConvWay<double> conv_pointwise();
+template <class T> ConvWay<T> conv_scatter(); // conv_scatter.cpp: backward_data to few channels
+template <> ConvWay<float> conv_scatter();
+template <> ConvWay<double> conv_scatter();
+ConvWay<float> conv_winograd(); // conv_winograd.cpp: 3 x 3; not for float64, which is asked for its precision
 
 // In conv_weight.cpp.
-void conv_backward_weight(const ConvShape& shape, const float* x, const float* dy, float* dw);
-void conv_backward_weight(const ConvShape& shape, const double* x, const double* dy, double* dw);
-void conv_backward_bias(int64_t rows, int64_t channels, const float* dy, float* db);
-void conv_backward_bias(int64_t rows, int64_t channels, const double* dy, double* db);
-
-// In conv_winograd.cpp. False, with nothing written, where the shape does not suit the algorithm, and always
-// in float64, which is asked for its precision.
-bool conv_winograd(const ConvShape& shape, const float* x, const float* weight, const float* bias,
-                   Activation activation, float* y);
-bool conv_winograd_data(const ConvShape& shape, const float* dy, const float* weight, const float* bias,
-                        Activation activation, float* dx);
-bool conv_winograd_weight(const ConvShape& shape, const float* x, const float* dy, float* dw);
-bool conv_winograd(const ConvShape& shape, const double* x, const double* weight, const double* bias,
-                   Activation activation, double* y);
-bool conv_winograd_data(const ConvShape& shape, const double* dy, const double* weight, const double* bias,
-                        Activation activation, double* dx);
-bool conv_winograd_weight(const ConvShape& shape, const double* x, const double* dy, double* dw);
+template <class T> void conv_backward_weight(const ConvShape& shape, const T* x, const T* dy, T* dw);
+template <> void conv_backward_weight(const ConvShape& shape, const float* x, const float* dy, float* dw);
+template <> void conv_backward_weight(const ConvShape& shape, const double* x, const double* dy, double* dw);
 
 namespace {
 

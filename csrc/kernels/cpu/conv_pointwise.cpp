@@ -301,27 +301,7 @@ template <class T> bool backward_weight(const ConvShape& shape, const T* x, cons
 
 } // namespace
 
-bool conv_pointwise(const ConvShape& s, const float* x, const float* weight, const float* bias,
-                    Activation activation, float* y) {
-    return forward(s, x, weight, bias, activation, y);
-}
-bool conv_pointwise(const ConvShape& s, const double* x, const double* weight, const double* bias,
-                    Activation activation, double* y) {
-    return forward(s, x, weight, bias, activation, y);
-}
-bool conv_pointwise_data(const ConvShape& s, const float* dy, const float* weight, const float* bias,
-                         Activation activation, float* dx) {
-    return backward_data(s, dy, weight, bias, activation, dx);
-}
-bool conv_pointwise_data(const ConvShape& s, const double* dy, const double* weight, const double* bias,
-                         Activation activation, double* dx) {
-    return backward_data(s, dy, weight, bias, activation, dx);
-}
-bool conv_pointwise_weight(const ConvShape& s, const float* x, const float* dy, float* dw) {
-    return backward_weight(s, x, dy, dw);
-}
-bool conv_pointwise_weight(const ConvShape& s, const double* x, const double* dy, double* dw) {
-    return backward_weight(s, x, dy, dw);
-}
+template <> ConvWay<float> conv_pointwise() { return {forward, backward_data, backward_weight}; }
+template <> ConvWay<double> conv_pointwise() { return {forward, backward_data, backward_weight}; }
 
 } // namespace dt::cpu::DT_LEVEL

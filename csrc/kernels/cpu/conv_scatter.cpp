@@ -173,13 +173,7 @@ bool scatter(const ConvShape& s, const T* dy, const T* weight, const T* bias, Ac
 
 } // namespace
 
-bool conv_scatter(const ConvShape& s, const float* dy, const float* weight, const float* bias,
-                  Activation activation, float* dx) {
-    return scatter(s, dy, weight, bias, activation, dx);
-}
-bool conv_scatter(const ConvShape& s, const double* dy, const double* weight, const double* bias,
-                  Activation activation, double* dx) {
-    return scatter(s, dy, weight, bias, activation, dx);
-}
+template <> ConvWay<float> conv_scatter() { return {nullptr, scatter, nullptr}; }
+template <> ConvWay<double> conv_scatter() { return {nullptr, scatter, nullptr}; }
 
 } // namespace dt::cpu::DT_LEVEL

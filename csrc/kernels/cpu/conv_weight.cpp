@@ -1,4 +1,4 @@
-// Gradients of a convolution's weight and bias. The weight's gradient is computed transposed, (taps x
+// The gradient of a convolution's weight, computed transposed, (taps x
 // channels, filters): the taps are the rows of a tile, read from the image where they are, the filters its
 // columns, read from dy, and the depth runs over all outputs.
 #include "kernels/cpu/conv_parts.h"
@@ -237,8 +237,9 @@ template <class T> void backward_weight(const ConvShape& s, const T* x, const T*
     const int64_t channels = s.in_channels / s.groups, filters = s.out_channels / s.groups;
     const int64_t size = s.kernel_h * s.kernel_w * channels * s.out_channels;
     if (s.batch <= 0 || s.out_h <= 0 || s.out_w <= 0) return fill_row(dw, T(0), size);
-    if (conv_pointwise_weight(s, x, dy, dw)) return;
-    if (conv_winograd_weight(s, x, dy, dw)) return;
+    if (conv_pointwise<T>().backward_weight(s, x, dy, dw)) return;
+    if constexpr (sizeof(T) == 4)
+        if (conv_winograd().backward_weight(s, x, dy, dw)) return;
     if (const int64_t n = folded_outputs<T>(s); n > 1) return folded_gradient(s, n, x, dy, dw);
     const int64_t narrow = narrow_groups<T>(s);
     Correlation<T> c{s.batch,
@@ -271,58 +272,13 @@ template <class T> void backward_weight(const ConvShape& s, const T* x, const T*
     }
 }
 
-// Column sums: blocks of rows, each summed in runs of 64 so that rounding errors do not pile up.
-template <class T> void backward_bias(int64_t rows, int64_t channels, const T* dy, T* db) {
-    if (rows <= 0) return fill_row(db, T(0), channels);
-    if (channels * 2 <= kLanes<T> &&
-        rows >= 64 * kLanes<T>) { // as many rows as lanes are rows of whole vectors
-        T* wide = scratch<T>(Scratch::kernel, channels * kLanes<T>);
-        backward_bias(rows / kLanes<T>, channels * kLanes<T>, dy, wide);
-        for (int64_t ch = 0; ch < channels; ++ch) {
-            T sum = T(0);
-            for (int64_t i = ch; i < channels * kLanes<T>; i += channels) sum += wide[i];
-            for (int64_t r = rows / kLanes<T> * kLanes<T>; r < rows; ++r) sum += dy[r * channels + ch];
-            db[ch] = sum;
-        }
-        return;
-    }
-    const int64_t part_rows = round_up(max(ceil_div(rows, kMaxParts), grain_for(channels)), 64);
-    const int64_t parts = ceil_div(rows, part_rows);
-    T* partial = scratch<T>(Scratch::gemm_partial, parts * channels);
-    parallel(rows, part_rows, [&](int64_t begin, int64_t end) {
-        T* to = partial + begin / part_rows * channels;
-        for (int64_t ch = 0; ch < channels; ch += kLanes<T>) {
-            const int64_t left = channels - ch;
-            Vec<T> total = zero<T>();
-            for (int64_t i = begin; i < end; i += 64) {
-                const int64_t stop = min(end, i + 64);
-                Vec<T> sum[4] = {};
-                int64_t r = i;
-                for (; r + 4 <= stop; r += 4)
-                    for (int q = 0; q < 4; ++q) sum[q] += load_upto(dy + (r + q) * channels + ch, left);
-                for (; r < stop; ++r) sum[0] += load_upto(dy + r * channels + ch, left);
-                total += (sum[0] + sum[1]) + (sum[2] + sum[3]);
-            }
-            store_upto(to + ch, total, left);
-        }
-    });
-    sum_parts(partial, parts, channels);
-    copy_row(db, partial, channels);
-}
-
 } // namespace
 
-void conv_backward_weight(const ConvShape& s, const float* x, const float* dy, float* dw) {
+template <> void conv_backward_weight(const ConvShape& s, const float* x, const float* dy, float* dw) {
     backward_weight(s, x, dy, dw);
 }
-void conv_backward_weight(const ConvShape& s, const double* x, const double* dy, double* dw) {
+template <> void conv_backward_weight(const ConvShape& s, const double* x, const double* dy, double* dw) {
     backward_weight(s, x, dy, dw);
-}
-void conv_backward_bias(int64_t rows, int64_t channels, const float* dy, float* db) {
-    backward_bias(rows, channels, dy, db);
-}
-void conv_backward_bias(int64_t rows, int64_t channels, const double* dy, double* db) {
-    backward_bias(rows, channels, dy, db);
 }
 
 } // namespace dt::cpu::DT_LEVEL

@@ -396,18 +396,16 @@ struct WinogradGradient {
     }
 };
 
-} // namespace
-
-bool conv_winograd(const ConvShape& s, const float* x, const float* weight, const float* bias,
-                   Activation activation, float* y) {
+bool forward(const ConvShape& s, const float* x, const float* weight, const float* bias,
+             Activation activation, float* y) {
     if (!suits(s, s.out_h, s.out_w)) return false;
     const TileGrid grid{s.in_h,  s.in_w,         s.in_channels, s.out_h,
                         s.out_w, s.out_channels, s.pad_top,     s.pad_left};
     Winograd{grid, x, weight, false, bias, activation, y}.run(s.batch);
     return true;
 }
-bool conv_winograd_data(const ConvShape& s, const float* dy, const float* weight, const float* bias,
-                        Activation activation, float* dx) {
+bool backward_data(const ConvShape& s, const float* dy, const float* weight, const float* bias,
+                   Activation activation, float* dx) {
     if (!suits(s, s.in_h, s.in_w)) return false;
     const TileGrid grid{s.out_h, s.out_w,       s.out_channels, s.in_h,
                         s.in_w,  s.in_channels, 2 - s.pad_top,  2 - s.pad_left};
@@ -415,7 +413,7 @@ bool conv_winograd_data(const ConvShape& s, const float* dy, const float* weight
     return true;
 }
 
-bool conv_winograd_weight(const ConvShape& s, const float* x, const float* dy, float* dw) {
+bool backward_weight(const ConvShape& s, const float* x, const float* dy, float* dw) {
     if (!suits(s, s.out_h, s.out_w)) return false;
     const TileGrid grid{s.in_h,  s.in_w,         s.in_channels, s.out_h,
                         s.out_w, s.out_channels, s.pad_top,     s.pad_left};
@@ -428,12 +426,8 @@ bool conv_winograd_weight(const ConvShape& s, const float* x, const float* dy, f
     return true;
 }
 
-bool conv_winograd(const ConvShape&, const double*, const double*, const double*, Activation, double*) {
-    return false;
-}
-bool conv_winograd_data(const ConvShape&, const double*, const double*, const double*, Activation, double*) {
-    return false;
-}
-bool conv_winograd_weight(const ConvShape&, const double*, const double*, double*) { return false; }
+} // namespace
+
+ConvWay<float> conv_winograd() { return {forward, backward_data, backward_weight}; }
 
 } // namespace dt::cpu::DT_LEVEL

@@ -36,7 +36,7 @@ void block(const EpilogueGradArgs& args, int64_t begin, int64_t end, int64_t j, 
     if (j < stop) pass<1>(args, begin, end, j, sums, Part{stop - j});
 }
 
-template <class T> void gradient(const EpilogueGradArgs& args) {
+template <class T> void wide_gradient(const EpilogueGradArgs& args) {
     const int64_t rows = args.rows, cols = args.cols, width = cols < kBlockCols ? cols : kBlockCols;
     if (cols <= 0) return;
     const int64_t height = clamp(kBlockElements / width, kLeastRows, kMostRows);
@@ -56,6 +56,34 @@ template <class T> void gradient(const EpilogueGradArgs& args) {
         for (int64_t r = 1; r < down; ++r) total += load(partial + r * cols + j, part);
         store(sums + j, total, part);
     });
+}
+
+// Columns so few that they leave most lanes empty: as many rows as a vector has lanes count as one.
+template <class T> void narrow_gradient(const EpilogueGradArgs& args) {
+    constexpr int64_t n = kLanes<T>;
+    const int64_t cols = args.cols, whole = args.rows / n, done = whole * n * cols;
+    T sums[n * n / 2] = {}, rest_sums[n / 2] = {};
+    EpilogueGradArgs wide = args, rest = args;
+    wide.rows = whole, wide.cols = cols * n;
+    rest.rows = args.rows - whole * n;
+    rest.grad = static_cast<const T*>(args.grad) + done;
+    if (args.y) rest.y = static_cast<const T*>(args.y) + done;
+    if (args.before) rest.before = static_cast<T*>(args.before) + done;
+    if (args.sums) wide.sums = sums, rest.sums = rest_sums;
+    wide_gradient<T>(wide);
+    wide_gradient<T>(rest);
+    for (int64_t j = 0; j < cols && args.sums; ++j) {
+        T total = rest_sums[j];
+        for (int64_t i = j; i < cols * n; i += cols) total += sums[i];
+        static_cast<T*>(args.sums)[j] = total;
+    }
+}
+
+template <class T> void gradient(const EpilogueGradArgs& args) {
+    if (args.cols * 2 <= kLanes<T> && args.rows >= 64 * kLanes<T>)
+        narrow_gradient<T>(args);
+    else
+        wide_gradient<T>(args);
 }
 
 } // namespace
