@@ -349,3 +349,47 @@ def test_few_filters_with_activation(level: str, activation: str) -> None:
     assert _core._kernel_paths()["conv_planes"] > before
     want = reference.conv(*(v.astype("float64") for v in (x, w, b)), padding=1)
     close(got, np.maximum(want, 0) if activation == "relu" else want, 27**0.5)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(
+    ("shape", "weight", "stride", "groups"),
+    [
+        ((2, 20, 20, 33), (40, 1, 1, 33), 1, 1),
+        ((8, 40, 40, 96), (128, 1, 1, 96), 1, 1),  # so large that the pixels pass by once
+        ((2, 21, 20, 33), (40, 1, 1, 33), 2, 1),
+        ((2, 24, 24, 16), (32, 3, 3, 16), 1, 1),
+        ((2, 15, 16, 130), (140, 3, 3, 130), 1, 1),
+        ((2, 21, 22, 18), (17, 3, 3, 18), 2, 1),
+        ((3, 6, 5, 40), (24, 3, 3, 40), 2, 1),
+        ((2, 9, 9, 48), (40, 1, 1, 48), 3, 1),
+        ((2, 9, 9, 40), (40, 3, 3, 20), 1, 2),
+        ((2, 9, 37, 3), (20, 3, 3, 3), 2, 1),  # these two ways cannot add
+        ((2, 9, 9, 20), (20, 3, 3, 1), 1, 20),
+    ],
+)
+def test_gradients_that_meet(
+    shape: tuple[int, ...], weight: tuple[int, ...], stride: int, groups: int, level: str
+) -> None:
+    """A convolution adds to the gradient that another use of its input has left."""
+    x, w = (rng.standard_normal(s).astype("float32") for s in (shape, weight))
+    options = {"stride": stride, "padding": weight[1] // 2, "groups": groups}
+    other = rng.standard_normal(shape).astype("float32")
+
+    def grads() -> list[dt.Tensor]:
+        leaf = dt.tensor(x, requires_grad=True)
+        inner = leaf * 2.0
+        seen: list[dt.Tensor] = []
+        inner.register_hook(lambda g: seen.append(g.clone()))
+        y = dt.conv2d(inner, dt.tensor(w), **options)
+        branch = inner * dt.tensor(other)  # recorded later, so its gradient comes first
+        dt.autograd.backward([y, branch], [dt.ones(*y.shape), dt.ones(*shape)])
+        return [leaf.grad, *seen]
+
+    with isa(level):
+        got, hooked = on_threads(grads)
+        leaf = dt.tensor(x, requires_grad=True)
+        dt.conv2d(leaf, dt.tensor(w), **options).sum().backward()
+    want = leaf.grad.numpy() + other
+    close(hooked, want, (weight[0] * weight[1] * weight[2]) ** 0.5)
+    np.testing.assert_array_equal(got, hooked * 2)

@@ -87,6 +87,11 @@ class Walk {
         queue_.push_back(edge.node);
         std::push_heap(queue_.begin(), queue_.end(), later_last);
     }
+    Tensor waiting(const Edge& edge) const {
+        if (!wanted(edge) || edge.node->queued_in != id_) return {};
+        const Tensor& sum = edge.node->pending[edge.slot];
+        return sum.defined() && sole_owner(sum) && sum.is_contiguous() ? sum : Tensor();
+    }
     // `capture` sees each target before it is spent; leaves collect gradients only where `into_leaves`.
     template <class Capture> void run(bool into_leaves, Capture capture) {
         std::unique_ptr<LongWork> unlocked; // from where the walk turns out to be long
@@ -257,6 +262,7 @@ void Backward::give(int input, Tensor grad) {
 }
 
 bool Backward::owns_grad() const { return sole_owner(grad()); }
+Tensor Backward::waiting(int input) const { return current_walk->waiting(node_.edges[input]); }
 bool Backward::needs(int input) const { return current_walk->wanted(node_.edges[input]); }
 
 void backward(const std::vector<Tensor>& roots, const std::vector<Tensor>& grads, bool retain_graph,

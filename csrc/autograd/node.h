@@ -36,6 +36,9 @@ class Backward {
     const Tensor& grad(int output = 0) const; // undefined where nothing flowed into that output
     bool owns_grad() const; // nobody else looks at grad(): a backward function may write to it
     bool needs(int input) const;
+    // What has flowed into this input so far, where a backward function may add its part in place instead of
+    // giving it: contiguous, and nobody else looks at it. Else undefined.
+    Tensor waiting(int input) const;
     void give(int input, Tensor grad); // an undefined tensor counts as zero
 
   private:

@@ -35,6 +35,8 @@ template <class T> struct ConvKernels {
     // dx = activation(gradient of x + bias); bias (in_channels) is for transposed convolutions and else null.
     void (*backward_data)(const ConvShape& shape, const T* dy, const T* weight, const T* bias,
                           Activation activation, T* dx);
+    // dx += the gradient of x; false, with nothing done, where the way that suits the shape cannot add.
+    bool (*add_data)(const ConvShape& shape, const T* dy, const T* weight, T* dx);
     void (*backward_weight)(const ConvShape& shape, const T* x, const T* dy, T* dw);
 };
 

@@ -188,6 +188,19 @@ void run_data(const ConvShape& s, bool transposed, const Tensor& from, const Ten
     });
 }
 
+// Adds the input's gradient to what has flowed there so far; false where there is nothing, or it cannot be
+// added to.
+bool add_data(const ConvShape& s, const Tensor& grad, const Tensor& weight, const Tensor& sum) {
+    if (!sum.defined() || sum.dtype() != grad.dtype() || !sum.size()) return false;
+    LongWork work(conv_time(s));
+    bool added = false;
+    with_kernels(sum.dtype(), [&](const auto& kernels, auto zero) {
+        using T = decltype(zero);
+        added = kernels.add_data(s, grad.data<T>(), weight.data<T>(), sum.data<T>());
+    });
+    return added;
+}
+
 void run_weight(const ConvShape& s, const Tensor& x, const Tensor& grad, const Tensor& to) {
     LongWork work(conv_time(s));
     with_kernels(to.dtype(), [&](const auto& kernels, auto zero) {
@@ -207,7 +220,7 @@ void record_backward(const Convolution& c, const Tensor& x, const Tensor& weight
             const DType dtype = back.grad().dtype(), computing = computing_dtype(dtype);
             const LayerGradient layer = layer_gradient(back, y, computing, back.needs(2));
             const Tensor& grad = layer.before;
-            if (back.needs(0)) {
+            if (back.needs(0) && (transposed || !add_data(s, grad, weight.get(), back.waiting(0)))) {
                 Tensor g = Tensor::empty(input_shape, computing);
                 if (g.size()) run_data(s, !transposed, grad, weight.get(), Tensor(), Activation::none, g);
                 back.give(0, plain::convert(g, dtype));

@@ -75,6 +75,19 @@ void check_shape(Checks& c, const ConvKernels<T>& kernels, const ConvShape& s, b
            dx.data());
     c.expect("dx", dx, roundings(s), [&](int64_t i) { return activated(activation, dx_want[size_t(i)]); });
 
+    if (!bias && activation == Activation::none) { // dx_want is the plain gradient
+        c.at("add_data, ", shape);
+        const Array<T> given = c.uniform_array<T>(x_size);
+        Array<T> sum = given;
+        const bool added = c.call(kernels.add_data, s, dy.data(), w.data(), sum.data());
+        c.expect("sum", sum, added ? roundings(s) : 0, [&](int64_t i) {
+            Sum want;
+            if (added) want = dx_want[size_t(i)];
+            want.add(given.at(i));
+            return want;
+        });
+    }
+
     c.at("backward_weight, ", shape);
     Array<T> dw(w_size);
     c.call(kernels.backward_weight, s, x.data(), dy.data(), dw.data());
@@ -119,6 +132,10 @@ template <class T> void check_all(Checks& c, const ConvKernels<T>& kernels) {
         for (int64_t w : {1, 3, 6, 7, 17})
             check_shape(c, kernels, make(1, h, w, 16, 16, three, 1), true, Activation::none);
     check_shape(c, kernels, make(0, 5, 5, 3, 4, three, 1), true, Activation::none);
+    for (const Geometry& g : geometries) // ways that can add to a gradient
+        for (int64_t w : {4, 19})
+            check_shape(c, kernels, make(2, 9, w, 17, 18, g, 1), false, Activation::none);
+    check_shape(c, kernels, make(16, 6, 6, 16, 16, three, 1), false, Activation::none);
     // Above what one thread does alone.
     check_shape(c, kernels, make(3, 20, 21, 16, 32, three, 1), true, Activation::relu);
     check_shape(c, kernels, make(2, 16, 16, 32, 33, {1, 1, 1, 0, 1}, 1), true, Activation::none);

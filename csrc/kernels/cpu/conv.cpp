@@ -78,15 +78,18 @@ Phase make_phase(int64_t start, int64_t in, int64_t kernel, int64_t stride, int6
     return p;
 }
 
+// False, with nothing done, where `accumulate` asks for what no way that suits the shape can do.
 template <class T>
-void backward_data(const ConvShape& s, const T* dy, const T* weight, const T* bias, Activation activation,
-                   T* dx) {
-    if (s.batch <= 0) return;
-    if (conv_pointwise<T>().backward_data(s, dy, weight, bias, activation, dx)) return;
+bool data_gradient(const ConvShape& s, const T* dy, const T* weight, const T* bias, Activation activation,
+                   bool accumulate, T* dx) {
+    if (s.batch <= 0) return true;
+    if (conv_pointwise<T>().backward_data(s, dy, weight, bias, activation, accumulate, dx)) return true;
     if constexpr (sizeof(T) == 4)
-        if (conv_winograd().backward_data(s, dy, weight, bias, activation, dx)) return;
+        if (conv_winograd().backward_data(s, dy, weight, bias, activation, accumulate, dx)) return true;
     const int64_t narrow = narrow_groups<T>(s);
-    if (!narrow && conv_scatter<T>().backward_data(s, dy, weight, bias, activation, dx)) return;
+    if (accumulate && (narrow || s.in_channels / s.groups < kLanes<T>)) return false;
+    if (!narrow && conv_scatter<T>().backward_data(s, dy, weight, bias, activation, accumulate, dx))
+        return true;
     // The correlations lead from dy to dx.
     const int64_t channels = s.out_channels / s.groups, filters = s.in_channels / s.groups;
     const int64_t taps = s.kernel_h * s.kernel_w, row = s.in_w * s.in_channels;
@@ -107,8 +110,10 @@ void backward_data(const ConvShape& s, const T* dy, const T* weight, const T* bi
                          s.stride_h * row,
                          s.stride_w * s.in_channels,
                          filters};
+        if (accumulate && c.depth() == 0) continue;
         c.weight = packed;
         c.activation = activation;
+        c.accumulate = accumulate;
         T* corner = dx + h.start * row + w.start * s.in_channels;
         for (int64_t g = 0; g < (narrow ? 1 : s.groups); ++g) {
             for (int64_t t = 0; t < c.h.taps * c.w.taps; ++t) { // the weight of this phase's taps
@@ -139,13 +144,23 @@ void backward_data(const ConvShape& s, const T* dy, const T* weight, const T* bi
             correlate_depthwise(c, narrow);
         }
     }
+    return true;
+}
+
+template <class T>
+void backward_data(const ConvShape& s, const T* dy, const T* weight, const T* bias, Activation activation,
+                   T* dx) {
+    data_gradient(s, dy, weight, bias, activation, false, dx);
+}
+template <class T> bool add_data(const ConvShape& s, const T* dy, const T* weight, T* dx) {
+    return data_gradient<T>(s, dy, weight, nullptr, Activation::none, true, dx);
 }
 
 } // namespace
 
 Conv conv() {
-    return {{forward<float>, backward_data<float>, conv_backward_weight<float>},
-            {forward<double>, backward_data<double>, conv_backward_weight<double>}};
+    return {{forward<float>, backward_data<float>, add_data<float>, conv_backward_weight<float>},
+            {forward<double>, backward_data<double>, add_data<double>, conv_backward_weight<double>}};
 }
 
 } // namespace dt::cpu::DT_LEVEL

@@ -11,12 +11,12 @@ namespace dt::cpu::DT_LEVEL {
 Gemm gemm(); // in gemm.cpp
 
 // A way to convolve that has a source of its own. The functions are those of ConvKernels, but return false,
-// with nothing written, where the shape does not suit them.
+// with nothing written, where the shape does not suit them. `accumulate`: the gradient is added to dx.
 template <class T> struct ConvWay {
     bool (*forward)(const ConvShape& shape, const T* x, const T* weight, const T* bias, Activation activation,
                     T* y);
     bool (*backward_data)(const ConvShape& shape, const T* dy, const T* weight, const T* bias,
-                          Activation activation, T* dx);
+                          Activation activation, bool accumulate, T* dx);
     bool (*backward_weight)(const ConvShape& shape, const T* x, const T* dy, T* dw);
 };
 template <class T> ConvWay<T> conv_pointwise(); // conv_pointwise.cpp: 1 x 1

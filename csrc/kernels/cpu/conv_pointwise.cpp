@@ -17,6 +17,7 @@ template <class T> struct Pixels {
     int64_t rows, depth, cols;
     const T* bias;
     Activation activation;
+    bool accumulate = false;
     int64_t bytes() const { return rows * (depth + cols) * int64_t(sizeof(T)); }
 };
 
@@ -42,8 +43,8 @@ template <class T> struct Fetch {
     }
 };
 
-// out (rows, cols) = activation(in (rows, depth) weight + bias). By panel of pixels, in it by panel of the
-// weight: `in` is read and `out` written in the order of memory.
+// out (rows, cols) = activation([out +] in (rows, depth) weight + bias). By panel of pixels, in it by panel
+// of the weight: `in` is read and `out` written in the order of memory.
 template <class T> void multiply_pixels(const Pixels<T>& p, const T* in, const Strided<T>& weight, T* out) {
     count_path(Path::conv_pixels);
     T* packed = scratch<T>(Scratch::conv_weight, p.depth * round_up(p.cols, kLanes<T>));
@@ -53,13 +54,15 @@ template <class T> void multiply_pixels(const Pixels<T>& p, const T* in, const S
                 pack_columns(weight, packed + j * p.depth, j, min(kTileCols<T>, p.cols - j), 0, p.depth);
         });
     const RowPanels panels(p.rows);
-    const bool streams = p.activation <= Activation::relu && can_stream(out, p.rows * p.cols, p.cols);
+    const bool streams =
+        !p.accumulate && p.activation <= Activation::relu && can_stream(out, p.rows * p.cols, p.cols);
     const int64_t grain = max(int64_t{1}, kTaskWork / (kTileRows * p.depth * p.cols));
     parallel(panels.panels, grain, [&](int64_t begin, int64_t end) {
         Tile<T> tile;
         tile.depth = tile.a_row = p.depth;
         tile.a_depth = 1;
         tile.c_row = p.cols;
+        tile.accumulate = p.accumulate;
         tile.activation = p.activation;
         tile.streams = streams;
         for (int64_t r = begin; r < end; ++r) {
@@ -94,6 +97,7 @@ template <class T> void multiply_rows(const Pixels<T>& p, const T* in, const Str
                .b_col = weight.step,
                .c = out,
                .c_row = p.cols,
+               .accumulate = p.accumulate,
                .bias = p.bias,
                .activation = p.activation};
     multiply(g, T());
@@ -238,6 +242,21 @@ void spread_pixels(const ConvShape& s, const T* from, int64_t first, int64_t ima
     });
 }
 
+// dx += the same.
+template <class T> void add_pixels(const ConvShape& s, const T* from, int64_t first, int64_t images, T* dx) {
+    const int64_t channels = s.in_channels;
+    const int64_t cols = min(s.out_w, ceil_div(s.in_w, s.stride_w));
+    parallel(images * s.out_h, grain_for(cols * channels), [&](int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; ++row) {
+            const int64_t y = row % s.out_h * s.stride_h;
+            if (y >= s.in_h) continue;
+            T* to = dx + ((first + row / s.out_h) * s.in_h + y) * s.in_w * channels;
+            for (int64_t v = 0; v < cols; ++v)
+                add_row(to + v * s.stride_w * channels, from + (row * s.out_w + v) * channels, channels);
+        }
+    });
+}
+
 template <class T>
 bool forward(const ConvShape& shape, const T* x, const T* weight, const T* bias, Activation activation,
              T* y) {
@@ -261,7 +280,7 @@ bool forward(const ConvShape& shape, const T* x, const T* weight, const T* bias,
 
 template <class T>
 bool backward_data(const ConvShape& shape, const T* dy, const T* weight, const T* bias, Activation activation,
-                   T* dx) {
+                   bool accumulate, T* dx) {
     const ConvShape s = flattened(shape);
     if (bias && s.in_channels != shape.in_channels) return false; // it would have to be repeated
     if (!is_one_by_one(s)) return false;
@@ -269,16 +288,21 @@ bool backward_data(const ConvShape& shape, const T* dy, const T* weight, const T
     const int64_t pixels = s.out_h * s.out_w;
     Pixels<T> p{s.batch * pixels, s.out_channels, s.in_channels, bias, activation};
     if (is_pointwise(s)) {
+        p.accumulate = accumulate;
         multiply_rows(p, dy, by_channel, dx);
         return true;
     }
     if (bias || activation != Activation::none) return false; // what lies between would not be zero
     count_path(Path::conv_spread);
-    const bool streams = can_stream(dx, s.batch * s.in_h * s.in_w * s.in_channels, s.in_channels);
+    const bool streams =
+        !accumulate && can_stream(dx, s.batch * s.in_h * s.in_w * s.in_channels, s.in_channels);
     for_images<T>(s, s.in_channels, [&](int64_t first, int64_t images, T* room) {
         p.rows = images * pixels;
         multiply_rows(p, dy + first * pixels * s.out_channels, by_channel, room);
-        spread_pixels(s, room, first, images, streams, dx);
+        if (accumulate)
+            add_pixels(s, room, first, images, dx);
+        else
+            spread_pixels(s, room, first, images, streams, dx);
     });
     return true;
 }

@@ -8,13 +8,6 @@
 namespace dt::cpu::DT_LEVEL {
 namespace {
 
-template <class T> DT_INLINE void add_row(T* to, const T* from, int64_t count) {
-    int64_t i = 0;
-    for (; i + kLanes<T> <= count; i += kLanes<T>) store(to + i, load(to + i) + load(from + i));
-    if (i < count)
-        store_tail(to + i, load_tail(to + i, count - i) + load_tail(from + i, count - i), count - i);
-}
-
 inline int64_t common_divisor(int64_t a, int64_t b) { return b == 0 ? a : common_divisor(b, a % b); }
 
 template <class T> struct Scatter {
@@ -162,8 +155,9 @@ template <class T> bool suits(const ConvShape& s) {
 }
 
 template <class T>
-bool scatter(const ConvShape& s, const T* dy, const T* weight, const T* bias, Activation activation, T* dx) {
-    if (!suits<T>(s)) return false;
+bool scatter(const ConvShape& s, const T* dy, const T* weight, const T* bias, Activation activation,
+             bool accumulate, T* dx) {
+    if (accumulate || !suits<T>(s)) return false;
     count_path(Path::conv_scatter);
     Scatter<T> scatter{s, dy, bias, activation, dx};
     scatter.pack(weight);

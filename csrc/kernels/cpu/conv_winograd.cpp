@@ -123,6 +123,7 @@ struct Winograd {
     bool turned; // weight is (channels, 3, 3, filters) and its taps run backwards
     const float* bias;
     Activation activation;
+    bool accumulate; // adds to y
     float* y;
     bool streams = false;         // y is so large that it is written past the caches
     float* transformed = nullptr; // weight: element (point, panel, channel, filter in panel)
@@ -208,7 +209,8 @@ struct Winograd {
                     for (int64_t r = 0; r < rows; ++r)
                         for (int64_t c = 0; c < cols; ++c) {
                             float* pixel = to + (r * grid.out_w + c) * grid.filters + j;
-                            const V value = finish(out[r * kTile + c] + add);
+                            V value = finish(out[r * kTile + c] + add);
+                            if (accumulate) value += load_upto(pixel, left);
                             if (streams)
                                 stream(pixel, value, Whole{});
                             else
@@ -247,7 +249,7 @@ struct Winograd {
 
     void run(int64_t batch) {
         const int64_t tiles = batch * grid.down * grid.across;
-        streams = can_stream(y, batch * grid.out_h * grid.out_w * grid.filters, grid.filters);
+        streams = !accumulate && can_stream(y, batch * grid.out_h * grid.out_w * grid.filters, grid.filters);
         const int64_t work = grid.channels * grid.filters;
         if (work <= kPrivateWeights) {
             count_path(Path::conv_winograd);
@@ -401,15 +403,15 @@ bool forward(const ConvShape& s, const float* x, const float* weight, const floa
     if (!suits(s, s.out_h, s.out_w)) return false;
     const TileGrid grid{s.in_h,  s.in_w,         s.in_channels, s.out_h,
                         s.out_w, s.out_channels, s.pad_top,     s.pad_left};
-    Winograd{grid, x, weight, false, bias, activation, y}.run(s.batch);
+    Winograd{grid, x, weight, false, bias, activation, false, y}.run(s.batch);
     return true;
 }
 bool backward_data(const ConvShape& s, const float* dy, const float* weight, const float* bias,
-                   Activation activation, float* dx) {
+                   Activation activation, bool accumulate, float* dx) {
     if (!suits(s, s.in_h, s.in_w)) return false;
     const TileGrid grid{s.out_h, s.out_w,       s.out_channels, s.in_h,
                         s.in_w,  s.in_channels, 2 - s.pad_top,  2 - s.pad_left};
-    Winograd{grid, dy, weight, true, bias, activation, dx}.run(s.batch);
+    Winograd{grid, dy, weight, true, bias, activation, accumulate, dx}.run(s.batch);
     return true;
 }
 

@@ -28,14 +28,15 @@ template <class T> struct Correlation {
     const T* weight = nullptr; // panels of kTileCols filters, each [tap][channel][filter]; see pack_filters
     const T* bias = nullptr;
     Activation activation = Activation::none;
+    bool accumulate = false; // adds to out, where correlate() goes by rows or patches
 
     int64_t depth() const { return h.taps * w.taps * channels; }
     int64_t in_image() const { return h.in * w.in * in_pixel; }
     // Whether tiles of kTileCols filters may be written past the caches: in whole lines, and for good.
     bool streams() const {
         constexpr int64_t line = 64 / int64_t(sizeof(T));
-        return kTileCols<T> % line == 0 && filters % line == 0 && activation <= Activation::relu &&
-               can_stream(out, batch * out_image, filters);
+        return !accumulate && kTileCols<T> % line == 0 && filters % line == 0 &&
+               activation <= Activation::relu && can_stream(out, batch * out_image, filters);
     }
 };
 
@@ -134,6 +135,7 @@ template <class T> void correlate_rows(const Correlation<T>& c) {
                   set_walk(tile, c, band);
                   tile.streams = streams;
                   tile.c_row = c.out_pixel;
+                  tile.accumulate = c.accumulate;
                   tile.activation = c.activation;
                   for (int64_t j = 0; j < c.filters; j += kTileCols<T>) {
                       tile.cols = min(kTileCols<T>, c.filters - j);
@@ -204,8 +206,10 @@ template <class T> void correlate_patches(const Correlation<T>& c) {
                 tile.b_row = round_up(tile.cols, kLanes<T>);
                 tile.bias = c.bias ? c.bias + j : nullptr;
                 compute_tile(tile);
-                for (int64_t q = 0; q < count; ++q)
-                    copy_row(to[q] + j, results + q * kTileCols<T>, tile.cols);
+                for (int64_t q = 0; q < count; ++q) {
+                    const T* from = results + q * kTileCols<T>;
+                    c.accumulate ? add_row(to[q] + j, from, tile.cols) : copy_row(to[q] + j, from, tile.cols);
+                }
             }
         }
     });

@@ -57,6 +57,12 @@ template <class T> DT_INLINE void copy_row(T* to, const T* from, int64_t count) 
     for (; i + kLanes<T> <= count; i += kLanes<T>) store(to + i, load(from + i));
     if (i < count) store_tail(to + i, load_tail(from + i, count - i), count - i);
 }
+template <class T> DT_INLINE void add_row(T* to, const T* from, int64_t count) {
+    int64_t i = 0;
+    for (; i + kLanes<T> <= count; i += kLanes<T>) store(to + i, load(to + i) + load(from + i));
+    if (i < count)
+        store_tail(to + i, load_tail(to + i, count - i) + load_tail(from + i, count - i), count - i);
+}
 template <class T> DT_INLINE void fill_row(T* to, T value, int64_t count) {
     for (int64_t i = 0; i < count; i += kLanes<T>) store_upto(to + i, broadcast(value), count - i);
 }
