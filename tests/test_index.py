@@ -221,3 +221,35 @@ def test_argmax_of_long_rows() -> None:
     x[2, 8999], x[3, 6001], x[3, 6500] = 99, np.nan, np.nan
     for function, want in ((dt.argmax, np.argmax), (dt.argmin, np.argmin)):
         np.testing.assert_array_equal(function(dt.tensor(x), axis=1).numpy(), want(x, axis=1))
+
+
+def test_scatter_add_in_place_reads_its_own_memory_first() -> None:
+    x = dt.arange(4, dtype=dt.float32)
+    x.scatter_add_(dt.tensor([1, 2, 3, 0]), x, 0)
+    np.testing.assert_array_equal(x.numpy(), [3, 1, 3, 5])
+    positions = dt.tensor([1, 1, 0, 2])
+    positions.scatter_add_(positions, dt.tensor([10, 10, 10, 10]), 0)
+    np.testing.assert_array_equal(positions.numpy(), [11, 21, 10, 2])
+    before = dt.tensor([1.0, 2.0])
+    with pytest.raises(IndexError, match="out of range"):
+        before.scatter_add_(dt.tensor([0, 2]), dt.ones(2), 0)
+    np.testing.assert_array_equal(before.numpy(), [1, 2])  # nothing is written before all indices are checked
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int64", "uint8"])
+def test_topk_is_the_start_of_a_stable_sort(dtype: str) -> None:
+    rng = np.random.default_rng(7)
+    x = rng.integers(0, 60, (3, 5000)).astype(dtype)
+    if dtype.startswith("float"):
+        x[:, ::7] = np.nan
+    if dtype == "int64":
+        x[:, ::3], x[:, ::5] = 2**63 - 1, -(2**63)
+    t = dt.tensor(x)
+    for largest in (True, False):
+        order = dt.argsort(t, descending=largest).numpy()
+        for k in (0, 1, 3, 40, 700, 4000, 5000):
+            values, positions = dt.topk(t, k, largest=largest)
+            np.testing.assert_array_equal(positions.numpy(), order[:, :k])
+            np.testing.assert_array_equal(values.numpy(), np.take_along_axis(x, order[:, :k], 1))
+    values, positions = dt.topk(dt.tensor(x.T.copy()), 3, axis=0)
+    np.testing.assert_array_equal(positions.numpy(), dt.argsort(t, descending=True).numpy()[:, :3].T)

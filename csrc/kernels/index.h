@@ -4,11 +4,19 @@
 
 namespace dt {
 
-// A plain side, walked in order, and an indexed side, where item i lies at `offsets[i]` bytes. An item is a
-// whole sub-array of `shape`. All strides count bytes.
+// An index for every item along one axis: in [-size, size), negative ones counting from the end.
+struct IndexAxis {
+    const int64_t* index = nullptr;
+    int64_t size = 0, step = 0; // bytes from entry to entry
+};
+
+// A plain side, walked in order, and an indexed side, where item i lies at the sum of `offsets[i]` (if given)
+// and the steps of its indices. An item is a whole sub-array of `shape`. All strides count bytes.
 struct IndexArgs {
     int64_t count = 0;
     const int64_t* offsets = nullptr;
+    int axes = 0;
+    IndexAxis axis[kMaxRank];
     int64_t plain_step = 0; // from item to item on the plain side; 0 broadcasts one item
     Dims shape, plain_strides, indexed_strides;
     void* plain = nullptr;
@@ -25,9 +33,8 @@ struct TakeArgs {
 };
 
 struct Index {
-    // offsets[i] += index[i] * step for n indices in [-size, size), negative ones counting from the end.
-    // Returns the position of the first index out of range, or -1; the offsets are then unspecified.
-    int64_t (*resolve)(int64_t n, const int64_t* index, int64_t size, int64_t step, int64_t* offsets);
+    // The position of the first of n indices outside [-size, size), or -1.
+    int64_t (*outside)(int64_t n, const int64_t* index, int64_t size);
     // offsets = the byte offset of every element of `shape` in C order
     void (*positions)(const Dims& shape, const Dims& strides, int64_t* offsets);
     // Writes the C-order positions of what is true among n values, at most `capacity` of them; returns their
@@ -46,6 +53,9 @@ struct Index {
     void (*argsort)(DType dtype, int64_t rows, int64_t n, bool descending, const void* in, int64_t* out);
     // The values of every contiguous row in order, NaN last in either direction; not for the half formats.
     void (*sort)(DType dtype, int64_t rows, int64_t n, bool descending, const void* in, void* out);
+    // The first k of that order, 1 <= k <= n, and their positions.
+    void (*topk)(DType dtype, int64_t rows, int64_t n, int64_t k, bool descending, const void* in,
+                 void* values, int64_t* positions);
 };
 
 } // namespace dt

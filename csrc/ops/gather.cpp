@@ -16,24 +16,20 @@ void check_indices(const char* op, const Tensor& x, const Tensor& indices, int a
                      ") and no more entries outside axis ", axis});
 }
 
-// The byte offset within x of what each index stands for.
+// Of what each index stands for; `offsets` of its place along the other axes.
 IndexArgs along_axis(const char* op, const Tensor& x, const Tensor& indices, int axis, Tensor& offsets) {
     const int64_t item = static_cast<int64_t>(item_size(x.dtype()));
-    offsets = Tensor::empty(indices.shape(), DType::int64);
-    Dims strides = x.strides();
-    for (int64_t& s : strides) s *= item;
-    const int64_t step = strides[axis];
-    strides[axis] = 0;
-    int64_t* p = offsets.data<int64_t>();
-    if (offsets.size()) kernels().index.positions(indices.shape(), strides, p);
-    const int64_t* index = indices.data<int64_t>();
-    const int64_t bad = kernels().index.resolve(offsets.size(), index, x.shape(axis), step, p);
-    if (bad >= 0)
-        index_error({op, ": index ", index[bad], " is out of range for axis ", axis, " of size ",
-                     x.shape(axis), " (shape ", x.shape(), ")"});
     IndexArgs args;
-    args.count = offsets.size();
-    args.offsets = p;
+    args.count = indices.size();
+    add_axis(op, args, x, axis, indices);
+    if (x.rank() > 1 && args.count) {
+        offsets = Tensor::empty(indices.shape(), DType::int64);
+        Dims strides = x.strides();
+        for (int64_t& s : strides) s *= item;
+        strides[axis] = 0;
+        kernels().index.positions(indices.shape(), strides, offsets.data<int64_t>());
+        args.offsets = offsets.data<int64_t>();
+    }
     args.plain_step = item;
     args.indexed = x.data();
     return args;
@@ -75,14 +71,20 @@ Tensor gather(const Tensor& x, const Tensor& given, int64_t axis) {
     return out;
 }
 
-Tensor scatter_add(const Tensor& x, const Tensor& given, const Tensor& source, int64_t axis) {
-    const int a = normalize_axis("scatter_add", axis, x.rank());
-    check_indices("scatter_add", x, given, a);
+namespace {
+Tensor checked_indices(const Tensor& x, const Tensor& given, const Tensor& source, int axis) {
+    check_indices("scatter_add", x, given, axis);
     check_same_dtype("scatter_add", "x", x, "source", source);
     if (!(source.shape() == given.shape()))
         value_error(
             {"scatter_add: source has shape ", source.shape(), ", but indices have shape ", given.shape()});
-    const Tensor indices = as_indices("scatter_add", given);
+    return as_indices("scatter_add", given);
+}
+} // namespace
+
+Tensor scatter_add(const Tensor& x, const Tensor& given, const Tensor& source, int64_t axis) {
+    const int a = normalize_axis("scatter_add", axis, x.rank());
+    const Tensor indices = checked_indices(x, given, source, a);
     Tensor out = plain::clone(x);
     add_plain("scatter_add", out, indices, source, a);
     if (recording({&x, &source}))
@@ -95,6 +97,13 @@ Tensor scatter_add(const Tensor& x, const Tensor& given, const Tensor& source, i
 
 Tensor scatter_add_(const Tensor& x, const Tensor& indices, const Tensor& source, int64_t axis) {
     autograd::check_in_place("scatter_add_", x);
+    const bool own = &source.storage() == &x.storage() || &indices.storage() == &x.storage();
+    if (!own && !recording({&x, &source})) {
+        const int a = normalize_axis("scatter_add", axis, x.rank());
+        add_plain("scatter_add", x, checked_indices(x, indices, source, a), source, a);
+        autograd::record_in_place("scatter_add_", x, Tensor());
+        return x;
+    }
     const Tensor changed = scatter_add(x, indices, source, axis);
     plain::copy(x, changed);
     autograd::record_in_place("scatter_add_", x, changed);
@@ -132,17 +141,26 @@ Tensor one_hot(const Tensor& given, const std::optional<int64_t>& num_classes, c
     return out;
 }
 
+namespace {
+
+// With axis `a` and the last one swapped, contiguous and off the tape: to rows along the axis, and back.
+Tensor swapped(const Tensor& x, int a) {
+    autograd::GradMode off(false);
+    return plain::contiguous(a == x.rank() - 1 ? x : swapaxes(x, a, -1));
+}
+
+} // namespace
+
 Tensor argsort(const Tensor& x, int64_t axis, bool descending) {
     if (x.rank() == 0) value_error({"argsort: x must have at least one dimension"});
     const int a = normalize_axis("argsort", axis, x.rank());
-    autograd::GradMode off(false);
-    const Tensor moved = swapaxes(x, a, -1), rows = plain::contiguous(moved);
+    const Tensor rows = swapped(x, a);
     Tensor out = Tensor::empty(rows.shape(), DType::int64);
     const int64_t n = x.shape(a);
     LongWork work(50.0 * static_cast<double>(x.size()));
     if (out.size())
         kernels().index.argsort(x.dtype(), x.size() / n, n, descending, rows.data(), out.data<int64_t>());
-    return a == x.rank() - 1 ? out : plain::contiguous(swapaxes(out, a, -1));
+    return swapped(out, a);
 }
 
 namespace {
@@ -153,12 +171,12 @@ Tensor sort(const Tensor& x, int64_t axis, bool descending) {
     if (x.rank() == 0) value_error({"sort: x must have at least one dimension"});
     const int a = normalize_axis("sort", axis, x.rank());
     if (recording({&x})) return gather(x, argsort(x, a, descending), a);
-    const Tensor rows = plain::contiguous(swapaxes(plain::convert(x, sorted_dtype(x.dtype())), a, -1));
+    const Tensor rows = swapped(plain::convert(x, sorted_dtype(x.dtype())), a);
     Tensor out = Tensor::empty(rows.shape(), rows.dtype());
     const int64_t n = x.shape(a);
     LongWork work(10.0 * static_cast<double>(x.size()));
     if (out.size()) kernels().index.sort(out.dtype(), x.size() / n, n, descending, rows.data(), out.data());
-    return plain::convert(a == x.rank() - 1 ? out : plain::contiguous(swapaxes(out, a, -1)), x.dtype());
+    return plain::convert(swapped(out, a), x.dtype());
 }
 
 std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int64_t axis, bool largest) {
@@ -167,9 +185,17 @@ std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int64_t axis, bool la
     if (k < 0 || k > x.shape(a))
         value_error({"topk: k is ", k, ", expected 0 to ", x.shape(a), ", the size of axis ", axis,
                      " (shape ", x.shape(), ")"});
-    const Tensor order = argsort(x, a, largest);
-    const Tensor positions = plain::contiguous(slice("topk", order, a, 0, k, 1));
-    return {gather(x, positions, a), positions};
+    const int64_t n = x.shape(a);
+    const Tensor rows = swapped(x, a);
+    Dims shape = rows.shape();
+    shape[x.rank() - 1] = k;
+    Tensor values = Tensor::empty(shape, x.dtype()), positions = Tensor::empty(shape, DType::int64);
+    LongWork work(2.0 * static_cast<double>(x.size()));
+    if (values.size())
+        kernels().index.topk(x.dtype(), x.size() / n, n, k, largest, rows.data(), values.data(),
+                             positions.data<int64_t>());
+    positions = swapped(positions, a);
+    return {recording({&x}) ? gather(x, positions, a) : swapped(values, a), positions};
 }
 
 } // namespace dt::ops

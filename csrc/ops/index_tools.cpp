@@ -5,30 +5,13 @@ namespace {
 
 enum class Move : uint8_t { get, put, add };
 
-// The byte offset of every item within x.
-Tensor offsets_of(const char* op, const Tensor& x, const Picks& picks) {
-    Tensor offsets = plain::zeros(picks.shape, DType::int64);
-    const int64_t item = static_cast<int64_t>(item_size(x.dtype()));
-    for (size_t k = 0; k < picks.axes.size(); ++k) {
-        const int axis = picks.axes[k];
-        const int64_t* index = picks.indices[k].data<int64_t>();
-        const int64_t bad = kernels().index.resolve(offsets.size(), index, x.shape(axis),
-                                                    x.strides()[axis] * item, offsets.data<int64_t>());
-        if (bad >= 0)
-            index_error({op, ": index ", index[bad], " is out of range for axis ", axis, " of size ",
-                         x.shape(axis), " (shape ", x.shape(), ")"});
-    }
-    return offsets;
-}
-
 // Between x and `values`, which has the shape of the result and any strides along x's whole axes.
 void move(Move what, const char* op, const Tensor& x, const Picks& picks, const Tensor& values) {
-    const Tensor offsets = offsets_of(op, x, picks);
+    IndexArgs args;
+    args.count = picks.shape.product();
+    for (size_t k = 0; k < picks.axes.size(); ++k) add_axis(op, args, x, picks.axes[k], picks.indices[k]);
     if (values.size() == 0) return;
     const int64_t item = static_cast<int64_t>(item_size(x.dtype()));
-    IndexArgs args;
-    args.count = offsets.size();
-    args.offsets = offsets.data<int64_t>();
     args.plain = values.data();
     args.indexed = x.data();
     const int items = picks.shape.rank();
@@ -47,6 +30,16 @@ void move(Move what, const char* op, const Tensor& x, const Picks& picks, const 
 }
 
 } // namespace
+
+void add_axis(const char* op, IndexArgs& args, const Tensor& x, int axis, const Tensor& indices) {
+    const int64_t* index = indices.data<int64_t>();
+    const int64_t bad = kernels().index.outside(args.count, index, x.shape(axis));
+    if (bad >= 0)
+        index_error({op, ": index ", index[bad], " is out of range for axis ", axis, " of size ",
+                     x.shape(axis), " (shape ", x.shape(), ")"});
+    const int64_t item = static_cast<int64_t>(item_size(x.dtype()));
+    args.axis[args.axes++] = {index, x.shape(axis), x.strides()[axis] * item};
+}
 
 void take_along(const char* op, const Tensor& x, int axis, const Tensor& indices, const Tensor& out) {
     TakeArgs args;

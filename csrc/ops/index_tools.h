@@ -19,6 +19,8 @@ struct Picks {
 
 // int64 indices, contiguous; IndexError for other dtypes.
 Tensor as_indices(const char* op, const Tensor& t);
+// Adds an axis of x, with its index for every item; IndexError as below.
+void add_axis(const char* op, IndexArgs& args, const Tensor& x, int axis, const Tensor& indices);
 // out = entries of the contiguous x along one axis; IndexError as below.
 void take_along(const char* op, const Tensor& x, int axis, const Tensor& indices, const Tensor& out);
 // IndexError naming the axis where an index is out of range.

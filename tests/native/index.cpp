@@ -7,21 +7,14 @@
 namespace dt::check {
 namespace {
 
-void check_resolve(Checks& c) {
+void check_outside(Checks& c) {
     for (int64_t n : {int64_t(0), int64_t(1), int64_t(9), int64_t(65), kLargeSize})
         for (int64_t bad : {int64_t(-1), int64_t(0), n / 2, n - 1}) {
             if (bad >= n) continue;
-            c.at("resolve, size ", n, ", bad at ", bad);
-            Array<int64_t> index = c.whole_array(n, -20, 20), offsets(n);
+            c.at("outside, size ", n, ", bad at ", bad);
+            Array<int64_t> index = c.whole_array(n, -20, 20);
             if (bad >= 0) index[bad] = bad % 2 ? 20 : -21;
-            for (int64_t i = 0; i < n; ++i) offsets[i] = i;
-            const int64_t found =
-                c.call(c.table.index.resolve, n, index.data(), int64_t(20), int64_t(24), offsets.data());
-            c.expect_true("position", found == bad);
-            if (bad < 0)
-                c.expect_exactly("offsets", offsets, [&](int64_t i) {
-                    return i + 24 * (index[i] < 0 ? index[i] + 20 : index[i]);
-                });
+            c.expect_true("position", c.call(c.table.index.outside, n, index.data(), int64_t(20)) == bad);
         }
 }
 
@@ -46,16 +39,16 @@ void check_positions(Checks& c) {
 
 void check_find(Checks& c) {
     for (int64_t n : {int64_t(0), int64_t(1), int64_t(8), int64_t(17), int64_t(100), kLargeSize})
-        for (int kind = 0; kind < 3; ++kind) { // none, all, some
+        for (int kind = 0; kind < 4; ++kind) { // none, all, some, few
             c.at("find, size ", n, ", kind ", kind);
             Array<uint8_t> mask(n);
             std::vector<int64_t> want;
             for (int64_t i = 0; i < n; ++i) {
-                mask[i] = uint8_t(kind == 2 ? c.whole(0, 2) : kind);
+                mask[i] = uint8_t(kind == 3 ? c.whole(0, 30) == 0 : kind == 2 ? c.whole(0, 2) : kind);
                 if (mask[i]) want.push_back(i);
             }
             const int64_t room =
-                int64_t(want.size()) - (kind == 2 && want.size() > 2); // and one that does not fit
+                int64_t(want.size()) - (kind >= 2 && want.size() > 2); // and one that does not fit
             Array<int64_t> out(room);
             c.expect_true("number", c.call(c.table.index.find, n, mask.data(), room, out.data()) ==
                                         int64_t(want.size()));
@@ -115,19 +108,26 @@ template <class T> void check_take(Checks& c) {
 
 // Items of `rows` x `cols`, laid out plain on one side and within a wider table on the other.
 template <class T>
-void check_moves(Checks& c, int64_t count, int64_t rows, int64_t cols, bool repeat, bool turned) {
+void check_moves(Checks& c, int64_t count, int64_t rows, int64_t cols, bool repeat, bool turned, int by = 0) {
     const int64_t item = sizeof(T), places = 9, size = rows * cols;
     c.at("items of ", rows, "x", cols, ", ", count, " of them", repeat ? ", one for all" : "",
-         turned ? ", turned" : "");
+         turned ? ", turned" : "", ", found by way ", by);
     IndexArgs args;
     args.count = count;
     args.shape = {rows, cols};
     args.indexed_strides = turned ? Dims{item, rows * item} : Dims{cols * item, item};
     args.plain_strides = {cols * item, item};
     args.plain_step = repeat ? 0 : size * item;
-    Array<int64_t> chosen = c.whole_array(count, 0, places), offsets(count);
-    for (int64_t i = 0; i < count; ++i) offsets[i] = chosen[i] * size * item;
-    args.offsets = offsets.data();
+    // Where items lie: by offsets, by an index, by two indices of 3 each, or by offsets and an index.
+    Array<int64_t> chosen = c.whole_array(count, 0, places), offsets(count), first(count), second(count);
+    for (int64_t i = 0; i < count; ++i) {
+        first[i] = chosen[i] / 3, second[i] = chosen[i] % 3 - (i % 2 ? 3 : 0); // from the end as well
+        offsets[i] = (by == 3 ? first[i] * 3 : chosen[i]) * size * item;
+    }
+    if (by == 0 || by == 3) args.offsets = offsets.data();
+    if (by == 1) args.axis[args.axes++] = {chosen.data(), places, size * item};
+    if (by == 2) args.axis[args.axes++] = {first.data(), 3, 3 * size * item};
+    if (by >= 2) args.axis[args.axes++] = {second.data(), 3, size * item};
     const auto random = [&](int64_t n) {
         Array<T> a(n);
         for (int64_t i = 0; i < n; ++i) a[i] = rounded<T>(double(c.whole(0, 8))); // sums are exact
@@ -188,6 +188,16 @@ template <class T> void check_argsort(Checks& c, int64_t rows, int64_t n, bool d
     Array<int64_t> out(rows * n);
     c.call(c.table.index.argsort, dtype_of<T>, rows, n, descending, x.data(), out.data());
     c.expect_exactly("positions", out, [&](int64_t i) { return want[size_t(i)]; });
+    for (int64_t k : {int64_t(1), int64_t(5), n / 3, n}) {
+        if (k < 1 || k > n) continue;
+        c.at("topk ", k, ", rows ", rows, ", size ", n, descending ? ", descending" : "");
+        Array<T> best(rows * k);
+        Array<int64_t> at(rows * k);
+        c.call(c.table.index.topk, dtype_of<T>, rows, n, k, descending, x.data(), best.data(), at.data());
+        const auto wanted = [&](int64_t i) { return want[size_t(i / k * n + i % k)]; };
+        c.expect_exactly("positions", at, wanted);
+        c.expect_exactly("values", best, [&](int64_t i) { return x[i / k * n + wanted(i)]; });
+    }
     if (sizeof(T) == 2) return;
     Array<T> values(rows * n);
     c.call(c.table.index.sort, dtype_of<T>, rows, n, descending, x.data(), values.data());
@@ -197,7 +207,7 @@ template <class T> void check_argsort(Checks& c, int64_t rows, int64_t n, bool d
 } // namespace
 
 void check_index(Checks& c) {
-    check_resolve(c);
+    check_outside(c);
     check_positions(c);
     check_find(c);
     check_unravel(c);
@@ -209,6 +219,9 @@ void check_index(Checks& c) {
             for (bool turned : {false, true}) {
                 for (int64_t count : {0, 1, 5, 40})
                     for (int64_t cols : {1, 3, 16, 33}) check_moves<T>(c, count, 2, cols, repeat, turned);
+                for (int by : {0, 1, 2, 3})
+                    for (int64_t count : {1, 40, 700}) check_moves<T>(c, count, 1, 1, repeat, turned, by);
+                for (int by : {1, 2, 3}) check_moves<T>(c, 40, 2, 3, repeat, turned, by);
                 check_moves<T>(c, 6, 3, 5000, repeat, turned);
                 check_moves<T>(c, 6, 3, 0, repeat, turned);
             }

@@ -3,6 +3,7 @@
 #include "kernels/cpu/elementwise_parts.h"
 #include "kernels/cpu/map.h"
 #include "kernels/cpu/rows.h"
+#include "kernels/cpu/transpose.h"
 
 namespace dt::cpu::DT_LEVEL {
 namespace {
@@ -124,23 +125,6 @@ Run conversion(DType from, DType to) {
 // --- Copies ---
 
 constexpr int64_t kTile = 64;
-
-// One stage of a transpose in registers: swaps the bit `d` of the row with that of the lane.
-template <int d, class V, int... I> DT_INLINE void swap_bit(V& a, V& b, std::integer_sequence<int, I...>) {
-    constexpr int n = sizeof...(I);
-    const V low = __builtin_shufflevector(a, b, (I & d ? n + I - d : I)...);
-    b = __builtin_shufflevector(a, b, (I & d ? n + I : I + d)...);
-    a = low;
-}
-template <int d, class V> DT_INLINE void transpose_rows(V* rows) {
-    constexpr int n = kLanes<Lane<V>>;
-    if constexpr (d < n) {
-#pragma GCC unroll 16
-        for (int i = 0; i < n; ++i)
-            if (!(i & d)) swap_bit<d>(rows[i], rows[i + d], std::make_integer_sequence<int, n>());
-        transpose_rows<2 * d>(rows);
-    }
-}
 
 // out[i][j] = in[i][j] for a tile, where `in` is contiguous along i and `out` along j: whichever way it is
 // walked, one side jumps, but a tile's lines stay in the L1 cache.

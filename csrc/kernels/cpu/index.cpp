@@ -2,26 +2,14 @@
 
 #include "kernels/cpu/common.h"
 #include "kernels/cpu/half.h"
+#include "kernels/cpu/positions.h"
+#include "kernels/cpu/rows.h"
 #include "kernels/cpu/select.h"
 #include "kernels/cpu/sort.h"
 #include "kernels/cpu/walk.h"
 
 namespace dt::cpu::DT_LEVEL {
 namespace {
-
-int64_t resolve(int64_t n, const int64_t* index, int64_t size, int64_t step, int64_t* offsets) {
-    bool outside = false;
-    for (int64_t i = 0; i < n; ++i) {
-        const int64_t x = index[i], at = x < 0 ? x + size : x;
-        outside |= at < 0 || at >= size;
-        offsets[i] = int64_t(uint64_t(offsets[i]) + uint64_t(at) * uint64_t(step)); // may wrap where outside
-    }
-    if (!outside) return -1;
-    // Another thread may have changed the indices meanwhile: the search ends in any case.
-    int64_t i = 0;
-    while (i < n - 1 && index[i] >= -size && index[i] < size) ++i;
-    return i;
-}
 
 void positions(const Dims& shape, const Dims& strides, int64_t* offsets) {
     const int last = shape.rank() - 1;
@@ -84,14 +72,46 @@ DT_INLINE void each_row(const Items& it, char* indexed, char* plain, int64_t fro
     }
 }
 
+// Calls body(i, offset) for the items [begin, end), whose offsets are made some at a time.
+template <class F>
+DT_INLINE void each_item(const IndexArgs& args, int64_t begin, int64_t end, const F& body) {
+    constexpr int64_t chunk = 1024;
+    int64_t offsets[chunk];
+    for (int64_t first = begin; first < end; first += chunk) {
+        const int64_t n = min(end - first, chunk);
+        int k = 0;
+        if (args.offsets) {
+            memcpy(offsets, args.offsets + first, size_t(n) * sizeof(int64_t));
+        } else {
+            const IndexAxis axis = args.axis[k++];
+            for (int64_t i = 0; i < n; ++i)
+                offsets[i] = from_start(axis.index[first + i], axis.size) * axis.step;
+        }
+        for (; k < args.axes; ++k) {
+            const IndexAxis axis = args.axis[k];
+            for (int64_t i = 0; i < n; ++i)
+                offsets[i] += from_start(axis.index[first + i], axis.size) * axis.step;
+        }
+        for (int64_t i = 0; i < n; ++i) body(first + i, offsets[i]);
+    }
+}
+
 // Items of one value.
-template <class U> void get_values(const IndexArgs& args, const Items& it) {
-    const char* from = static_cast<const char*>(it.loop.data[0]);
-    char* to = static_cast<char*>(it.loop.data[1]);
+template <class U> void get_values(const IndexArgs& args) {
+    const char* from = static_cast<const char*>(args.indexed);
+    char* to = static_cast<char*>(args.plain);
     parallel(args.count, 8192, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i)
-            memcpy(to + i * args.plain_step, from + args.offsets[i], sizeof(U));
+        each_item(args, begin, end,
+                  [from, to, step = args.plain_step](int64_t i, int64_t offset)
+                      DT_INLINE_LAMBDA { memcpy(to + i * step, from + offset, sizeof(U)); });
     });
+}
+template <class U> void put_values(const IndexArgs& args) {
+    const char* from = static_cast<const char*>(args.plain);
+    char* to = static_cast<char*>(args.indexed);
+    each_item(args, 0, args.count,
+              [from, to, step = args.plain_step](int64_t i, int64_t offset)
+                  DT_INLINE_LAMBDA { memcpy(to + offset, from + i * step, sizeof(U)); });
 }
 
 void get(DType dtype, const IndexArgs& args) {
@@ -99,55 +119,72 @@ void get(DType dtype, const IndexArgs& args) {
     if (it.size == 0) return;
     const int item = int(item_size(dtype));
     if (it.size == 1)
-        return item == 1   ? get_values<uint8_t>(args, it)
-               : item == 2 ? get_values<uint16_t>(args, it)
-               : item == 4 ? get_values<uint32_t>(args, it)
-                           : get_values<uint64_t>(args, it);
+        return item == 1   ? get_values<uint8_t>(args)
+               : item == 2 ? get_values<uint16_t>(args)
+               : item == 4 ? get_values<uint32_t>(args)
+                           : get_values<uint64_t>(args);
     const int64_t to = it.loop.strides[1].back(), from = it.loop.strides[0].back();
     parallel(args.count, grain_for(it.size), [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i)
-            each_row(it, static_cast<char*>(it.loop.data[0]) + args.offsets[i],
+        each_item(args, begin, end, [&](int64_t i, int64_t offset) DT_INLINE_LAMBDA {
+            each_row(it, static_cast<char*>(it.loop.data[0]) + offset,
                      static_cast<char*>(it.loop.data[1]) + i * args.plain_step, 0, it.inner,
                      [&](char* indexed, char* plain, int64_t n)
                          DT_INLINE_LAMBDA { copy_strided(item, n, plain, to, indexed, from); });
+        });
     });
 }
 
 // Items may share an address: each part of the inner rows is written by one thread, item after item.
-template <class F> void write_items(const IndexArgs& args, const Items& it, const F& move) {
-    const int64_t part = args.count ? round_up(grain_for(args.count * it.rows), 64) : it.inner;
+template <class F> void write_items(const IndexArgs& args, const Items& it, int64_t least, const F& move) {
+    const int64_t part = args.count ? max(round_up(grain_for(args.count * it.rows), 64), least) : it.inner;
     parallel(it.inner, part, [&](int64_t begin, int64_t end) {
-        for (int64_t i = 0; i < args.count; ++i)
-            each_row(it, static_cast<char*>(it.loop.data[0]) + args.offsets[i],
+        each_item(args, 0, args.count, [&](int64_t i, int64_t offset) DT_INLINE_LAMBDA {
+            each_row(it, static_cast<char*>(it.loop.data[0]) + offset,
                      static_cast<char*>(it.loop.data[1]) + i * args.plain_step, begin, end, move);
+        });
     });
 }
+constexpr int64_t kPartBytes = 16384; // of a row that is worth the way to it
 
 void put(DType dtype, const IndexArgs& args) {
     const Items it = items_of(args);
     if (it.size == 0) return;
     const int item = int(item_size(dtype));
+    if (it.size == 1)
+        return item == 1   ? put_values<uint8_t>(args)
+               : item == 2 ? put_values<uint16_t>(args)
+               : item == 4 ? put_values<uint32_t>(args)
+                           : put_values<uint64_t>(args);
     const int64_t to = it.loop.strides[0].back(), from = it.loop.strides[1].back();
-    write_items(args, it, [&](char* indexed, char* plain, int64_t n) DT_INLINE_LAMBDA {
-        copy_strided(item, n, indexed, to, plain, from);
+    const bool packed = to == item && from == item;
+    write_items(args, it, kPartBytes / item, [&](char* indexed, char* plain, int64_t n) DT_INLINE_LAMBDA {
+        packed ? copy_row(indexed, plain, n * item) : copy_strided(item, n, indexed, to, plain, from);
     });
 }
 
 template <class T, class F> void add_items(const IndexArgs& args, const Items& it, F sum) {
+    if (it.size == 1)
+        return each_item(args, 0, args.count,
+                         [to = static_cast<char*>(args.indexed), from = static_cast<const char*>(args.plain),
+                          step = args.plain_step, sum](int64_t i, int64_t offset) DT_INLINE_LAMBDA {
+                             T& out = *reinterpret_cast<T*>(to + offset);
+                             out = sum(out, *reinterpret_cast<const T*>(from + i * step));
+                         });
     const int64_t to = it.loop.strides[0].back(), from = it.loop.strides[1].back();
     const bool packed = to == int64_t(sizeof(T)) && from == to;
-    write_items(args, it, [&](char* indexed, char* plain, int64_t n) DT_INLINE_LAMBDA {
-        if (packed) {
-            T* out = reinterpret_cast<T*>(indexed);
-            const T* in = reinterpret_cast<const T*>(plain);
-            for (int64_t i = 0; i < n; ++i) out[i] = sum(out[i], in[i]);
-        } else {
-            for (int64_t i = 0; i < n; ++i) {
-                T& out = *reinterpret_cast<T*>(indexed + i * to);
-                out = sum(out, *reinterpret_cast<const T*>(plain + i * from));
-            }
-        }
-    });
+    write_items(args, it, kPartBytes / int64_t(sizeof(T)),
+                [&](char* indexed, char* plain, int64_t n) DT_INLINE_LAMBDA {
+                    if (packed) {
+                        T* out = reinterpret_cast<T*>(indexed);
+                        const T* in = reinterpret_cast<const T*>(plain);
+                        for (int64_t i = 0; i < n; ++i) out[i] = sum(out[i], in[i]);
+                    } else {
+                        for (int64_t i = 0; i < n; ++i) {
+                            T& out = *reinterpret_cast<T*>(indexed + i * to);
+                            out = sum(out, *reinterpret_cast<const T*>(plain + i * from));
+                        }
+                    }
+                });
 }
 
 void add(DType dtype, const IndexArgs& args) {
@@ -181,6 +218,6 @@ void add(DType dtype, const IndexArgs& args) {
 
 } // namespace
 
-Index index() { return {resolve, positions, find, pack, unravel, take, get, put, add, argsort, sort}; }
+Index index() { return {outside, positions, find, pack, unravel, take, get, put, add, argsort, sort, topk}; }
 
 } // namespace dt::cpu::DT_LEVEL

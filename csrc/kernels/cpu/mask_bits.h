@@ -36,6 +36,45 @@ template <class T> DT_INLINE uint32_t mask_bits(Mask<T> mask) {
 #endif
 }
 
+// The lanes chosen by `bits` side by side.
+template <class K> DT_INLINE Vec<K> compress(Vec<K> v, uint32_t bits) {
+#if defined(DT_LEVEL_v4)
+    if constexpr (sizeof(K) == 4)
+        return (Vec<K>)_mm512_maskz_compress_epi32(__mmask16(bits), (__m512i)v);
+    else
+        return (Vec<K>)_mm512_maskz_compress_epi64(__mmask8(bits), (__m512i)v);
+#else
+    Vec<K> packed{};
+    K chosen[kLanes<K> + 1];
+    int count = 0;
+    for (int i = 0; i < kLanes<K>; ++i) {
+        chosen[count] = v[i];
+        count += bits >> i & 1;
+    }
+    memcpy(&packed, chosen, sizeof packed);
+    return packed;
+#endif
+}
+
+// Which of 64 bytes are not 0.
+DT_INLINE uint64_t bytes_set(const uint8_t* p) {
+#if defined(DT_LEVEL_v4)
+    const __m512i v = _mm512_loadu_si512(p);
+    return _mm512_test_epi8_mask(v, v);
+#elif defined(__SSE2__)
+    uint64_t zero = 0;
+    for (int i = 0; i < 4; ++i) {
+        const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 16 * i));
+        zero |= uint64_t(uint32_t(_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_setzero_si128())))) << (16 * i);
+    }
+    return ~zero;
+#else
+    uint64_t bits = 0;
+    for (int i = 0; i < 64; ++i) bits |= uint64_t(p[i] != 0) << i;
+    return bits;
+#endif
+}
+
 } // namespace
 } // namespace dt::cpu::DT_LEVEL
 #pragma GCC diagnostic pop

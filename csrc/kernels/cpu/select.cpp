@@ -1,5 +1,7 @@
 #include "kernels/cpu/select.h"
 
+#include "kernels/cpu/mask_bits.h"
+#include "kernels/cpu/positions.h"
 #include "kernels/cpu/reduce_ops.h"
 #include "kernels/cpu/rows.h"
 
@@ -15,11 +17,50 @@ int64_t count_true(int64_t n, const uint8_t* mask) {
     return count;
 }
 
-// Writes value(i) for what is true among n values, at most `capacity`, and returns how many are true, or -1
-// where that changes meanwhile: blocks in parallel, each behind what those before it wrote. Without branches:
-// whether the next value is chosen cannot be foreseen.
-template <class T, class F>
-int64_t select_values(int64_t n, const uint8_t* mask, int64_t capacity, T* out, const F& value) {
+// What is chosen: positions, or values that lie side by side.
+struct Positions {
+    using T = int64_t;
+    int64_t at(int64_t i) const { return i; }
+    Vec<T> vector(int64_t i) const { return iota<T>() + broadcast(i); }
+};
+template <class T_> struct Values {
+    using T = T_;
+    const T* from;
+    T at(int64_t i) const { return from[i]; }
+    auto vector(int64_t i) const { return load(from + i); }
+};
+
+// Writes the values of [i, i + 64) whose bits are set, and returns their number; `to` has room for 64 and a
+// vector. Without branches where many are: whether the next one is chosen cannot be foreseen.
+template <class V> int64_t choose(const V& values, int64_t i, uint64_t bits, typename V::T* to) {
+    [[maybe_unused]] constexpr int64_t lanes = 64 / sizeof(typename V::T);
+    const int64_t count = __builtin_popcountll(bits);
+    if (count <= 12) {
+        for (; bits; bits &= bits - 1) *to++ = values.at(i + __builtin_ctzll(bits));
+        return count;
+    }
+#if defined(DT_LEVEL_v4)
+    if constexpr (lanes <= 16) {
+        for (int k = 0; k < 64; k += lanes) {
+            const uint32_t here = uint32_t(bits >> k) & ((1u << lanes) - 1);
+            store(to, compress<typename V::T>(values.vector(i + k), here));
+            to += __builtin_popcount(here);
+        }
+        return count;
+    }
+#endif
+    for (int k = 0; k < 64; ++k) {
+        *to = values.at(i + k);
+        to += bits >> k & 1;
+    }
+    return count;
+}
+
+// Writes what is true among n values, at most `capacity`, and returns how many are true, or -1 where that
+// changes meanwhile: blocks in parallel, each behind what those before it wrote.
+template <class V>
+int64_t select_values(int64_t n, const uint8_t* mask, int64_t capacity, typename V::T* out, const V& values) {
+    using T = typename V::T;
     const int64_t blocks = ceil_div(n, kBlock);
     int64_t* start = scratch<int64_t>(Scratch::kernel, blocks + 1);
     start[0] = 0;
@@ -30,22 +71,27 @@ int64_t select_values(int64_t n, const uint8_t* mask, int64_t capacity, T* out, 
     for (int64_t b = 0; b < blocks; ++b) start[b + 1] += start[b];
     int64_t total = start[blocks];
     parallel(capacity ? blocks : 0, 1, [&](int64_t begin, int64_t end) {
-        T chosen[kChunk + 1];
+        T chosen[kChunk + 64];
         for (int64_t b = begin; b < end; ++b) {
             const int64_t last = min(n, (b + 1) * kBlock);
             const int64_t room = min(capacity, start[b + 1]);
-            int64_t to = start[b];
-            for (int64_t i = b * kBlock; i < last && to < room; i += kChunk) {
-                const int64_t stop = min(last, i + kChunk);
-                int64_t count = 0;
-                for (int64_t k = i; k < stop; ++k) {
-                    chosen[count] = value(k);
-                    count += mask[k] != 0;
-                }
+            int64_t to = start[b], count = 0;
+            const auto write = [&] {
                 count = min(count, room - to);
                 memcpy(out + to, chosen, size_t(count) * sizeof(T));
                 to += count;
+                count = 0;
+            };
+            int64_t i = b * kBlock;
+            for (; i + 64 <= last && to < room; i += 64) {
+                const uint64_t bits = bytes_set(mask + i);
+                if (bits == 0) continue;
+                count += choose(values, i, bits, chosen + count);
+                if (count > kChunk - 64) write();
             }
+            for (; i < last && i + 64 > last; ++i)
+                if (mask[i]) chosen[count++] = values.at(i);
+            if (count) write();
             if (to < room) __atomic_store_n(&total, int64_t{-1}, __ATOMIC_RELAXED);
         }
     });
@@ -54,51 +100,39 @@ int64_t select_values(int64_t n, const uint8_t* mask, int64_t capacity, T* out, 
 
 template <class T>
 int64_t pack_values(int64_t n, const uint8_t* mask, int64_t capacity, const void* in, void* out) {
-    const T* from = static_cast<const T*>(in);
-    return select_values(n, mask, capacity, static_cast<T*>(out),
-                         [from](int64_t i) DT_INLINE_LAMBDA { return from[i]; });
-}
-
-bool all_within(int64_t n, const int64_t* index, int64_t size) {
-    int64_t lowest = 0, highest = 0;
-    for (int64_t i = 0; i < n; ++i) {
-        lowest = min(lowest, index[i]);
-        highest = max(highest, index[i]);
-    }
-    return n == 0 || (lowest >= -size && highest < size);
-}
-
-// Of an index that was within when it was looked at: whatever another thread writes meanwhile, nothing
-// outside is read.
-DT_INLINE int64_t from_start(int64_t index, int64_t size) {
-    const int64_t at = index < 0 ? index + size : index;
-    return uint64_t(at) < uint64_t(size) ? at : 0;
+    return select_values(n, mask, capacity, static_cast<T*>(out), Values<T>{static_cast<const T*>(in)});
 }
 
 // Whether all indices are within; nothing outside is read.
 template <class T> bool take_values(const TakeArgs& args) {
+    constexpr int64_t chunk = 1024;
     const T* in = static_cast<const T*>(args.in);
     T* out = static_cast<T*>(args.out);
-    const auto copy = [&](int64_t row, int64_t begin, int64_t end) DT_INLINE_LAMBDA {
-        const T* from = in + row * args.size;
-        T* to = out + row * args.count;
-        for (int64_t i = begin; i < end; ++i) to[i] = from[from_start(args.index[i], args.size)];
+    const auto copy = [](T* to, const T* from, const int64_t* at, int64_t n) DT_INLINE_LAMBDA {
+        for (int64_t i = 0; i < n; ++i) to[i] = from[at[i]];
     };
-    if (args.outer == 1) {
-        bool within = true;
-        parallel(args.count, 8192, [&](int64_t begin, int64_t end) {
-            if (all_within(end - begin, args.index + begin, args.size))
-                copy(0, begin, end);
-            else
-                __atomic_store_n(&within, false, __ATOMIC_RELAXED);
+    if (args.outer > 1) {
+        if (!all_within(args.count, args.index, args.size)) return false;
+        int64_t* at = scratch<int64_t>(Scratch::kernel, args.count);
+        for (int64_t i = 0; i < args.count; ++i) at[i] = from_start(args.index[i], args.size);
+        parallel(args.outer, grain_for(args.count), [&](int64_t begin, int64_t end) {
+            for (int64_t row = begin; row < end; ++row)
+                copy(out + row * args.count, in + row * args.size, at, args.count);
         });
-        return within;
+        return true;
     }
-    if (!all_within(args.count, args.index, args.size)) return false;
-    parallel(args.outer, grain_for(args.count), [&](int64_t begin, int64_t end) {
-        for (int64_t row = begin; row < end; ++row) copy(row, 0, args.count);
+    bool within = true;
+    parallel(args.count, 8 * chunk, [&](int64_t begin, int64_t end) {
+        int64_t at[chunk];
+        for (int64_t i = begin; i < end; i += chunk) {
+            const int64_t n = min(end - i, chunk);
+            if (!all_within(n, args.index + i, args.size))
+                return __atomic_store_n(&within, false, __ATOMIC_RELAXED);
+            for (int64_t k = 0; k < n; ++k) at[k] = from_start(args.index[i + k], args.size);
+            copy(out + i, in, at, n);
+        }
     });
-    return true;
+    return within;
 }
 
 bool take_rows(const TakeArgs& args, int64_t bytes) {
@@ -127,7 +161,7 @@ bool take_items(int64_t item, const TakeArgs& args) {
 } // namespace
 
 int64_t find(int64_t n, const uint8_t* mask, int64_t capacity, int64_t* out) {
-    return select_values(n, mask, capacity, out, [](int64_t i) DT_INLINE_LAMBDA { return i; });
+    return select_values(n, mask, capacity, out, Positions{});
 }
 
 int64_t pack(DType dtype, int64_t n, const uint8_t* mask, int64_t capacity, const void* in, void* out) {
@@ -163,11 +197,16 @@ void unravel(int64_t count, const int64_t* flat, const Dims& shape, int64_t* con
     });
 }
 
-int64_t take(DType dtype, const TakeArgs& args) {
-    if (take_items(int64_t(item_size(dtype)), args)) return -1;
+int64_t outside(int64_t n, const int64_t* index, int64_t size) {
+    if (all_within(n, index, size)) return -1;
+    // Another thread may have changed the indices meanwhile: the search ends in any case.
     int64_t i = 0;
-    while (args.index[i] >= -args.size && args.index[i] < args.size) ++i;
+    while (i < n - 1 && index[i] >= -size && index[i] < size) ++i;
     return i;
+}
+
+int64_t take(DType dtype, const TakeArgs& args) {
+    return take_items(int64_t(item_size(dtype)), args) ? -1 : outside(args.count, args.index, args.size);
 }
 
 } // namespace dt::cpu::DT_LEVEL

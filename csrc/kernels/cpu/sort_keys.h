@@ -2,8 +2,9 @@
 // Unsigned keys sorted in place by vectors: quicksort that packs both sides of a pivot with masks (Bramas,
 // 2017) down to what a bitonic network sorts in registers (Batcher, 1968). Equal keys are alike, so the
 // result does not depend on how the work is cut.
-#include "kernels/cpu/common.h"
+#include "kernels/cpu/lanes.h"
 #include "kernels/cpu/mask_bits.h"
+#include "kernels/cpu/transpose.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -12,133 +13,264 @@
 namespace dt::cpu::DT_LEVEL {
 namespace {
 
-template <class K> inline constexpr int64_t kNetwork = 16 * kLanes<K>; // keys that a network sorts
-constexpr int kPieces = 16;                                            // that threads sort side by side
+constexpr int kPieces = 16; // that threads sort side by side
 
-// --- Networks of `vectors` vectors ---
+// Keys alone, or each with a tag that goes where its key goes. Keys with tags are below the largest number:
+// it stands behind the end of what fills no vector.
+template <class K, bool tagged> struct Lot {
+    K* keys;
+    K* tags = nullptr;
+    Lot operator+(int64_t n) const { return {keys + n, tagged ? tags + n : nullptr}; }
+};
+template <class K, bool tagged> struct Group {
+    Vec<K> key;
+};
+template <class K> struct Group<K, true> {
+    Vec<K> key, tag;
+};
+
+template <class K, bool tagged>
+inline constexpr int64_t kNetwork = (tagged ? 8 : 16) * kLanes<K>; // keys that a network sorts
+
+// --- Networks of `vectors` groups ---
+
+// Where a lane of `sense` has the smaller key and the others have the larger one, they stay; else they take
+// those of `other`. Equal keys change places.
+template <uint32_t sense, class K> DT_INLINE Group<K, true> ordered(Group<K, true> v, Group<K, true> other) {
+#if defined(DT_LEVEL_v4)
+    static_assert(sizeof(K) == 8);
+    const __mmask8 keep = _mm512_mask_cmplt_epu64_mask(__mmask8(sense), (__m512i)v.key, (__m512i)other.key) |
+                          _mm512_mask_cmpgt_epu64_mask(__mmask8(~sense), (__m512i)v.key, (__m512i)other.key);
+    return {(Vec<K>)_mm512_mask_mov_epi64((__m512i)other.key, keep, (__m512i)v.key),
+            (Vec<K>)_mm512_mask_mov_epi64((__m512i)other.tag, keep, (__m512i)v.tag)};
+#else
+    Mask<K> small{};
+    for (int i = 0; i < kLanes<K>; ++i) small[i] = sense >> i & 1 ? -1 : 0;
+    const Mask<K> keep = ((v.key < other.key) & small) | ((v.key > other.key) & ~small);
+    return {select(keep, v.key, other.key), select(keep, v.tag, other.tag)};
+#endif
+}
 
 // Compares lanes a distance `j` apart, runs of `k` in turn ascending and descending; `base` is the index of
 // the vector's first lane.
-template <int k, int j, int base, class V, int... I>
-DT_INLINE V exchange_lanes(V v, std::integer_sequence<int, I...> lanes) {
-    const V other = swap_lanes<j>(v, lanes);
-    const V low = v < other ? v : other, high = v < other ? other : v;
-    constexpr int n = sizeof...(I);
-    return __builtin_shufflevector(low, high, (((I & j) == 0) == (((base + I) & k) == 0) ? I : n + I)...);
+template <int k, int j, int base, class K, bool tagged, int... I>
+DT_INLINE Group<K, tagged> exchange_lanes(Group<K, tagged> v, std::integer_sequence<int, I...> lanes) {
+    if constexpr (tagged) {
+        constexpr uint32_t sense = (0 | ... | uint32_t((((I & j) == 0) == (((base + I) & k) == 0)) << I));
+        return ordered<sense>(v, {swap_lanes<j>(v.key, lanes), swap_lanes<j>(v.tag, lanes)});
+    } else {
+        const Vec<K> other = swap_lanes<j>(v.key, lanes), low = v.key < other ? v.key : other;
+#if defined(DT_LEVEL_v4)
+        constexpr uint32_t high = (0 | ... | uint32_t((((I & j) == 0) != (((base + I) & k) == 0)) << I));
+        if constexpr (sizeof(K) == 4)
+            return {
+                (Vec<K>)_mm512_mask_max_epu32((__m512i)low, __mmask16(high), (__m512i)v.key, (__m512i)other)};
+        else
+            return {
+                (Vec<K>)_mm512_mask_max_epu64((__m512i)low, __mmask8(high), (__m512i)v.key, (__m512i)other)};
+#else
+        const Vec<K> high = v.key < other ? other : v.key;
+        constexpr int n = sizeof...(I);
+        return {
+            __builtin_shufflevector(low, high, (((I & j) == 0) == (((base + I) & k) == 0) ? I : n + I)...)};
+#endif
+    }
 }
 
-template <int k, int j, int vectors, class V, int... I>
-DT_INLINE void exchange(V* v, std::integer_sequence<int, I...>) {
-    constexpr int n = kLanes<Lane<V>>;
+template <class K, bool tagged> DT_INLINE void order(Group<K, tagged>& low, Group<K, tagged>& high) {
+    const Group<K, tagged> a = low, b = high;
+    low.key = a.key < b.key ? a.key : b.key;
+    high.key = a.key < b.key ? b.key : a.key;
+    if constexpr (tagged) {
+        low.tag = a.key < b.key ? a.tag : b.tag;
+        high.tag = a.key < b.key ? b.tag : a.tag;
+    }
+}
+
+template <int k, int j, int vectors, class K, bool tagged, int... I>
+DT_INLINE void exchange(Group<K, tagged>* v, std::integer_sequence<int, I...>) {
+    constexpr int n = kLanes<K>;
     const auto at = [&](auto index) DT_INLINE_LAMBDA {
         constexpr int i = decltype(index)::value;
         if constexpr (j < n) {
             v[i] = exchange_lanes<k, j, i * n>(v[i], std::make_integer_sequence<int, n>());
         } else if constexpr ((i & (j / n)) == 0) {
             constexpr int partner = i | (j / n);
-            const V a = v[i], b = v[partner], low = a < b ? a : b, high = a < b ? b : a;
-            v[i] = (i * n & k) == 0 ? low : high;
-            v[partner] = (i * n & k) == 0 ? high : low;
+            if constexpr ((i * n & k) == 0)
+                order(v[i], v[partner]);
+            else
+                order(v[partner], v[i]);
         }
     };
     (at(std::integral_constant<int, I>()), ...);
     if constexpr (j > 1) exchange<k, j / 2, vectors>(v, std::make_integer_sequence<int, vectors>());
 }
 
-template <int vectors, int k, class V> DT_INLINE void network(V* v) {
-    if constexpr (k <= vectors * kLanes<Lane<V>>) {
+template <int vectors, int k, class K, bool tagged> DT_INLINE void merge_runs(Group<K, tagged>* v) {
+    if constexpr (k <= vectors * kLanes<K>) {
         exchange<k, k / 2, vectors>(v, std::make_integer_sequence<int, vectors>());
-        network<vectors, 2 * k>(v);
+        merge_runs<vectors, 2 * k>(v);
     }
 }
 
-template <int vectors, class K> void sort_vectors(K* keys, int64_t n) {
-    Vec<K> v[vectors];
+// Batcher's odd-even merge sort of n entries, as pairs to be ordered.
+template <int n> struct Comparators {
+    int count = 0, low[n * n] = {}, high[n * n] = {};
+    constexpr Comparators() {
+        for (int p = 1; p < n; p *= 2)
+            for (int k = p; k >= 1; k /= 2)
+                for (int j = k % p; j + k < n; j += 2 * k)
+                    for (int i = j; i < j + k && i + k < n; ++i)
+                        if (i / (2 * p) == (i + k) / (2 * p)) {
+                            low[count] = i;
+                            high[count++] = i + k;
+                        }
+    }
+};
+
+// Every lane for itself, over all vectors.
+template <int vectors, class K, bool tagged, int... I>
+DT_INLINE void sort_columns(Group<K, tagged>* v, std::integer_sequence<int, I...>) {
+    constexpr Comparators<vectors> pairs;
+    (order(v[pairs.low[I]], v[pairs.high[I]]), ...);
+}
+
+// Columns become runs: those of lane i the groups from i * vectors / lanes on.
+template <int vectors, class K> DT_INLINE void turn_columns(Vec<K>* v) {
+    constexpr int lanes = kLanes<K>, squares = vectors / lanes;
+    Vec<K> turned[vectors];
+#pragma GCC unroll 16
+    for (int s = 0; s < squares; ++s) {
+        transpose_rows<1>(v + s * lanes);
+#pragma GCC unroll 16
+        for (int i = 0; i < lanes; ++i) turned[i * squares + s] = v[s * lanes + i];
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < vectors; ++i) v[i] = turned[i];
+}
+
+// Where the vectors make squares, columns are sorted first: what is across vectors needs no shuffles.
+template <int vectors, class K, bool tagged> DT_INLINE void network(Group<K, tagged>* v) {
+    constexpr int lanes = kLanes<K>;
+    if constexpr (vectors % lanes != 0) {
+        merge_runs<vectors, 2>(v);
+    } else {
+        const Vec<K> descending = (Vec<K>)-(iota<K>() & K(1)); // of every other run, by its complement
+#pragma GCC unroll 16
+        for (int i = 0; i < vectors; ++i) v[i].key ^= descending;
+        sort_columns<vectors>(v, std::make_integer_sequence<int, Comparators<vectors>().count>());
+        Vec<K> keys[vectors];
+#pragma GCC unroll 16
+        for (int i = 0; i < vectors; ++i) keys[i] = v[i].key ^ descending;
+        turn_columns<vectors, K>(keys);
+#pragma GCC unroll 16
+        for (int i = 0; i < vectors; ++i) v[i].key = keys[i];
+        if constexpr (tagged) {
+#pragma GCC unroll 16
+            for (int i = 0; i < vectors; ++i) keys[i] = v[i].tag;
+            turn_columns<vectors, K>(keys);
+#pragma GCC unroll 16
+            for (int i = 0; i < vectors; ++i) v[i].tag = keys[i];
+        }
+        merge_runs<vectors, 2 * vectors>(v);
+    }
+}
+
+template <int vectors, class K, bool tagged> void sort_vectors(Lot<K, tagged> lot, int64_t n) {
+    constexpr int lanes = kLanes<K>;
+    Group<K, tagged> v[vectors];
     for (int i = 0; i < vectors; ++i) {
-        const int64_t left = n - i * kLanes<K>;
-        v[i] = left >= kLanes<K> ? load(keys + i * kLanes<K>)
-               : left <= 0 ? ~Vec<K>{}
-                           : select(first_lanes<K>(left), load_tail(keys + i * kLanes<K>, left), ~Vec<K>{});
+        const int64_t left = n - i * lanes;
+        const auto part = [&](const K* p) DT_INLINE_LAMBDA {
+            return left >= lanes ? load(p + i * lanes)
+                   : left <= 0   ? ~Vec<K>{}
+                                 : select(first_lanes<K>(left), load_tail(p + i * lanes, left), ~Vec<K>{});
+        };
+        v[i].key = part(lot.keys);
+        if constexpr (tagged) v[i].tag = part(lot.tags);
     }
-    network<vectors, 2>(v);
+    network<vectors>(v);
     for (int i = 0; i < vectors; ++i)
-        if (const int64_t left = n - i * kLanes<K>; left > 0) store_upto(keys + i * kLanes<K>, v[i], left);
+        if (const int64_t left = n - i * lanes; left > 0) {
+            store_upto(lot.keys + i * lanes, v[i].key, left);
+            if constexpr (tagged) store_upto(lot.tags + i * lanes, v[i].tag, left);
+        }
 }
 
-template <int vectors, class K> void sort_few(K* keys, int64_t n) {
-    if constexpr (vectors < 16)
-        if (n > vectors * kLanes<K>) return sort_few<2 * vectors>(keys, n);
-    sort_vectors<vectors>(keys, n);
+template <int vectors, class K, bool tagged> void sort_few(Lot<K, tagged> lot, int64_t n) {
+    if constexpr (vectors * kLanes<K> < kNetwork<K, tagged>)
+        if (n > vectors * kLanes<K>) return sort_few<2 * vectors>(lot, n);
+    sort_vectors<vectors>(lot, n);
 }
 
 // --- Quicksort ---
 
-// Writes the lanes chosen by `bits` side by side; up to a whole vector is written.
-template <class K> DT_INLINE Vec<K> compress(Vec<K> v, uint32_t bits) {
-#if defined(DT_LEVEL_v4)
-    if constexpr (sizeof(K) == 4)
-        return (Vec<K>)_mm512_maskz_compress_epi32(__mmask16(bits), (__m512i)v);
-    else
-        return (Vec<K>)_mm512_maskz_compress_epi64(__mmask8(bits), (__m512i)v);
-#else
-    Vec<K> packed{};
-    K chosen[kLanes<K> + 1];
-    int count = 0;
-    for (int i = 0; i < kLanes<K>; ++i) {
-        chosen[count] = v[i];
-        count += bits >> i & 1;
-    }
-    memcpy(&packed, chosen, sizeof packed);
-    return packed;
-#endif
-}
-
 // Moves the keys below the pivot, or not above it, to the front, and returns their number. `spare` has room
 // for n keys and a vector.
-template <bool equal_too, class K> int64_t partition(K* keys, int64_t n, K pivot, K* spare) {
+template <bool equal_too, class K, bool tagged>
+int64_t partition(Lot<K, tagged> lot, int64_t n, K pivot, Lot<K, tagged> spare) {
     constexpr int lanes = kLanes<K>;
     const Vec<K> p = broadcast(pivot);
-    K *low = keys, *high = spare;
+    int64_t low = 0, high = 0;
+    const auto bits_of = [&](int64_t i, auto part) DT_INLINE_LAMBDA {
+        const Vec<K> v = load(lot.keys + i, part);
+        return mask_bits<K>(equal_too ? v <= p : v < p);
+    };
+    const auto move = [&](K* from, K* other, int64_t i, uint32_t bits, uint32_t rest) DT_INLINE_LAMBDA {
+        const Vec<K> v = load(from + i);
+        store(from + low, compress<K>(v, bits)); // not beyond what was read
+        store(other + high, compress<K>(v, rest));
+    };
     int64_t i = 0;
     for (; i + lanes <= n; i += lanes) {
-        const Vec<K> v = load(keys + i);
-        const uint32_t bits = mask_bits<K>(equal_too ? v <= p : v < p);
+        const uint32_t bits = bits_of(i, Whole{});
         const int count = __builtin_popcount(bits);
-        store(low, compress<K>(v, bits)); // not beyond what was read
-        store(high, compress<K>(v, ~bits));
+        move(lot.keys, spare.keys, i, bits, ~bits);
+        if constexpr (tagged) move(lot.tags, spare.tags, i, bits, ~bits);
         low += count;
         high += lanes - count;
     }
     if (i < n) {
-        const uint32_t here = (1u << (n - i)) - 1;
-        const Vec<K> v = load_tail(keys + i, n - i);
-        const uint32_t bits = mask_bits<K>(equal_too ? v <= p : v < p) & here;
+        const Part part{n - i};
+        const uint32_t here = (1u << (n - i)) - 1, bits = bits_of(i, part) & here;
         const int count = __builtin_popcount(bits);
-        store_tail(low, compress<K>(v, bits), count);
-        store(high, compress<K>(v, ~bits & here));
+        const auto move_rest = [&](K* from, K* other) DT_INLINE_LAMBDA {
+            const Vec<K> v = load(from + i, part);
+            store_tail(from + low, compress<K>(v, bits), count);
+            store(other + high, compress<K>(v, ~bits & here));
+        };
+        move_rest(lot.keys, spare.keys);
+        if constexpr (tagged) move_rest(lot.tags, spare.tags);
         low += count;
         high += n - i - count;
     }
-    memcpy(low, spare, size_t(high - spare) * sizeof(K));
-    return low - keys;
+    memcpy(lot.keys + low, spare.keys, size_t(high) * sizeof(K));
+    if constexpr (tagged) memcpy(lot.tags + low, spare.tags, size_t(high) * sizeof(K));
+    return low;
 }
 
 // For what no pivot cuts well.
-template <class K> void heap_sort(K* keys, int64_t n) {
+template <class K, bool tagged> void heap_sort(Lot<K, tagged> lot, int64_t n) {
+    const auto move = [&](int64_t to, int64_t from) {
+        lot.keys[to] = lot.keys[from];
+        if constexpr (tagged) lot.tags[to] = lot.tags[from];
+    };
     const auto sink = [&](int64_t at, int64_t size) {
-        const K key = keys[at];
+        const K key = lot.keys[at], tag = tagged ? lot.tags[at] : K(0);
         for (int64_t child; (child = 2 * at + 1) < size; at = child) {
-            if (child + 1 < size && keys[child] < keys[child + 1]) ++child;
-            if (keys[child] <= key) break;
-            keys[at] = keys[child];
+            if (child + 1 < size && lot.keys[child] < lot.keys[child + 1]) ++child;
+            if (lot.keys[child] <= key) break;
+            move(at, child);
         }
-        keys[at] = key;
+        lot.keys[at] = key;
+        if constexpr (tagged) lot.tags[at] = tag;
     };
     for (int64_t i = n / 2 - 1; i >= 0; --i) sink(i, n);
     for (int64_t i = n - 1; i > 0; --i) {
-        const K last = keys[i];
-        keys[i] = keys[0];
-        keys[0] = last;
+        const K last = lot.keys[i], tag = tagged ? lot.tags[i] : K(0);
+        move(i, 0);
+        lot.keys[0] = last;
+        if constexpr (tagged) lot.tags[0] = tag;
         sink(0, i);
     }
 }
@@ -147,38 +279,39 @@ template <class K> void heap_sort(K* keys, int64_t n) {
 struct Cut {
     int64_t first, second;
 };
-template <class K> Cut cut(K* keys, int64_t n, K* spare) {
+template <class K, bool tagged> Cut cut(Lot<K, tagged> lot, int64_t n, Lot<K, tagged> spare) {
     constexpr int lanes = kLanes<K>;
     K sample[lanes];
-    for (int i = 0; i < lanes; ++i) sample[i] = keys[i * (n / lanes) + n / lanes / 2];
-    sort_vectors<1>(sample, lanes);
+    for (int i = 0; i < lanes; ++i) sample[i] = lot.keys[i * (n / lanes) + n / lanes / 2];
+    sort_vectors<1>(Lot<K, false>{sample}, lanes);
     const K pivot = sample[lanes / 2];
-    const int64_t below = partition<false>(keys, n, pivot, spare);
+    const int64_t below = partition<false>(lot, n, pivot, spare);
     if (below > 0) return {below, below};
-    return {0, partition<true>(keys, n, pivot, spare)};
+    return {0, partition<true>(lot, n, pivot, spare)};
 }
 
-template <class K> void quicksort(K* keys, int64_t n, K* spare, int depth) {
-    while (n > kNetwork<K>) {
-        if (depth-- == 0) return heap_sort(keys, n);
-        const Cut c = cut(keys, n, spare);
+template <class K, bool tagged>
+void quicksort(Lot<K, tagged> lot, int64_t n, Lot<K, tagged> spare, int depth) {
+    while (n > kNetwork<K, tagged>) {
+        if (depth-- == 0) return heap_sort(lot, n);
+        const Cut c = cut(lot, n, spare);
         if (c.first < n - c.second) {
-            quicksort(keys, c.first, spare, depth);
-            keys += c.second;
+            quicksort(lot, c.first, spare, depth);
+            lot = lot + c.second;
             n -= c.second;
         } else {
-            quicksort(keys + c.second, n - c.second, spare, depth);
+            quicksort(lot + c.second, n - c.second, spare, depth);
             n = c.first;
         }
     }
-    if (n > 1) sort_few<1>(keys, n);
+    if (n > 1) sort_few<1>(lot, n);
 }
 
 constexpr int64_t spare_keys(int64_t n) { return n + (kPieces + 1) * 16; }
 constexpr int depth_for(int64_t n) { return 2 * (64 - __builtin_clzll(uint64_t(n) | 1)) + 8; }
 
 // Large arrays are cut into pieces for the threads first. `spare` has room for spare_keys(n).
-template <class K> void sort_keys(K* keys, int64_t n, K* spare) {
+template <class K, bool tagged> void sort_lot(Lot<K, tagged> lot, int64_t n, Lot<K, tagged> spare) {
     constexpr int64_t enough = 16384;
     struct Piece {
         int64_t begin, size;
@@ -190,7 +323,7 @@ template <class K> void sort_keys(K* keys, int64_t n, K* spare) {
             if (pieces[i].size > pieces[largest].size) largest = i;
         Piece& p = pieces[largest];
         if (p.size <= 2 * enough) break;
-        const Cut c = cut(keys + p.begin, p.size, spare);
+        const Cut c = cut(lot + p.begin, p.size, spare);
         // In the order of memory: a piece's number says where its part of `spare` begins.
         for (int i = count++; i > largest + 1; --i) pieces[i] = pieces[i - 1];
         pieces[largest + 1] = {p.begin + c.second, p.size - c.second};
@@ -198,9 +331,24 @@ template <class K> void sort_keys(K* keys, int64_t n, K* spare) {
     }
     parallel(count, 1, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i)
-            quicksort(keys + pieces[i].begin, pieces[i].size, spare + pieces[i].begin + i * 16,
+            quicksort(lot + pieces[i].begin, pieces[i].size, spare + (pieces[i].begin + i * 16),
                       depth_for(pieces[i].size));
     });
+}
+
+template <class K> void sort_keys(K* keys, int64_t n, K* spare) {
+    sort_lot(Lot<K, false>{keys}, n, Lot<K, false>{spare});
+}
+
+// Sorts keys, none the largest number, and among equal ones the tags. `spare` has room for 2 spare_keys(n).
+template <class K> void sort_tagged(K* keys, K* tags, int64_t n, K* spare) {
+    sort_lot(Lot<K, true>{keys, tags}, n, Lot<K, true>{spare, spare + spare_keys(n)});
+    for (int64_t i = 1; i < n; ++i) {
+        if (keys[i] != keys[i - 1]) continue;
+        const int64_t begin = i - 1;
+        while (i < n && keys[i] == keys[begin]) ++i;
+        sort_keys(tags + begin, i - begin, spare);
+    }
 }
 
 } // namespace
