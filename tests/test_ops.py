@@ -11,7 +11,7 @@ import pytest
 
 import drivetrain as dt
 from op_table import ROWS
-from op_table.row import ALL, Op, Sample
+from op_table.row import ALL, HALVES, TOLERANCES, Op, Sample
 from op_table.tools import (
     arrays_for,
     assert_close,
@@ -166,6 +166,42 @@ def test_float32_against_float64(op: Op) -> None:
                         for k, (low, high) in enumerate(zip(*found, strict=True)):
                             what = f"{op.name}, {kind} {i}, result or gradient {k}, {level}"
                             assert_close(low, values(high), op.large_tolerance, what)
+
+
+def wide(sample: Sample) -> Sample:
+    """float32 arrays, which stand beside a half format, as float64."""
+
+    def widen(x: Any) -> Any:
+        return x.astype(np.float64) if isinstance(x, np.ndarray) and x.dtype == np.float32 else x
+
+    return Sample(map_tree(widen, sample.args), map_tree(widen, dict(sample.kwargs)))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@rows(lambda op: op.differentiable and set(HALVES) <= set(op.dtypes) and "float64" in op.dtypes)
+def test_halves_against_float64(op: Op, level: str) -> None:
+    """Forward and backward: they round what they store, and compute in float32 between."""
+    with isa(level):
+        for dtype in HALVES:
+            for kind in ("samples", "large_samples"):
+                for i, sample in enumerate(samples_of(op, kind, dtype)):
+                    if not sample.gradient:
+                        continue
+                    rounded = arrays_for(sample, dtype)
+                    found = []
+                    for computed in (dtype, "float64"):
+                        args, kwargs = tensors_for(rounded if computed == dtype else wide(rounded), computed)
+                        targets = [t for group in targets_of(op, args, kwargs) for t in group]
+                        if not targets:
+                            break
+                        results, grads = gradients(op, args, kwargs, targets, rounding=dtype)
+                        found.append([*results, *grads])
+                    if len(found) < 2:
+                        continue
+                    for k, (low, high) in enumerate(zip(*found, strict=True)):
+                        what = f"{op.name}, {kind} {i}, result or gradient {k}, {dtype}, {level}"
+                        bounds = TOLERANCES[dtype] if op.exact else tolerance(op, dtype)
+                        assert_close(low, values(high), bounds, what)
 
 
 def layouts(x: np.ndarray) -> dict[str, np.ndarray]:

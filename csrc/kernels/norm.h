@@ -1,6 +1,8 @@
 #pragma once
 #include <cstdint>
 
+#include "kernels/precision.h"
+
 namespace dt {
 
 // Normalisation in channels-last layout: input is (samples, spatial, channels), and the channels fall into
@@ -68,18 +70,19 @@ struct LayerNormGradArgs {
     double* scratch = nullptr; // layer_scratch() values, where weight_grad or bias_grad is asked for
 };
 
-// [0] works on float32, [1] on float64.
+// By precision: float32, float64, float16, bfloat16. Of the half formats are the arrays of the input's shape
+// alone; parameters, statistics and their gradients are float32.
 struct Norm {
     int64_t (*group_scratch)(int64_t samples, int64_t spatial, int64_t channels, int64_t groups);
     int64_t (*relu_bytes)(int64_t samples, int64_t spatial, int64_t channels, int64_t groups);
-    void (*group_forward[2])(const GroupNormArgs& args);
-    void (*group_apply[2])(const GroupNormArgs& args); // with the statistics given
+    void (*group_forward[kPrecisions])(const GroupNormArgs& args);
+    void (*group_apply[kPrecisions])(const GroupNormArgs& args); // with the statistics given
     // inverse_std[i] = 1 / sqrt(variance[i] + epsilon)
     void (*inverse_std[2])(int64_t n, const void* variance, double epsilon, void* inverse_std);
-    void (*group_backward[2])(const GroupNormGradArgs& args);
+    void (*group_backward[kPrecisions])(const GroupNormGradArgs& args);
     int64_t (*layer_scratch)(int64_t rows, int64_t size);
-    void (*layer_forward[2])(const LayerNormArgs& args);
-    void (*layer_backward[2])(const LayerNormGradArgs& args);
+    void (*layer_forward[kPrecisions])(const LayerNormArgs& args);
+    void (*layer_backward[kPrecisions])(const LayerNormGradArgs& args);
 };
 
 } // namespace dt

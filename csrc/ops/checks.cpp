@@ -19,7 +19,8 @@ void check_shape(const char* op, const char* argument, const Tensor& t, const Di
 void check_parameter(const char* op, const char* argument, const Tensor& t, const Tensor& input,
                      const Dims& shape, const char* why) {
     if (!t.defined()) return;
-    check_same_dtype(op, argument, t, "input", input);
+    if (!is_half(input.dtype()) || t.dtype() != DType::float32)
+        check_same_dtype(op, argument, t, "input", input);
     check_shape(op, argument, t, shape, why);
 }
 

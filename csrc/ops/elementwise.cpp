@@ -1,5 +1,6 @@
 #include "ops/elementwise.h"
 
+#include "ops/checks.h"
 #include "ops/copy.h"
 #include "ops/pair.h"
 #include "ops/unary.h"
@@ -141,6 +142,15 @@ Tensor remainder(const Operand& x1, const Operand& x2) {
     return out;
 }
 
+namespace {
+
+// Of a quotient rounded to a half format, the whole part may be one too many.
+Operand wide(const Operand& x) {
+    return x.is_tensor() ? operand(plain::convert(x.tensor, computing_dtype(x.tensor.dtype()))) : x;
+}
+
+} // namespace
+
 Tensor fmod(const Operand& x1, const Operand& x2) {
     const Pair p = make_pair("fmod", x1, x2, Kinds::floats);
     Tensor out = run(p, BinaryOp::fmod);
@@ -149,8 +159,8 @@ Tensor fmod(const Operand& x1, const Operand& x2) {
                     [](Backward& back, const Sides& s, const Operand& a, const Operand& b, const Saved&) {
                         if (back.needs(0)) s.give_a(back, back.grad());
                         if (back.needs(1))
-                            s.give_b(back,
-                                     negative(multiply(operand(back.grad()), operand(trunc(divide(a, b))))));
+                            s.give_b(back, negative(multiply(operand(back.grad()),
+                                                             operand(trunc(divide(wide(a), wide(b)))))));
                     });
     return out;
 }

@@ -35,7 +35,7 @@ View per_sample(const Tensor& input, int64_t groups) {
 }
 
 void check_channel_norm(const char* op, const Tensor& input, int least_rank, const char* layout) {
-    check_real(op, "input", input);
+    check_floating(op, "input", input);
     if (input.rank() < least_rank)
         value_error({op, ": input must have at least ", least_rank, " dimensions ", layout, ", got ",
                      input.rank(), " (shape ", input.shape(), ")"});
@@ -86,11 +86,18 @@ void check_residual(const ChannelNorm& n) {
 
 double nanoseconds(const Tensor& t) { return 0.5 * static_cast<double>(t.size()); }
 
+struct Like {
+    Dims shape;
+    DType dtype;
+};
+// Undefined tensors are like nothing that is asked for.
+Like like(const Tensor& t) { return t.defined() ? Like{t.shape(), t.dtype()} : Like{{}, DType::float32}; }
+
 // The gradients of empty tensors, and those of the parameters beside them, are 0.
-void give_zeros(Backward& b, std::initializer_list<Dims> shapes, DType dtype) {
+void give_zeros(Backward& b, std::initializer_list<Like> gradients) {
     int i = 0;
-    for (const Dims& shape : shapes) {
-        if (b.needs(i)) b.give(i, plain::zeros(shape, dtype));
+    for (const Like& g : gradients) {
+        if (b.needs(i)) b.give(i, plain::zeros(g.shape, g.dtype));
         ++i;
     }
 }
@@ -122,6 +129,7 @@ struct Kept {
     Saved input, weight;
     Tensor mean, inverse, relu_bits; // relu_bits: where ReLU was fused
     bool fixed_statistics;
+    DType weight_dtype, bias_dtype;
 };
 
 void backward_of(Backward& b, const Kept& kept) {
@@ -144,7 +152,7 @@ void backward_of(Backward& b, const Kept& kept) {
     Tensor grads[4];
     if (b.needs(0)) grads[0] = empty_like(input);
     for (int i : {1, 2})
-        if (b.needs(i)) grads[i] = Tensor::empty({view.channels}, input.dtype());
+        if (b.needs(i)) grads[i] = Tensor::empty({view.channels}, kept.mean.dtype());
     if (b.needs(3)) grads[3] = relu ? empty_like(input) : b.grad();
     args.input_grad = data_of(grads[0]);
     args.weight_grad = data_of(grads[1]);
@@ -154,14 +162,15 @@ void backward_of(Backward& b, const Kept& kept) {
     const Tensor memory = scratch(norm.group_scratch(view.samples, view.spatial, view.channels, view.groups));
     args.scratch = memory.data<double>();
     norm.group_backward[precision(input)](args);
+    const DType dtypes[] = {input.dtype(), kept.weight_dtype, kept.bias_dtype, grad.dtype()};
     for (int i : {0, 1, 2, 3})
-        if (grads[i].defined()) b.give(i, grads[i]);
+        if (grads[i].defined()) b.give(i, plain::convert(grads[i], dtypes[i]));
 }
 
-// The running statistics are updated where they lie; a copy stands in for one that is not contiguous.
+// The running statistics are updated where they lie; a copy stands in for one that kernels do not read.
 struct Running {
     Tensor own, worked_on;
-    explicit Running(const Tensor& t) : own(t), worked_on(t.defined() ? plain::contiguous(t) : t) {}
+    explicit Running(const Tensor& t) : own(t), worked_on(prepared(t)) {}
     void finish(const char* op) {
         if (!own.defined()) return;
         if (own.impl() != worked_on.impl()) plain::copy(own, worked_on);
@@ -177,16 +186,17 @@ Tensor apply(ChannelNorm n) {
     if (!out.size()) {
         if (records)
             record(n.op, out, {&source, &weight, &bias, &residual},
-                   [s = out.shape(), c = n.view.channels, d = out.dtype()](Backward& b) {
-                       give_zeros(b, {s, {c}, {c}, s}, d);
+                   [x = like(out), w = like(weight), c = like(bias), r = like(residual)](Backward& b) {
+                       give_zeros(b, {x, w, c, r});
                    });
         return out;
     }
     n.input = plain::contiguous(n.input);
-    if (n.weight.defined()) n.weight = plain::contiguous(n.weight);
-    if (n.bias.defined()) n.bias = plain::contiguous(n.bias);
+    n.weight = prepared(n.weight);
+    n.bias = prepared(n.bias);
     if (n.residual.defined()) n.residual = plain::contiguous(n.residual);
-    Tensor mean = Tensor::empty({n.view.samples * n.view.groups}, out.dtype()), inverse = empty_like(mean);
+    Tensor mean = Tensor::empty({n.view.samples * n.view.groups}, computing_dtype(out.dtype())),
+           inverse = empty_like(mean);
     const auto& norm = kernels().norm;
     const View& v = n.view;
     const Tensor memory = scratch(norm.group_scratch(v.samples, v.spatial, v.channels, v.groups));
@@ -199,8 +209,8 @@ Tensor apply(ChannelNorm n) {
     const int p = precision(out);
     if (n.fixed_statistics) {
         plain::copy(mean, n.running_mean);
-        const Tensor variance = plain::contiguous(n.running_var);
-        norm.inverse_std[p](v.channels, variance.data(), n.eps, inverse.data());
+        const Tensor variance = prepared(n.running_var);
+        norm.inverse_std[precision(mean)](v.channels, variance.data(), n.eps, inverse.data());
         LongWork work(nanoseconds(out));
         norm.group_apply[p](args);
     } else {
@@ -217,8 +227,8 @@ Tensor apply(ChannelNorm n) {
     }
     if (records)
         record(n.op, out, {&source, &weight, &bias, &residual},
-               [kept = Kept{v, Saved(n.input), Saved(n.weight), mean, inverse, relu_bits,
-                            n.fixed_statistics}](Backward& b) { backward_of(b, kept); });
+               [kept = Kept{v, Saved(n.input), Saved(n.weight), mean, inverse, relu_bits, n.fixed_statistics,
+                            like(weight).dtype, like(bias).dtype}](Backward& b) { backward_of(b, kept); });
     return out;
 }
 
@@ -229,11 +239,11 @@ Dims last_dims(const Tensor& t, int count) {
 }
 
 void layer_backward(Backward& b, const Tensor& input, const Tensor& weight, const Tensor& mean,
-                    const Tensor& inverse, const Dims& normalized_shape) {
+                    const Tensor& inverse, const Like& weight_like, const Like& bias_like) {
     const Tensor grad = plain::contiguous(b.grad());
     LayerNormGradArgs args;
     args.rows = mean.size();
-    args.size = normalized_shape.product();
+    args.size = input.size() / args.rows;
     args.input = input.data();
     args.weight = data_of(weight);
     args.mean = mean.data();
@@ -242,7 +252,7 @@ void layer_backward(Backward& b, const Tensor& input, const Tensor& weight, cons
     Tensor grads[3];
     if (b.needs(0)) grads[0] = empty_like(input);
     for (int i : {1, 2})
-        if (b.needs(i)) grads[i] = Tensor::empty(normalized_shape, input.dtype());
+        if (b.needs(i)) grads[i] = Tensor::empty((i == 1 ? weight_like : bias_like).shape, mean.dtype());
     args.input_grad = data_of(grads[0]);
     args.weight_grad = data_of(grads[1]);
     args.bias_grad = data_of(grads[2]);
@@ -252,8 +262,9 @@ void layer_backward(Backward& b, const Tensor& input, const Tensor& weight, cons
         args.scratch = memory.data<double>();
     }
     kernels().norm.layer_backward[precision(input)](args);
+    const DType dtypes[] = {input.dtype(), weight_like.dtype, bias_like.dtype};
     for (int i : {0, 1, 2})
-        if (grads[i].defined()) b.give(i, grads[i]);
+        if (grads[i].defined()) b.give(i, plain::convert(grads[i], dtypes[i]));
 }
 
 } // namespace
@@ -317,7 +328,7 @@ Tensor group_norm(const Tensor& input, int64_t num_groups, const Optional& weigh
 Tensor layer_norm(const Tensor& input, const Dims& normalized_shape, const Optional& weight,
                   const Optional& bias, double eps) {
     const char* op = "layer_norm";
-    check_real(op, "input", input);
+    check_floating(op, "input", input);
     const int count = normalized_shape.rank();
     if (count == 0) value_error({op, ": normalized_shape must name at least one axis"});
     if (count > input.rank() || last_dims(input, count) != normalized_shape)
@@ -332,17 +343,14 @@ Tensor layer_norm(const Tensor& input, const Dims& normalized_shape, const Optio
     if (!out.size()) {
         if (records)
             record(op, out, {&input, &w, &b},
-                   [s = out.shape(), normalized_shape, d = out.dtype()](Backward& g) {
-                       give_zeros(g, {s, normalized_shape, normalized_shape}, d);
-                   });
+                   [x = like(out), w = like(w), b = like(b)](Backward& g) { give_zeros(g, {x, w, b}); });
         return out;
     }
-    const Tensor x = plain::contiguous(input), weights = w.defined() ? plain::contiguous(w) : w,
-                 biases = b.defined() ? plain::contiguous(b) : b;
+    const Tensor x = plain::contiguous(input), weights = prepared(w), biases = prepared(b);
     LayerNormArgs args;
     args.size = normalized_shape.product();
     args.rows = x.size() / args.size;
-    Tensor mean = Tensor::empty({args.rows}, x.dtype()), inverse = empty_like(mean);
+    Tensor mean = Tensor::empty({args.rows}, computing_dtype(x.dtype())), inverse = empty_like(mean);
     args.input = x.data();
     args.weight = data_of(weights);
     args.bias = data_of(biases);
@@ -356,9 +364,8 @@ Tensor layer_norm(const Tensor& input, const Dims& normalized_shape, const Optio
     }
     if (records)
         record(op, out, {&input, &w, &b},
-               [x = Saved(x), w = Saved(weights), mean, inverse, normalized_shape](Backward& g) {
-                   layer_backward(g, x.get(), w.get(), mean, inverse, normalized_shape);
-               });
+               [x = Saved(x), weights = Saved(weights), mean, inverse, w = like(w), b = like(b)](
+                   Backward& g) { layer_backward(g, x.get(), weights.get(), mean, inverse, w, b); });
     return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "ops/checks.h"
 #include "ops/compare.h"
 #include "ops/elementwise.h"
 #include "ops/pair.h"
@@ -286,7 +287,9 @@ Tensor vector_norm(const Tensor& given, const Axes& axis, bool keepdims, double 
     Tensor out;
     {
         autograd::GradMode off(false);
-        out = sqrt(run(ReduceOp::sum_square, x, plan.axes, plan.shape, x.dtype()));
+        const Tensor wide = prepared(x); // squares may leave the range of float16
+        out = plain::convert(sqrt(run(ReduceOp::sum_square, wide, plan.axes, plan.shape, wide.dtype())),
+                             x.dtype());
     }
     if (recording({&x}))
         record("vector_norm", out, {&x}, [plan, x = Saved(x), y = Saved(out)](Backward& back) {

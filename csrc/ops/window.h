@@ -1,5 +1,5 @@
 #pragma once
-#include "ops/common.h"
+#include "ops/checks.h"
 
 // What convolutions and pools share: reading the arguments of a window that slides over one or two spatial
 // axes, and the sizes that follow from them.
@@ -36,11 +36,5 @@ Dims to_dims(Pair pair, int axes); // for messages
 
 // Elements from the first to the last that a window of `kernel` elements touches.
 inline int64_t extent(int64_t kernel, int64_t dilation) { return (kernel - 1) * dilation + 1; }
-
-// Half precision is computed in float32.
-inline DType computing_dtype(DType dtype) { return is_half(dtype) ? DType::float32 : dtype; }
-inline Tensor prepared(const Tensor& t) {
-    return plain::contiguous(plain::convert(t, computing_dtype(t.dtype())));
-}
 
 } // namespace dt::ops

@@ -2,6 +2,7 @@
 #include "kernels/norm.h"
 
 #include "check.h"
+#include "kernels/precision.h"
 
 namespace dt::check {
 namespace {
@@ -35,20 +36,25 @@ template <class T> Statistics measure(const Shape& s, const Array<T>& x) {
     return m;
 }
 
+// Parameters and statistics are float32 beside a half format.
+template <class T> using Parameter = std::conditional_t<is_half(dtype_of<T>), float, T>;
+
 constexpr double kEpsilon = 0.125; // keeps 1 / std small, so that the error of a mean is not magnified
 
 template <class T> void check_group_forward(Checks& c, const Shape& s, int variant) {
-    const int which = sizeof(T) == 8;
+    using P = Parameter<T>;
+    const int which = precision(dtype_of<T>);
     const bool affine = variant & 1, relu = variant & 2,
                running = variant & 4 && s.groups == s.channels && s.spatial > 1, add = variant & 8;
     c.at("group_forward ", describe(s), ", variant ", variant);
-    const Array<T> x = c.uniform_array<T>(s.size(), -1, 2), weight = c.uniform_array<T>(s.channels),
-                   bias = c.uniform_array<T>(s.channels);
+    const Array<T> x = c.uniform_array<T>(s.size(), -1, 2);
+    const Array<P> weight = c.uniform_array<P>(s.channels), bias = c.uniform_array<P>(s.channels);
     const Array<T> residual = c.uniform_array<T>(s.size());
-    Array<T> y(s.size()), mean(s.statistics()), inverse(s.statistics());
-    Array<T> running_mean = c.uniform_array<T>(s.channels),
-             running_variance = c.uniform_array<T>(s.channels, 0, 1);
-    const Array<T> mean_before = running_mean, variance_before = running_variance;
+    Array<T> y(s.size());
+    Array<P> mean(s.statistics()), inverse(s.statistics());
+    Array<P> running_mean = c.uniform_array<P>(s.channels),
+             running_variance = c.uniform_array<P>(s.channels, 0, 1);
+    const Array<P> mean_before = running_mean, variance_before = running_variance;
     Array<double> scratch(c.call(c.table.norm.group_scratch, s.samples, s.spatial, s.channels, s.groups));
     GroupNormArgs args;
     args.samples = s.samples, args.spatial = s.spatial, args.channels = s.channels, args.groups = s.groups;
@@ -91,8 +97,9 @@ template <class T> void check_group_forward(Checks& c, const Shape& s, int varia
     }
 
     c.at("group_apply ", describe(s), ", variant ", variant);
-    Array<T> given_mean = c.uniform_array<T>(s.statistics()),
-             given_inverse = c.uniform_array<T>(s.statistics(), 0.5, 2), applied(s.size());
+    Array<P> given_mean = c.uniform_array<P>(s.statistics()),
+             given_inverse = c.uniform_array<P>(s.statistics(), 0.5, 2);
+    Array<T> applied(s.size());
     args.mean = given_mean.data(), args.inverse_std = given_inverse.data(), args.output = applied.data();
     c.call(c.table.norm.group_apply[which], args);
     c.expect("output", applied, some,
@@ -102,18 +109,19 @@ template <class T> void check_group_forward(Checks& c, const Shape& s, int varia
 // The gradient through y = (x - mean) inverse weight + bias by the rules of calculus: with n values in a
 // group and h = weight * dy, dx = inverse (h - mean(h) - xhat mean(h xhat)).
 template <class T> void check_group_backward(Checks& c, const Shape& s, int variant) {
+    using P = Parameter<T>;
     const bool affine = variant & 1, relu = variant & 2, fixed = variant & 4;
     const bool residual = relu && variant & 8;
     c.at("group_backward ", describe(s), ", variant ", variant);
-    const Array<T> x = c.uniform_array<T>(s.size(), -1, 2), weight = c.uniform_array<T>(s.channels),
-                   bias = c.uniform_array<T>(s.channels), other = c.uniform_array<T>(s.size()),
+    const Array<T> x = c.uniform_array<T>(s.size(), -1, 2), other = c.uniform_array<T>(s.size()),
                    dy = c.uniform_array<T>(s.size());
-    Array<T> y(s.size()), residual_grad(s.size());
-    Array<T> mean(s.statistics()), inverse(s.statistics()), dx(s.size()), dw(s.channels), db(s.channels);
+    const Array<P> weight = c.uniform_array<P>(s.channels), bias = c.uniform_array<P>(s.channels);
+    Array<T> y(s.size()), residual_grad(s.size()), dx(s.size());
+    Array<P> mean(s.statistics()), inverse(s.statistics()), dw(s.channels), db(s.channels);
     const Statistics m = measure(s, x);
     for (int64_t g = 0; g < s.statistics(); ++g) {
-        mean[g] = T(m.mean[size_t(g)]);
-        inverse[g] = T(1 / std::sqrt(m.variance[size_t(g)] + kEpsilon));
+        mean[g] = P(m.mean[size_t(g)]);
+        inverse[g] = P(1 / std::sqrt(m.variance[size_t(g)] + kEpsilon));
     }
     const auto hat = [&](int64_t i) { return (x.at(i) - mean.at(s.group(i))) * inverse.at(s.group(i)); };
     Array<double> scratch(c.call(c.table.norm.group_scratch, s.samples, s.spatial, s.channels, s.groups));
@@ -124,7 +132,7 @@ template <class T> void check_group_backward(Checks& c, const Shape& s, int vari
     forward.bias = affine ? bias.data() : nullptr, forward.residual = residual ? other.data() : nullptr;
     forward.relu = true, forward.relu_bits = bits.data(), forward.output = y.data();
     forward.mean = mean.data(), forward.inverse_std = inverse.data(), forward.scratch = scratch.data();
-    if (relu) c.call(c.table.norm.group_apply[sizeof(T) == 8], forward);
+    if (relu) c.call(c.table.norm.group_apply[precision(dtype_of<T>)], forward);
     GroupNormGradArgs args;
     args.samples = s.samples, args.spatial = s.spatial, args.channels = s.channels, args.groups = s.groups;
     args.input = x.data(), args.weight = affine ? weight.data() : nullptr;
@@ -134,9 +142,9 @@ template <class T> void check_group_backward(Checks& c, const Shape& s, int vari
     args.fixed_statistics = fixed, args.input_grad = dx.data(), args.scratch = scratch.data();
     args.weight_grad = affine ? dw.data() : nullptr;
     args.bias_grad = affine ? db.data() : nullptr;
-    c.call(c.table.norm.group_backward[sizeof(T) == 8], args);
+    c.call(c.table.norm.group_backward[precision(dtype_of<T>)], args);
 
-    const auto grad = [&](int64_t i) { return relu && !(y[i] > 0) ? 0 : dy.at(i); };
+    const auto grad = [&](int64_t i) { return relu && !(y.at(i) > 0) ? 0 : dy.at(i); };
     std::vector<Sum> first(size_t(s.statistics())), second(first), weight_sums(size_t(s.channels)),
         bias_sums(weight_sums);
     for (int64_t i = 0; i < s.size(); ++i) {
@@ -153,7 +161,8 @@ template <class T> void check_group_backward(Checks& c, const Shape& s, int vari
         return {inverse.at(s.group(i)) * inner,
                 inverse.at(s.group(i)) * (std::fabs(h) + first[g].size + 3 * second[g].size)};
     });
-    if (residual) c.expect_exactly("residual_grad", residual_grad, [&](int64_t i) { return T(grad(i)); });
+    if (residual)
+        c.expect_exactly("residual_grad", residual_grad, [&](int64_t i) { return rounded<T>(grad(i)); });
     if (!affine) return;
     c.expect("weight_grad", dw, 24,
              [&](int64_t i) { return Want(weight_sums[size_t(i)].value, 3 * bias_sums[size_t(i)].size); });
@@ -171,12 +180,14 @@ template <class T> void check_inverse_std(Checks& c) {
 }
 
 template <class T> void check_layer(Checks& c, int64_t rows, int64_t size, bool affine) {
-    const int which = sizeof(T) == 8;
+    using P = Parameter<T>;
+    const int which = precision(dtype_of<T>);
     const int64_t n = rows * size;
     c.at("layer norm of (", rows, ", ", size, ")", affine ? ", weight and bias" : "");
-    const Array<T> x = c.uniform_array<T>(n, -1, 2), weight = c.uniform_array<T>(size),
-                   bias = c.uniform_array<T>(size), dy = c.uniform_array<T>(n);
-    Array<T> y(n), mean(rows), inverse(rows), dx(n), dw(size), db(size);
+    const Array<T> x = c.uniform_array<T>(n, -1, 2), dy = c.uniform_array<T>(n);
+    const Array<P> weight = c.uniform_array<P>(size), bias = c.uniform_array<P>(size);
+    Array<T> y(n), dx(n);
+    Array<P> mean(rows), inverse(rows), dw(size), db(size);
     LayerNormArgs args;
     args.rows = rows, args.size = size, args.input = x.data(), args.output = y.data(),
     args.epsilon = kEpsilon;
@@ -230,7 +241,7 @@ void check_norm(Checks& c) {
                             {1, 100, 64, 64}, {1, 65, 65, 65}, {2, 30, 96, 4}};
     const Shape large[] = {
         {1, 14000, 5, 5}, {1, 2000, 40, 40}, {4, 500, 32, 8}, {1, 600, 130, 130}}; // several blocks
-    for_floats([&]<class T>(T) {
+    for_all_floats([&]<class T>(T) {
         for (const Shape& s : shapes)
             for (int variant = 0; variant < 16; ++variant) {
                 check_group_forward<T>(c, s, variant);
@@ -241,7 +252,7 @@ void check_norm(Checks& c) {
                 check_group_forward<T>(c, s, variant);
                 check_group_backward<T>(c, s, variant);
             }
-        check_inverse_std<T>(c);
+        if constexpr (!is_half(dtype_of<T>)) check_inverse_std<T>(c);
         for (bool affine : {false, true})
             for (int64_t rows : {0, 1, 3, 20})
                 for (int64_t size : {1, 3, 4, 8, 16, 17, 33, 100}) check_layer<T>(c, rows, size, affine);

@@ -10,7 +10,7 @@ import numpy as np
 import drivetrain as dt
 import reference
 
-from .row import Error, Op, Sample, Samples
+from .row import ALL_FLOATS, HALVES, Error, Op, Sample, Samples
 
 Rng = np.random.Generator
 # A variance of few values is a small number squared: float32 keeps fewer of its digits.
@@ -19,6 +19,11 @@ TOLERANCE = {"float32": (2e-5, 5e-6)}
 
 def draw(rng: Rng, *shape: int) -> np.ndarray:
     return rng.normal(0.5, 2, shape)
+
+
+def draw_float32(rng: Rng, *shape: int) -> np.ndarray:
+    """A parameter beside an input of a half format."""
+    return draw(rng, *shape).astype(np.float32)
 
 
 def zeros(*shape: int) -> Any:
@@ -36,6 +41,8 @@ def batch_samples(rng: Rng) -> Iterator[Sample]:
     yield Sample((draw(rng, 9, 4), draw(rng, 4), rng.uniform(0.5, 2, 4)), {"activation": "relu"})
     yield Sample((draw(rng, 9, 4), None, None, draw(rng, 4)), {"training": True, "residual": draw(rng, 9, 4)})
     yield Sample((draw(rng, 1, 4), draw(rng, 4), rng.uniform(0.5, 2, 4)), {})
+    weight, bias = draw_float32(rng, 5), draw_float32(rng, 5)
+    yield Sample((draw(rng, 70, 5), None, None, weight, bias, True), dtypes=HALVES)
 
 
 def batch_empty(rng: Rng) -> Iterator[Sample]:
@@ -121,6 +128,7 @@ def layer_samples(rng: Rng) -> Iterator[Sample]:
         yield Sample((draw(rng, *shape), (c,), draw(rng, c), draw(rng, c)), {"eps": 0.01})
         yield Sample((draw(rng, *shape), [c], None, draw(rng, c)))
     yield Sample((draw(rng, 2, 3, 4), (3, 4), draw(rng, 3, 4), draw(rng, 3, 4)))
+    yield Sample((draw(rng, 3, 20), 20, draw_float32(rng, 20), draw_float32(rng, 20)), dtypes=HALVES)
 
 
 def layer_empty(rng: Rng) -> Iterator[Sample]:
@@ -163,6 +171,7 @@ ROWS = [
         samples=batch_samples,
         empty_samples=batch_empty,
         large_samples=batch_large,
+        dtypes=ALL_FLOATS,
         differentiable=(0, 3, 4),
         tolerance=TOLERANCE,
         errors=[
@@ -211,6 +220,7 @@ ROWS = [
         samples=instance_samples,
         empty_samples=instance_empty,
         large_samples=large((3, 5000, 3), (9, 100, 65), arguments=lambda s: (None, None)),
+        dtypes=ALL_FLOATS,
         differentiable=(0, 3, 4),
         tolerance=TOLERANCE,
         errors=[
@@ -230,6 +240,7 @@ ROWS = [
         samples=group_samples,
         empty_samples=group_empty,
         large_samples=large((2, 5000, 12), (70, 49, 33), (300, 66), arguments=lambda s: (3,)),
+        dtypes=ALL_FLOATS,
         differentiable=(0, 2, 3),
         tolerance=TOLERANCE,
         errors=[
@@ -248,6 +259,7 @@ ROWS = [
         samples=layer_samples,
         empty_samples=layer_empty,
         large_samples=large((3, 5000), (700, 63), (513, 64), (40, 1025), arguments=lambda s: (s[-1],)),
+        dtypes=ALL_FLOATS,
         differentiable=(0, 2, 3),
         tolerance=TOLERANCE,
         errors=[

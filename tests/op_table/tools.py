@@ -175,9 +175,12 @@ def targets_of(op: Op, args: Any, kwargs: Any) -> list[list[Any]]:
 
 
 def gradients(
-    op: Op, args: Any, kwargs: Any, targets: list[Any], seed: int = 5
+    op: Op, args: Any, kwargs: Any, targets: list[Any], seed: int = 5, rounding: str = "float64"
 ) -> tuple[list[Any], list[Any]]:
-    """Outputs of the op and the gradients of the targets, for fixed random gradients of the outputs."""
+    """Outputs of the op and the gradients of the targets, for fixed random gradients of the outputs.
+
+    These are values that `rounding` can hold, whatever the dtype of the outputs.
+    """
     for t in targets:
         t.requires_grad = True
     results = outputs(op.call(*args, **kwargs))
@@ -185,7 +188,7 @@ def gradients(
     flowing = [r for r in results if r.requires_grad]
     assert flowing, "no output requires a gradient, though an input does"
     for r in flowing:
-        seed_gradient = dt.tensor(rng.standard_normal(r.shape), dtype=r.dtype)
+        seed_gradient = dt.tensor(to_dtype(rng.standard_normal(r.shape), rounding), dtype=r.dtype)
         r.backward(seed_gradient, retain_graph=True)
     grads = [t.grad for t in targets]
     for t in targets:

@@ -1,6 +1,7 @@
 // Conversions, copies between any strides, fills.
 #include "kernels/cpu/common.h"
 #include "kernels/cpu/elementwise_parts.h"
+#include "kernels/cpu/half.h"
 #include "kernels/cpu/map.h"
 #include "kernels/cpu/rows.h"
 #include "kernels/cpu/transpose.h"
@@ -67,19 +68,58 @@ template <class From> void bool_run(int64_t n, void* const* data, const void*) {
     const From* in = static_cast<const From*>(data[1]);
     for (int64_t i = 0; i < n; ++i) out[i] = in[i] != 0;
 }
-// On the way to a half format: rounding to odd keeps the second rounding from going wrong.
-void double_to_odd_float_run(int64_t n, void* const* data, const void*) {
+// On the way to a half format: rounding to odd keeps the second rounding from going wrong. Of an integer with
+// too many bits the lowest are replaced by one that says whether there were any.
+DT_INLINE float odd_float(double x) {
+    const float y = float(x);
+    uint32_t bits = __builtin_bit_cast(uint32_t, y);
+    const double ax = __builtin_fabs(x), ay = __builtin_fabs(double(y));
+    if (ay > ax) bits -= 1; // back to truncation; of infinity the greatest float
+    if (ay != ax && x == x) bits |= 1;
+    return __builtin_bit_cast(float, bits);
+}
+DT_INLINE float odd_float(int32_t x) {
+    const int32_t few = (x & ~0xff) | (x & 0xff ? 0x80 : 0);
+    return float(x >= -(1 << 24) && x <= 1 << 24 ? x : few);
+}
+DT_INLINE float odd_float(int64_t x) {
+    const int64_t few = (x & ~int64_t{0x7ff}) | (x & 0x7ff ? 0x400 : 0);
+    return odd_float(double(x >= -(int64_t{1} << 53) && x <= int64_t{1} << 53 ? x : few));
+}
+template <class From> void odd_float_run(int64_t n, void* const* data, const void*) {
     float* out = static_cast<float*>(data[0]);
-    const double* in = static_cast<const double*>(data[1]);
-    for (int64_t i = 0; i < n; ++i) {
-        const double x = in[i];
-        const float y = float(x);
-        uint32_t bits = __builtin_bit_cast(uint32_t, y);
-        const double ax = __builtin_fabs(x), ay = __builtin_fabs(double(y));
-        if (ay > ax) bits -= 1; // back to truncation; of infinity the greatest float
-        if (ay != ax && x == x) bits |= 1;
-        out[i] = __builtin_bit_cast(float, bits);
-    }
+    const From* in = static_cast<const From*>(data[1]);
+    for (int64_t i = 0; i < n; ++i) out[i] = odd_float(in[i]);
+}
+
+constexpr int64_t kFetchAhead = 8192; // bytes
+
+// float32 from and to the half formats as they lie in memory.
+template <class S> void widen_run(int64_t n, void* const* data, const void*) {
+    convert_array<S>(n, static_cast<const uint16_t*>(data[1]), static_cast<float*>(data[0]));
+}
+// Past the caches, without the buffer that walk() would take; what is read is asked for in time.
+template <class To, class From> void stream_values(const Loop& loop) {
+    constexpr int64_t w = kLanes<float>;
+    To* to = static_cast<To*>(loop.data[0]);
+    const From* from = static_cast<const From*>(loop.data[1]);
+    parallel(loop.shape.product(), kCheapGrain, [&](int64_t begin, int64_t end) {
+        int64_t i = begin;
+        for (; i + 4 * w <= end; i += 4 * w) {
+            for (int64_t j = 0; j < 4 * w; j += 64 / int64_t(sizeof(From)))
+                __builtin_prefetch(from + i + j + kFetchAhead / int64_t(sizeof(From)));
+            Vec<float> v[4];
+            for (int j = 0; j < 4; ++j) v[j] = load(from + i + j * w);
+            for (int j = 0; j < 4; ++j) stream(to + i + j * w, v[j], Whole{});
+        }
+        for_vectors<float>(end - i, [&](int64_t j, auto part) DT_INLINE_LAMBDA {
+            stream(to + i + j, load(from + i + j, part), part);
+        });
+        finish_streaming();
+    });
+}
+template <class S> void narrow_run(int64_t n, void* const* data, const void*) {
+    convert_array<S>(n, static_cast<const float*>(data[1]), static_cast<uint16_t*>(data[0]));
 }
 
 template <class From> Run run_from(DType to) {
@@ -105,8 +145,20 @@ template <class From> Run run_from(DType to) {
     }
 }
 
+bool streams(const Loop& loop, int64_t to_item, int64_t from_item) {
+    int64_t n = 1;
+    for (int d = loop.shape.rank() - 1; d >= 0; n *= loop.shape[d--])
+        if (loop.shape[d] != 1 && (loop.strides[0][d] != n * to_item || loop.strides[1][d] != n * from_item))
+            return false;
+    return can_stream(static_cast<const char*>(loop.data[0]), n * to_item, kVectorBytes);
+}
+
 Run conversion(DType from, DType to) {
-    if (from == DType::float64 && is_half(to)) return double_to_odd_float_run;
+    if (is_half(to)) {
+        if (from == DType::float64) return odd_float_run<double>;
+        if (from == DType::int32) return odd_float_run<int32_t>;
+        if (from == DType::int64) return odd_float_run<int64_t>;
+    }
     switch (from) {
     case DType::boolean:
     case DType::uint8:
@@ -336,6 +388,19 @@ void copy_transposed(int item, int64_t rows, int64_t columns, char* out, int64_t
 
 void convert(DType from, DType to, const Loop& loop) {
     if (from == to) return copy(from, loop);
+    if ((from == DType::float32 && is_half(to)) || (to == DType::float32 && is_half(from))) {
+        const Storage storage[] = {raw_storage_of(to), raw_storage_of(from)};
+        const Run run = to == DType::float16     ? narrow_run<float16_t>
+                        : to == DType::bfloat16  ? narrow_run<bfloat16_t>
+                        : from == DType::float16 ? widen_run<float16_t>
+                                                 : widen_run<bfloat16_t>;
+        if (streams(loop, int64_t(item_size(to)), int64_t(item_size(from))))
+            return to == DType::float16     ? stream_values<float16_t, float>(loop)
+                   : to == DType::bfloat16  ? stream_values<bfloat16_t, float>(loop)
+                   : from == DType::float16 ? stream_values<float, float16_t>(loop)
+                                            : stream_values<float, bfloat16_t>(loop);
+        return walk(loop, storage, run, nullptr, kCheapGrain);
+    }
     const Storage storage[] = {storage_of(to), storage_of(from)};
     walk(loop, storage, conversion(from, to), nullptr, kCheapGrain);
 }

@@ -1,4 +1,5 @@
 // Layer norm: each row by itself.
+#include "kernels/cpu/half.h"
 #include "kernels/cpu/lanes.h"
 #include "kernels/cpu/norm_parts.h"
 
@@ -10,17 +11,18 @@ namespace {
 // How far ahead rows are asked for: the processor by itself looks no further than a page.
 template <class T> constexpr int64_t kAhead = 8192 / sizeof(T);
 
-template <class T> void layer_forward(const LayerNormArgs& args) {
+template <class S> void layer_forward(const LayerNormArgs& args) {
+    using T = Arithmetic<S>;
     const int64_t n = args.size;
     const T* weight = static_cast<const T*>(args.weight);
     const T* bias = static_cast<const T*>(args.bias);
-    const bool streaming = can_stream(static_cast<T*>(args.output), args.rows * n, n);
+    const bool streaming = can_stream(static_cast<S*>(args.output), args.rows * n, n);
     parallel(args.rows, grain_for(2 * n), [&](int64_t begin, int64_t end) {
         for (int64_t r = begin; r < end; ++r) {
-            const T* x = static_cast<const T*>(args.input) + r * n;
-            T* y = static_cast<T*>(args.output) + r * n;
+            const S* x = static_cast<const S*>(args.input) + r * n;
+            S* y = static_cast<S*>(args.output) + r * n;
             const T total = sum_vectors<T>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
-                __builtin_prefetch(x + i + kAhead<T>);
+                __builtin_prefetch(x + i + kAhead<S>);
                 return load(x + i, part);
             });
             const T mean = total / T(n);
@@ -52,8 +54,8 @@ template <class T> struct RowSums {
 };
 
 // One pass over a row: its sums, and its shares of the gradients of weight and bias.
-template <class T>
-DT_INLINE RowSums<T> sum_row(const T* x, const T* grad, const T* weight, int64_t n, T mean, T inverse,
+template <class S, class T = Arithmetic<S>>
+DT_INLINE RowSums<T> sum_row(const S* x, const S* grad, const T* weight, int64_t n, T mean, T inverse,
                              T* weight_sums, T* bias_sums) {
     RowSums<T> even{}, odd{};
     auto step = [&](int64_t i, RowSums<T>& sums, auto part) DT_INLINE_LAMBDA {
@@ -78,18 +80,18 @@ DT_INLINE RowSums<T> sum_row(const T* x, const T* grad, const T* weight, int64_t
     return {even.grad + odd.grad, even.product + odd.product};
 }
 
-template <class T>
+template <class S, class T = Arithmetic<S>>
 void layer_backward_row(const LayerNormGradArgs& args, int64_t r, T* weight_sums, T* bias_sums,
                         bool streaming) {
     const int64_t n = args.size;
-    const T* x = static_cast<const T*>(args.input) + r * n;
-    const T* grad = static_cast<const T*>(args.output_grad) + r * n;
+    const S* x = static_cast<const S*>(args.input) + r * n;
+    const S* grad = static_cast<const S*>(args.output_grad) + r * n;
     const T* weight = static_cast<const T*>(args.weight);
     const T mean = static_cast<const T*>(args.mean)[r], inverse = static_cast<const T*>(args.inverse_std)[r];
     const RowSums<T> sums = sum_row(x, grad, weight, n, mean, inverse, weight_sums, bias_sums);
     if (!args.input_grad) return;
     const T first = sum(sums.grad) / T(n), second = sum(sums.product) * inverse * inverse / T(n);
-    T* dx = static_cast<T*>(args.input_grad) + r * n;
+    S* dx = static_cast<S*>(args.input_grad) + r * n;
     for_vectors<T>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
         Vec<T> g = load(grad + i, part);
         if (weight) g *= load(weight + i, part);
@@ -98,15 +100,17 @@ void layer_backward_row(const LayerNormGradArgs& args, int64_t r, T* weight_sums
     });
 }
 
-template <class T> void layer_backward(const LayerNormGradArgs& args) {
+template <class S> void layer_backward(const LayerNormGradArgs& args) {
+    using T = Arithmetic<S>;
     const int64_t n = args.size, block = layer_block(args.rows, n);
     const bool sums = args.weight_grad || args.bias_grad;
-    const bool streaming = args.input_grad && can_stream(static_cast<T*>(args.input_grad), args.rows * n, n);
+    const bool streaming = args.input_grad && can_stream(static_cast<S*>(args.input_grad), args.rows * n, n);
     parallel(args.rows, block, [&](int64_t begin, int64_t end) {
         T* weight_sums = sums ? reinterpret_cast<T*>(args.scratch + begin / block * 2 * n) : nullptr;
         T* bias_sums = sums ? weight_sums + n : nullptr;
         for (int64_t i = 0; sums && i < 2 * n; ++i) weight_sums[i] = 0;
-        for (int64_t r = begin; r < end; ++r) layer_backward_row(args, r, weight_sums, bias_sums, streaming);
+        for (int64_t r = begin; r < end; ++r)
+            layer_backward_row<S>(args, r, weight_sums, bias_sums, streaming);
         if (streaming) finish_streaming();
     });
     if (!sums) return;
@@ -133,7 +137,11 @@ int64_t layer_scratch(int64_t rows, int64_t size) {
 
 void layer_forward_float(const LayerNormArgs& args) { layer_forward<float>(args); }
 void layer_forward_double(const LayerNormArgs& args) { layer_forward<double>(args); }
+void layer_forward_float16(const LayerNormArgs& args) { layer_forward<float16_t>(args); }
+void layer_forward_bfloat16(const LayerNormArgs& args) { layer_forward<bfloat16_t>(args); }
 void layer_backward_float(const LayerNormGradArgs& args) { layer_backward<float>(args); }
 void layer_backward_double(const LayerNormGradArgs& args) { layer_backward<double>(args); }
+void layer_backward_float16(const LayerNormGradArgs& args) { layer_backward<float16_t>(args); }
+void layer_backward_bfloat16(const LayerNormGradArgs& args) { layer_backward<bfloat16_t>(args); }
 
 } // namespace dt::cpu::DT_LEVEL

@@ -1,5 +1,6 @@
 #include "kernels/norm.h"
 
+#include "kernels/cpu/half.h"
 #include "kernels/cpu/lanes.h"
 #include "kernels/cpu/norm_parts.h"
 #include "kernels/cpu/sign_bits.h"
@@ -120,10 +121,11 @@ template <class T, class F> DT_INLINE void for_elements(const Layout& layout, in
 
 // Mean and sum of squared deviations of the unit's channels, in one pass: sums of the deviations from the
 // mean of the first piece, and of their squares, which that mean keeps small (Chan, Golub and LeVeque, 1983).
-template <class T>
-void measure_unit(const Layout& layout, const T* input, int64_t unit_index, double* scratch) {
+template <class S>
+void measure_unit(const Layout& layout, const S* input, int64_t unit_index, double* scratch) {
+    using T = Arithmetic<S>;
     const Unit<T> unit(layout, scratch, unit_index);
-    const T* x = input + layout.offset_of(unit_index);
+    const S* x = input + layout.offset_of(unit_index);
     const int64_t rows = layout.rows_of(unit_index), channels = layout.channels;
     T* const sums[2] = {unit.array[0], unit.array[1]};
     T* shift = unit.array[2];
@@ -228,17 +230,18 @@ void fill_scales(const Args& args, const Layout& layout, int64_t unit, T* mean, 
     repeat(scale, layout);
 }
 
-template <class T, bool relu, bool add>
+template <class S, bool relu, bool add>
 void apply_unit(const GroupNormArgs& args, const Layout& layout, int64_t u) {
+    using T = Arithmetic<S>;
     const Unit<T> unit(layout, args.scratch, u);
     T *mean = unit.array[0], *scale = unit.array[1], *bias = unit.array[2];
     fill_scales(args, layout, u, mean, scale);
     for (int64_t c = 0; c < layout.channels; ++c)
         bias[c] = args.bias ? static_cast<const T*>(args.bias)[c] : T(0);
     repeat(bias, layout);
-    const T* x = static_cast<const T*>(args.input) + layout.offset_of(u);
-    const T* residual = add ? static_cast<const T*>(args.residual) + layout.offset_of(u) : nullptr;
-    T* y = static_cast<T*>(args.output) + layout.offset_of(u);
+    const S* x = static_cast<const S*>(args.input) + layout.offset_of(u);
+    const S* residual = add ? static_cast<const S*>(args.residual) + layout.offset_of(u) : nullptr;
+    S* y = static_cast<S*>(args.output) + layout.offset_of(u);
     uint8_t* bits =
         args.relu_bits ? static_cast<uint8_t*>(args.relu_bits) + u * layout.relu_bytes() : nullptr;
     const bool streaming = layout.streams(y);
@@ -273,39 +276,40 @@ DT_INLINE void for_units_backwards(const Layout& layout, int64_t first_sample, i
 
 // Calls body(first sample, samples) once for all, or for each sample by itself where `arrays` arrays of it
 // stay in the second-level cache from one pass to the next and there are samples enough for many threads.
-template <class T, class F> DT_INLINE void for_samples(const Layout& layout, int arrays, const F& body) {
-    const int64_t bytes = layout.spatial * layout.channels * int64_t(sizeof(T)) * arrays;
+template <class S, class F> DT_INLINE void for_samples(const Layout& layout, int arrays, const F& body) {
+    const int64_t bytes = layout.spatial * layout.channels * int64_t(sizeof(S)) * arrays;
     if (layout.samples < 16 || bytes > (1 << 20)) return body(int64_t{0}, layout.samples);
     parallel(layout.samples, grain_for(layout.spatial * layout.channels), [&](int64_t begin, int64_t end) {
         for (int64_t n = begin; n < end; ++n) body(n, int64_t{1});
     });
 }
 
-template <class T>
+template <class S>
 void apply_samples(const GroupNormArgs& args, const Layout& layout, int64_t first_sample, int64_t samples) {
     for_units_backwards(layout, first_sample, samples, [&](int64_t u) {
         if (args.residual)
-            args.relu ? apply_unit<T, true, true>(args, layout, u)
-                      : apply_unit<T, false, true>(args, layout, u);
+            args.relu ? apply_unit<S, true, true>(args, layout, u)
+                      : apply_unit<S, false, true>(args, layout, u);
         else
-            args.relu ? apply_unit<T, true, false>(args, layout, u)
-                      : apply_unit<T, false, false>(args, layout, u);
+            args.relu ? apply_unit<S, true, false>(args, layout, u)
+                      : apply_unit<S, false, false>(args, layout, u);
     });
 }
 
-template <class T> void group_apply(const GroupNormArgs& args) {
+template <class S> void group_apply(const GroupNormArgs& args) {
     const Layout layout(args.samples, args.spatial, args.channels, args.groups);
-    apply_samples<T>(args, layout, 0, layout.samples);
+    apply_samples<S>(args, layout, 0, layout.samples);
 }
 
-template <class T> void group_forward(const GroupNormArgs& args) {
+template <class S> void group_forward(const GroupNormArgs& args) {
+    using T = Arithmetic<S>;
     const Layout layout(args.samples, args.spatial, args.channels, args.groups);
-    for_samples<T>(layout, 1, [&](int64_t first, int64_t samples) {
+    for_samples<S>(layout, 1, [&](int64_t first, int64_t samples) {
         for_units(layout, first, samples, [&](int64_t u) {
-            measure_unit(layout, static_cast<const T*>(args.input), u, args.scratch);
+            measure_unit(layout, static_cast<const S*>(args.input), u, args.scratch);
         });
         combine_statistics<T>(args, layout, first, samples);
-        apply_samples<T>(args, layout, first, samples);
+        apply_samples<S>(args, layout, first, samples);
     });
     if (args.running_mean || args.running_variance) update_running<T>(args, layout);
 }
@@ -317,12 +321,13 @@ template <class T> void inverse_std(int64_t n, const void* variance, double epsi
 }
 
 // The gradients of a unit's results, behind a fused ReLU only where that let the result pass.
-template <class T, bool relu> struct ResultGrad {
-    const T* grad;
+template <class S, bool relu> struct ResultGrad {
+    using T = Arithmetic<S>;
+    const S* grad;
     const uint8_t* bits;
 
     ResultGrad(const GroupNormGradArgs& args, const Layout& layout, int64_t unit)
-        : grad(static_cast<const T*>(args.output_grad) + layout.offset_of(unit)),
+        : grad(static_cast<const S*>(args.output_grad) + layout.offset_of(unit)),
           bits(relu ? static_cast<const uint8_t*>(args.relu_bits) + unit * layout.relu_bytes() : nullptr) {}
     DT_INLINE Vec<T> operator()(int64_t at, auto part) const {
         const Vec<T> g = load(grad + at, part);
@@ -331,12 +336,13 @@ template <class T, bool relu> struct ResultGrad {
 };
 
 // Sums of the unit's gradient, and of gradient times (input - mean), per channel.
-template <class T, bool relu>
+template <class S, bool relu>
 void sum_unit_grads(const GroupNormGradArgs& args, const Layout& layout, int64_t unit_index) {
+    using T = Arithmetic<S>;
     const Unit<T> unit(layout, args.scratch, unit_index);
     const int64_t rows = layout.rows_of(unit_index), channels = layout.channels;
-    const T* x = static_cast<const T*>(args.input) + layout.offset_of(unit_index);
-    const ResultGrad<T, relu> grad(args, layout, unit_index);
+    const S* x = static_cast<const S*>(args.input) + layout.offset_of(unit_index);
+    const ResultGrad<S, relu> grad(args, layout, unit_index);
     T *mean = unit.array[0], *scale = unit.array[1];
     T* const sums[2] = {unit.array[2], unit.array[3]};
     fill_scales(args, layout, unit_index, mean, scale);
@@ -400,8 +406,9 @@ template <class T> void write_parameter_grads(const GroupNormGradArgs& args, con
 
 // residual_grad = grad, and input_grad = scale * grad - (shift + (input - mean) * slope), the four per
 // channel.
-template <class T, bool relu>
+template <class S, bool relu>
 void write_unit_grads(const GroupNormGradArgs& args, const Layout& layout, int64_t unit_index) {
+    using T = Arithmetic<S>;
     const Unit<T> unit(layout, args.scratch, unit_index);
     const T* weight = static_cast<const T*>(args.weight);
     T *mean = unit.array[0], *scale = unit.array[1], *shift = unit.array[2], *slope = unit.array[3];
@@ -425,10 +432,10 @@ void write_unit_grads(const GroupNormGradArgs& args, const Layout& layout, int64
     repeat(shift, layout);
     repeat(slope, layout);
     const int64_t offset = layout.offset_of(unit_index);
-    const T* x = static_cast<const T*>(args.input) + offset;
-    const ResultGrad<T, relu> grad(args, layout, unit_index);
-    T* dx = args.input_grad ? static_cast<T*>(args.input_grad) + offset : nullptr;
-    T* residual = args.residual_grad ? static_cast<T*>(args.residual_grad) + offset : nullptr;
+    const S* x = static_cast<const S*>(args.input) + offset;
+    const ResultGrad<S, relu> grad(args, layout, unit_index);
+    S* dx = args.input_grad ? static_cast<S*>(args.input_grad) + offset : nullptr;
+    S* residual = args.residual_grad ? static_cast<S*>(args.residual_grad) + offset : nullptr;
     const bool fixed = args.fixed_statistics;
     const bool streaming = (!dx || layout.streams(dx)) && (!residual || layout.streams(residual));
     for_elements<T>(layout, unit_index, [&](int64_t at, int64_t j, auto part) DT_INLINE_LAMBDA {
@@ -443,21 +450,22 @@ void write_unit_grads(const GroupNormGradArgs& args, const Layout& layout, int64
     if (streaming) finish_streaming();
 }
 
-template <class T> void group_backward(const GroupNormGradArgs& args) {
+template <class S> void group_backward(const GroupNormGradArgs& args) {
+    using T = Arithmetic<S>;
     const Layout layout(args.samples, args.spatial, args.channels, args.groups);
     const bool sums = !args.fixed_statistics || args.weight_grad || args.bias_grad;
-    for_samples<T>(layout, 2, [&](int64_t first, int64_t samples) {
+    for_samples<S>(layout, 2, [&](int64_t first, int64_t samples) {
         if (sums) {
             for_units(layout, first, samples, [&](int64_t u) {
-                args.relu_bits ? sum_unit_grads<T, true>(args, layout, u)
-                               : sum_unit_grads<T, false>(args, layout, u);
+                args.relu_bits ? sum_unit_grads<S, true>(args, layout, u)
+                               : sum_unit_grads<S, false>(args, layout, u);
             });
             combine_grads<T>(args, layout, first, samples);
         }
         if (args.input_grad || args.residual_grad)
             for_units_backwards(layout, first, samples, [&](int64_t u) {
-                args.relu_bits ? write_unit_grads<T, true>(args, layout, u)
-                               : write_unit_grads<T, false>(args, layout, u);
+                args.relu_bits ? write_unit_grads<S, true>(args, layout, u)
+                               : write_unit_grads<S, false>(args, layout, u);
             });
     });
     if (sums) write_parameter_grads<T>(args, layout);
@@ -465,16 +473,18 @@ template <class T> void group_backward(const GroupNormGradArgs& args) {
 
 } // namespace
 
+#define DT_STORED(function) {function<float>, function<double>, function<float16_t>, function<bfloat16_t>}
 Norm norm() {
     return {group_scratch,
             relu_bytes,
-            {group_forward<float>, group_forward<double>},
-            {group_apply<float>, group_apply<double>},
+            DT_STORED(group_forward),
+            DT_STORED(group_apply),
             {inverse_std<float>, inverse_std<double>},
-            {group_backward<float>, group_backward<double>},
+            DT_STORED(group_backward),
             layer_scratch,
-            {layer_forward_float, layer_forward_double},
-            {layer_backward_float, layer_backward_double}};
+            {layer_forward_float, layer_forward_double, layer_forward_float16, layer_forward_bfloat16},
+            {layer_backward_float, layer_backward_double, layer_backward_float16, layer_backward_bfloat16}};
 }
+#undef DT_STORED
 
 } // namespace dt::cpu::DT_LEVEL

@@ -18,7 +18,11 @@ DT_INLINE int64_t sum_blocks(int64_t elements) {
 int64_t layer_scratch(int64_t rows, int64_t size);
 void layer_forward_float(const LayerNormArgs& args);
 void layer_forward_double(const LayerNormArgs& args);
+void layer_forward_float16(const LayerNormArgs& args);
+void layer_forward_bfloat16(const LayerNormArgs& args);
 void layer_backward_float(const LayerNormGradArgs& args);
 void layer_backward_double(const LayerNormGradArgs& args);
+void layer_backward_float16(const LayerNormGradArgs& args);
+void layer_backward_bfloat16(const LayerNormGradArgs& args);
 
 } // namespace dt::cpu::DT_LEVEL

@@ -1,0 +1,150 @@
+"""float16 and bfloat16: conversions bit by bit, and what is particular to storing halves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import drivetrain as dt
+from op_table.tools import isa
+
+LEVELS = list(dt.isa_levels())
+HALVES = ("float16", "bfloat16")
+BITS = np.arange(65536, dtype=np.uint16)
+
+
+def to_half(x: np.ndarray, dtype: str) -> np.ndarray:
+    """The bits that `astype` gives."""
+    return np.frombuffer(dt.tensor(x).astype(dtype).tobytes(), np.uint16)
+
+
+def from_half(bits: np.ndarray, dtype: str) -> np.ndarray:
+    return dt.frombuffer(bits.tobytes(), dtype=dtype).astype("float32").numpy()
+
+
+def widened(bits: np.ndarray, dtype: str) -> np.ndarray:
+    """The values of halves, by NumPy."""
+    if dtype == "float16":
+        return bits.view(np.float16).astype(np.float32)
+    return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def nearest_bfloat16(x: np.ndarray) -> np.ndarray:
+    """The nearer of the two neighbours; of two as near the one whose last bit is 0."""
+    u = x.view(np.uint32)
+    low = (u & 0xFFFF0000).view(np.float32).astype(np.float64)
+    high_bits = (u & 0xFFFF0000) + np.uint32(0x10000)
+    high = high_bits.view(np.float32).astype(np.float64)
+    high = np.where(np.isinf(high), np.copysign(2.0**128, low), high)  # what infinity stands for
+    exact = x.astype(np.float64)
+    down, up = np.abs(exact - low), np.abs(high - exact)
+    odd = (u >> 16 & 1).astype(bool)
+    rounded = np.where((up < down) | ((up == down) & odd), high_bits, u & 0xFFFF0000)
+    return (np.where(np.isinf(x), u, rounded) >> 16).astype(np.uint16)
+
+
+def nearest(x: np.ndarray, dtype: str) -> np.ndarray:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return x.astype(np.float16).view(np.uint16) if dtype == "float16" else nearest_bfloat16(x)
+
+
+def float32_values(dtype: str) -> np.ndarray:
+    """Ten million random bit patterns, every half value, the points between, and the neighbours of both."""
+    random = np.random.default_rng(3).integers(0, 1 << 32, 10_000_000, dtype=np.uint32)
+    halves = widened(BITS[np.isfinite(widened(BITS, dtype))], dtype).astype(np.float64)
+    halves = np.unique(halves)
+    limit = 65536.0 if dtype == "float16" else 2.0**128
+    ends = np.concatenate([[-limit], halves, [limit]])
+    with np.errstate(over="ignore"):
+        points = np.concatenate([ends, (ends[1:] + ends[:-1]) / 2]).astype(np.float32)
+    around = [np.nextafter(points, np.float32(to)) for to in (-np.inf, np.inf)]
+    special = np.array([np.inf, -np.inf, 0.0, -0.0], np.float32)
+    return np.concatenate([random.view(np.float32), points, *around, special])
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+def test_every_half_becomes_the_same_float32(dtype: str) -> None:
+    expected = widened(BITS, dtype)
+    numbers = ~np.isnan(expected)
+    found = {}
+    for level in LEVELS:
+        with isa(level):
+            found[level] = from_half(BITS, dtype)
+        assert np.array_equal(found[level][numbers].view(np.uint32), expected[numbers].view(np.uint32))
+        assert np.isnan(found[level][~numbers]).all()
+        assert np.array_equal(found[level].view(np.uint32), found[LEVELS[0]].view(np.uint32))
+        with isa(level):
+            back = to_half(found[level], dtype)
+        assert np.array_equal(back[numbers], BITS[numbers])
+        quiet = 0x0200 if dtype == "float16" else 0x0040
+        assert np.array_equal(back[~numbers], BITS[~numbers] | quiet)  # NaN keeps its sign and its bits
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+def test_float32_rounds_to_the_nearest_half(dtype: str) -> None:
+    x = float32_values(dtype)
+    expected = nearest(x, dtype)
+    numbers = ~np.isnan(x)
+    first = None
+    for level in LEVELS:
+        with isa(level):
+            actual = to_half(x, dtype)
+        wrong = np.flatnonzero(numbers & (actual != expected))
+        assert not wrong.size, f"{level}: {x[wrong[:3]]} became {actual[wrong[:3]]}"
+        assert np.isnan(widened(actual[~numbers], dtype)).all()
+        first = actual if first is None else first
+        assert np.array_equal(actual, first), level
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+@pytest.mark.parametrize("level", LEVELS)
+def test_large_arrays_are_converted_past_the_caches(level: str, dtype: str) -> None:
+    """Arrays of more than 24 MB are written with other instructions."""
+    n = (13 << 20) + 37
+    x = np.random.default_rng(4).standard_normal(n, np.float32)
+    with isa(level):
+        half = dt.tensor(x).astype(dtype)
+        bits = np.frombuffer(half.tobytes(), np.uint16)
+        back = half.astype("float32").numpy()
+    assert np.array_equal(bits, nearest(x, dtype))
+    assert np.array_equal(back, widened(bits, dtype))
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+@pytest.mark.parametrize("level", LEVELS)
+def test_float64_and_integers_round_once(level: str, dtype: str) -> None:
+    """A tie, and what lies beside it by less than float32 can tell."""
+    bits = 11 if dtype == "float16" else 8
+    one, ulp = 1.0, 2.0 ** (1 - bits)
+    tie = one + ulp / 2
+    x = np.array([tie, tie + 2.0**-40, tie - 2.0**-40, -tie - 2.0**-40, 3.0])
+    with isa(level):
+        actual = dt.tensor(x, dtype="float64").astype(dtype).astype("float64").numpy()
+    assert actual.tolist() == [one, one + ulp, one, -one - ulp, 3.0]
+    for integer, shift in (("int32", 30), ("int64", 62), ("int64", 40)):
+        if dtype == "float16":
+            continue  # integers beyond 65504 are infinite
+        large = 1 << shift
+        step = large >> 7
+        whole = [large + step // 2 + d for d in (-1, 0, 1)]
+        values = np.array([*whole, *(-w for w in whole), 7, -7], integer)
+        with isa(level):
+            actual = dt.tensor(values).astype(dtype).astype("float64").numpy()
+        up = large + step
+        assert actual.tolist() == [large, large, up, -large, -large, -up, 7, -7]
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+def test_vector_norm_of_values_whose_squares_overflow(dtype: str) -> None:
+    x: Any = dt.full((4,), 300.0, dtype=dtype)
+    assert float(dt.vector_norm(x)) == 600.0
+
+
+def test_fmod_gives_the_whole_part_of_the_exact_quotient() -> None:
+    # 102.5 / 1.015625 is 100.92, which bfloat16 rounds to 101.
+    a = dt.tensor([102.5], dtype="bfloat16")
+    b = dt.tensor([1.015625], dtype="bfloat16", requires_grad=True)
+    dt.fmod(a, b).backward(dt.ones((1,), dtype="bfloat16"))
+    assert b.grad is not None and b.grad.tolist() == [-100.0]
