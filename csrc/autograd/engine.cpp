@@ -7,6 +7,7 @@
 #include <mutex>
 #include <unordered_set>
 
+#include "autograd/autocast.h"
 #include "autograd/grad_mode.h"
 #include "autograd/plain.h"
 #include "core/long_work.h"
@@ -269,6 +270,7 @@ void backward(const std::vector<Tensor>& roots, const std::vector<Tensor>& grads
               const std::vector<Tensor>* inputs) {
     auto lock = lock_walks();
     GradMode off(false);
+    AutocastOff as_recorded;
     Walk walk(retain_graph);
     std::vector<Edge> targets;
     if (inputs)
@@ -285,6 +287,7 @@ std::vector<Tensor> grad(const std::vector<Tensor>& roots, const std::vector<Ten
                          bool retain_graph, const std::vector<Tensor>& inputs) {
     auto lock = lock_walks();
     GradMode off(false);
+    AutocastOff as_recorded;
     Walk walk(retain_graph);
     std::vector<Edge> targets;
     for (const Tensor& t : inputs) {
@@ -300,6 +303,7 @@ std::vector<Tensor> grad_at(const std::vector<Tensor>& roots, const std::vector<
                             const std::vector<Edge>& targets) {
     auto lock = lock_walks();
     GradMode off(false);
+    AutocastOff as_recorded;
     Walk walk(false);
     start(walk, roots, grads, &targets, true);
     return collect(walk, targets);

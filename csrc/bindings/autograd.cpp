@@ -1,3 +1,4 @@
+#include "autograd/autocast.h"
 #include "autograd/engine.h"
 #include "autograd/grad_mode.h"
 #include "bindings/docs.h"
@@ -148,6 +149,41 @@ std::vector<Tensor> walk_grad(const std::vector<Tensor>& outputs, const std::vec
 bool is_grad_enabled() { return autograd::grad_enabled(); }
 void set_grad_enabled(bool mode) { autograd::set_grad_enabled(mode); }
 
+py::object dtype_or_none(std::optional<DType> dtype) {
+    return dtype ? py::reinterpret_borrow<py::object>(dtype_object(*dtype)) : py::none();
+}
+bool is_autocast_enabled() { return autograd::autocast_dtype().has_value(); }
+py::object get_autocast_dtype() { return dtype_or_none(autograd::autocast_dtype()); }
+py::object enter_autocast(const std::optional<DType>& dtype) {
+    if (dtype && !is_half(*dtype))
+        type_error({"autocast: dtype is ", *dtype, ", expected float16 or bfloat16"});
+    return dtype_or_none(autograd::enter_autocast(dtype));
+}
+void leave_autocast(const std::optional<DType>& before) { autograd::leave_autocast(before); }
+int64_t autocast_cache_size() { return autograd::cached_casts(); }
+
+void bind_autocast(py::module_& m) {
+    op<&is_autocast_enabled>(m, "is_autocast_enabled",
+                             to_text({"Whether this thread is within a region of `autocast`.", "", "bool", "",
+                                      ">>> dt.is_autocast_enabled()\nFalse"})
+                                 .c_str(),
+                             {});
+    op<&get_autocast_dtype>(m, "get_autocast_dtype",
+                            to_text({"The dtype that products and convolutions of this thread compute in.",
+                                     "", "float16 or bfloat16; None outside of `autocast`.", "",
+                                     ">>> with dt.autocast():\n...     dt.get_autocast_dtype()\n"
+                                     "drivetrain.bfloat16"})
+                                .c_str(),
+                            {});
+    op<&enter_autocast>(m, "_enter_autocast",
+                        "Begins a region with this dtype, or with None one without autocast. Returns what "
+                        "held before it.",
+                        {"dtype"_a});
+    op<&leave_autocast>(m, "_leave_autocast", "Ends a region; `before` is what entering it returned.",
+                        {"before"_a});
+    op<&autocast_cache_size>(m, "_autocast_cache_size", "Cast weights that this thread keeps.", {});
+}
+
 } // namespace
 
 void bind_autograd(py::module_& m) {
@@ -211,6 +247,7 @@ void bind_autograd(py::module_& m) {
                          {});
     op<&set_grad_enabled>(m, "_set_grad_enabled", "Switches recording on or off for this thread.",
                           {"mode"_a});
+    bind_autocast(m);
 }
 
 } // namespace dt::bindings

@@ -61,6 +61,11 @@ LayerGradient layer_gradient(const Backward& back, const Saved& y, DType computi
     return result;
 }
 
+Factors autocast_factors(const Tensor& input, const Tensor& weight) {
+    if (!autograd::autocasts({&input, &weight})) return {input, weight};
+    return {autograd::autocast(input), autograd::autocast_weight(weight)};
+}
+
 void check_floating(const char* op, const char* argument, const Tensor& t) {
     if (!is_floating(t.dtype()))
         type_error({op, ": ", argument, " must have a floating-point dtype, got ", t.dtype()});
@@ -71,6 +76,11 @@ void check_same_dtype(const char* op, const char* a_name, const Tensor& a, const
     if (a.dtype() != b.dtype())
         type_error({op, ": ", a_name, " has dtype ", a.dtype(), ", but ", b_name, " has dtype ", b.dtype(),
                     "; convert one of them with astype()"});
+}
+
+void check_bias_dtype(const char* op, const Tensor& bias, const Tensor& weight) {
+    if (is_half(weight.dtype()) && bias.dtype() == DType::float32) return;
+    check_same_dtype(op, "bias", bias, "weight", weight);
 }
 
 void check_rank(const char* op, const char* argument, const Tensor& t, int rank, const char* layout) {

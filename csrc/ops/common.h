@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "autograd/autocast.h"
 #include "autograd/plain.h"
 #include "autograd/record.h"
 #include "core/long_work.h"
@@ -31,10 +32,18 @@ struct LayerGradient {
 };
 LayerGradient layer_gradient(const Backward& back, const Saved& y, DType computing, bool for_bias);
 
+// The operands of a product or convolution as it computes with them: within autocast cast, else as given.
+struct Factors {
+    Tensor input, weight;
+};
+Factors autocast_factors(const Tensor& input, const Tensor& weight);
+
 // TypeError unless the dtype is one of the floating-point ones.
 void check_floating(const char* op, const char* argument, const Tensor& t);
 void check_same_dtype(const char* op, const char* a_name, const Tensor& a, const char* b_name,
                       const Tensor& b);
+// A bias has its weight's dtype, or stays float32 beside a half format.
+void check_bias_dtype(const char* op, const Tensor& bias, const Tensor& weight);
 void check_rank(const char* op, const char* argument, const Tensor& t, int rank, const char* layout);
 
 } // namespace dt::ops

@@ -7,7 +7,8 @@ namespace {
 // pass (or, transposed, whose gradient by the input) the op is.
 struct Convolution {
     const char* op;
-    Tensor input, weight, bias; // bias may be undefined
+    Tensor input, weight, bias; // what it computes with; bias may be undefined
+    Factors given;              // the same before autocast: what the gradients are for
     bool transposed = false;
     Activation activation = Activation::none;
     Image image; // of the input
@@ -73,7 +74,7 @@ void check_weight(const Convolution& c, int axes) {
 
 void check_bias(const Convolution& c) {
     if (!c.bias.defined()) return;
-    check_same_dtype(c.op, "bias", c.bias, "weight", c.weight);
+    check_bias_dtype(c.op, c.bias, c.weight);
     if (c.bias.shape() == Dims{c.outputs}) return;
     value_error({c.op, ": bias has shape ", c.bias.shape(), ", but weight ", c.weight.shape(), " expects ",
                  Dims{c.outputs}});
@@ -85,13 +86,15 @@ Convolution read_common(const char* op, const Tensor& input, const Tensor& weigh
                         int64_t groups, int axes, bool transposed) {
     Convolution c;
     c.op = op;
-    c.input = input, c.weight = weight, c.bias = bias.value_or(Tensor());
+    const Factors used = autocast_factors(input, weight);
+    c.input = used.input, c.weight = used.weight, c.bias = bias.value_or(Tensor());
+    c.given = {input, weight};
     c.transposed = transposed;
     c.groups = groups;
     check_weight(c, axes);
     c.image = read_image(op, input, axes);
     check_floating(op, "weight", weight);
-    check_same_dtype(op, "input", input, "weight", weight);
+    check_same_dtype(op, "input", c.input, "weight", c.weight);
     check_channels(c);
     c.outputs = transposed ? weight.shape().back() * groups : weight.shape(0);
     check_bias(c);
@@ -211,26 +214,29 @@ void run_weight(const ConvShape& s, const Tensor& x, const Tensor& grad, const T
 
 void record_backward(const Convolution& c, const Tensor& x, const Tensor& weight, const Tensor& out) {
     // Each factor is needed for the other's gradient only.
-    const bool for_input = autograd::requires_grad(c.input), for_weight = autograd::requires_grad(c.weight);
+    const auto& [input, kernel] = c.given;
+    const bool for_input = autograd::requires_grad(input), for_weight = autograd::requires_grad(kernel);
     record(
-        c.op, out, {&c.input, &c.weight, &c.bias},
+        c.op, out, {&input, &kernel, &c.bias},
         [x = for_weight ? Saved(x) : Saved(), weight = for_input ? Saved(weight) : Saved(),
          y = c.activation == Activation::none ? Saved() : Saved(out), s = c.shape, transposed = c.transposed,
-         input_shape = c.input.shape(), weight_shape = c.weight.shape()](Backward& back) {
-            const DType dtype = back.grad().dtype(), computing = computing_dtype(dtype);
+         input_shape = input.shape(), weight_shape = kernel.shape(), input_dtype = input.dtype(),
+         weight_dtype = kernel.dtype(),
+         bias_dtype = c.bias.defined() ? c.bias.dtype() : kernel.dtype()](Backward& back) {
+            const DType computing = computing_dtype(back.grad().dtype());
             const LayerGradient layer = layer_gradient(back, y, computing, back.needs(2));
             const Tensor& grad = layer.before;
             if (back.needs(0) && (transposed || !add_data(s, grad, weight.get(), back.waiting(0)))) {
                 Tensor g = Tensor::empty(input_shape, computing);
                 if (g.size()) run_data(s, !transposed, grad, weight.get(), Tensor(), Activation::none, g);
-                back.give(0, plain::convert(g, dtype));
+                back.give(0, plain::convert(g, input_dtype));
             }
             if (back.needs(1)) {
                 Tensor g = Tensor::empty(weight_shape, computing);
                 run_weight(s, transposed ? grad : x.get(), transposed ? x.get() : grad, g);
-                back.give(1, plain::convert(g, dtype));
+                back.give(1, plain::convert(g, weight_dtype));
             }
-            if (back.needs(2)) back.give(2, plain::convert(layer.bias, dtype));
+            if (back.needs(2)) back.give(2, plain::convert(layer.bias, bias_dtype));
         },
         2 * conv_time(c.shape));
 }
@@ -243,7 +249,7 @@ Tensor apply(const Convolution& c) {
     if (y.size())
         run_data(s, c.transposed, x, weight, c.bias.defined() ? prepared(c.bias) : c.bias, c.activation, y);
     Tensor out = plain::convert(y, c.input.dtype());
-    if (recording({&c.input, &c.weight, &c.bias})) record_backward(c, x, weight, out);
+    if (recording({&c.given.input, &c.given.weight, &c.bias})) record_backward(c, x, weight, out);
     return out;
 }
 

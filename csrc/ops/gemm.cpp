@@ -139,9 +139,11 @@ DType computing_dtype(DType a, DType b) {
 
 Tensor matmul(const Tensor& x1, const Tensor& x2) {
     check_matmul(x1, x2);
-    const DType result = promote(x1.dtype(), x2.dtype()), computing = computing_dtype(x1.dtype(), x2.dtype());
-    const Tensor a = as_matrix(plain::convert(x1, computing), true),
-                 b = as_matrix(plain::convert(x2, computing), false);
+    const Factors used = autocast_factors(x1, x2);
+    const DType result = promote(used.input.dtype(), used.weight.dtype()),
+                computing = computing_dtype(result, result);
+    const Tensor a = as_matrix(plain::convert(used.input, computing), true),
+                 b = as_matrix(plain::convert(used.weight, computing), false);
     Tensor full = multiply(a, b);
     Dims shape = full.shape();
     if (x2.rank() == 1) shape.erase(shape.rank() - 1);
@@ -151,18 +153,19 @@ Tensor matmul(const Tensor& x1, const Tensor& x2) {
     if (recording({&x1, &x2}))
         record(
             "matmul", out, {&x1, &x2},
-            [x1 = Saved(x1), x2 = Saved(x2), full = full.shape(), computing](Backward& back) {
+            [x1 = Saved(used.input), x2 = Saved(used.weight), dtype1 = x1.dtype(), dtype2 = x2.dtype(),
+             full = full.shape(), computing](Backward& back) {
                 const Tensor &t1 = x1.get(), &t2 = x2.get();
                 const Tensor a = as_matrix(plain::convert(t1, computing), true);
                 const Tensor b = as_matrix(plain::convert(t2, computing), false);
                 Tensor grad = plain::contiguous(plain::convert(back.grad(), computing));
                 grad = grad.alias(full, contiguous_strides(full), grad.offset());
-                auto shaped = [](const Tensor& g, const Tensor& like) {
-                    Tensor c = plain::convert(plain::contiguous(g), like.dtype());
+                auto shaped = [](const Tensor& g, const Tensor& like, DType dtype) {
+                    Tensor c = plain::convert(plain::contiguous(g), dtype);
                     return c.alias(like.shape(), contiguous_strides(like.shape()), c.offset());
                 };
-                if (back.needs(0)) back.give(0, shaped(grad_of_left(grad, a, b), t1));
-                if (back.needs(1)) back.give(1, shaped(grad_of_right(grad, a, b), t2));
+                if (back.needs(0)) back.give(0, shaped(grad_of_left(grad, a, b), t1, dtype1));
+                if (back.needs(1)) back.give(1, shaped(grad_of_right(grad, a, b), t2, dtype2));
             },
             2 * gemm_time(out.size(), 1, 1, x1.shape().back()));
     return out;
@@ -179,7 +182,7 @@ void check_linear(const Tensor& input, const Tensor& weight, const Tensor& bias)
     check_floating("linear", "weight", weight);
     check_same_dtype("linear", "input", input, "weight", weight);
     if (!bias.defined()) return;
-    check_same_dtype("linear", "bias", bias, "weight", weight);
+    check_bias_dtype("linear", bias, weight);
     if (!(bias.shape() == Dims{weight.shape(0)}))
         value_error({"linear: bias has shape ", bias.shape(), ", but weight ", weight.shape(), " expects ",
                      Dims{weight.shape(0)}});
@@ -232,13 +235,12 @@ Tensor linear_weight_gradient(const Tensor& grad, const Tensor& x, const Dims& s
 struct LinearSaved {
     Saved x, weight, y; // y: where there is a relu
     Dims weight_shape;
-    DType computing;
+    DType computing, dtypes[3]; // of input, weight and bias as they were given
 
     void backward(Backward& back) const {
-        const DType dtype = back.grad().dtype();
         LayerGradient g = layer_gradient(back, y, computing, back.needs(2));
         const auto give = [&](int input, Tensor t) {
-            back.give(input, computing == dtype ? std::move(t) : plain::convert(t, dtype));
+            back.give(input, computing == dtypes[input] ? std::move(t) : plain::convert(t, dtypes[input]));
         };
         if (back.needs(2)) give(2, std::move(g.bias));
         if (back.needs(1)) give(1, linear_weight_gradient(g.before, x.get(), weight_shape));
@@ -256,8 +258,9 @@ Tensor linear_activation(const Tensor& input, const Tensor& weight, const std::o
                          Activation activation) {
     static const Tensor none;
     const Tensor& bias = bias_ ? *bias_ : none;
-    check_linear(input, weight, bias);
-    const DType dtype = input.dtype(), computing = computing_dtype(dtype, dtype);
+    const Factors used = autocast_factors(input, weight);
+    check_linear(used.input, used.weight, bias);
+    const DType dtype = used.input.dtype(), computing = computing_dtype(dtype, dtype);
     Tensor made[3]; // where an operand is not as the kernel wants it
     const auto prepared = [&](const Tensor& t, int i, bool dense) -> const Tensor& {
         if (!t.defined() || (t.dtype() == computing && (t.is_contiguous() || !dense))) return t;
@@ -265,14 +268,17 @@ Tensor linear_activation(const Tensor& input, const Tensor& weight, const std::o
         if (dense) made[i] = plain::contiguous(made[i]);
         return made[i];
     };
-    const Tensor& x = prepared(input, 0, true);
-    Tensor out = linear_rows(x, prepared(weight, 1, false), prepared(bias, 2, true), activation);
+    const Tensor& x = prepared(used.input, 0, true);
+    Tensor out = linear_rows(x, prepared(used.weight, 1, false), prepared(bias, 2, true), activation);
     if (computing != dtype) out = plain::convert(out, dtype);
     if (recording({&input, &weight, &bias})) {
         // Each factor is needed for the other's gradient only.
         LinearSaved saved{autograd::requires_grad(weight) ? Saved(x) : Saved(),
-                          autograd::requires_grad(input) ? Saved(weight) : Saved(),
-                          activation == Activation::none ? Saved() : Saved(out), weight.shape(), computing};
+                          autograd::requires_grad(input) ? Saved(used.weight) : Saved(),
+                          activation == Activation::none ? Saved() : Saved(out),
+                          weight.shape(),
+                          computing,
+                          {input.dtype(), weight.dtype(), bias.defined() ? bias.dtype() : dtype}};
         const int64_t rows = x.size() / std::max<int64_t>(1, weight.shape(1));
         record(
             "linear", out, {&input, &weight, &bias},

@@ -15,6 +15,7 @@ from . import _core, _tensor
 from . import autograd as autograd
 from ._core import *  # noqa: F403
 from ._core import __version__ as __version__
+from .autograd import autocast as autocast
 from .autograd import checkpoint as checkpoint
 from .autograd import enable_grad as enable_grad
 from .autograd import inference_mode as inference_mode
@@ -24,7 +25,8 @@ from .autograd import set_grad_enabled as set_grad_enabled
 _tensor.complete()
 
 _LAZY = ("data", "datasets", "io", "metrics", "models", "nn", "optim", "train")
-_PYTHON = ("autograd", "checkpoint", "enable_grad", "inference_mode", "no_grad", "set_grad_enabled")
+_GRADIENTS = ("checkpoint", "enable_grad", "inference_mode", "no_grad", "set_grad_enabled")
+_PYTHON = ("autocast", "autograd", *_GRADIENTS)
 
 
 if _typing.TYPE_CHECKING:

@@ -1,6 +1,9 @@
 """Gradients: switches for recording, walks of the tape, gradients written in Python, checkpointing."""
 
+from .._core import get_autocast_dtype as get_autocast_dtype
+from .._core import is_autocast_enabled as is_autocast_enabled
 from .._core import is_grad_enabled as is_grad_enabled
+from ._autocast import autocast as autocast
 from ._checkpoint import checkpoint as checkpoint
 from ._function import Function as Function
 from ._gradcheck import gradcheck as gradcheck

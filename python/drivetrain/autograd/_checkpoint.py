@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import _core
 from .._core import Tensor
+from ._autocast import as_recorded
 from ._mode import enable_grad
 
 
@@ -53,6 +54,7 @@ def checkpoint(
     count = len(args)
     state = _core.default_generator.get_state()
     start = _core._sequence()
+    cast = _core.get_autocast_dtype()
 
     def call(stubs: list[Tensor]) -> Any:
         given = [k.get() if p else k for k, p in zip(kept, plain, strict=True)]
@@ -66,7 +68,7 @@ def checkpoint(
         try:
             if preserve_rng_state:
                 _core.default_generator.set_state(state)
-            with enable_grad():
+            with enable_grad(), as_recorded(cast):
                 return _tracked(_flat(call(stubs))), stubs
         finally:
             if preserve_rng_state:

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import _core
 from .._core import Tensor
+from ._autocast import as_recorded
 from ._mode import no_grad
 
 
@@ -46,6 +47,17 @@ class Context:
 
 def _among(tensor: Tensor, tensors: Sequence[Tensor]) -> bool:
     return any(tensor is t for t in tensors)
+
+
+def _converted(grads: Any, dtypes: list[Any]) -> Any:
+    """The gradients of arguments of these dtypes, which autocast may have left in a half format."""
+    found = grads if isinstance(grads, (tuple, list)) else (grads,)
+    if len(found) != len(dtypes):
+        return grads  # an error, which the caller words
+    return tuple(
+        g.astype(d) if isinstance(g, Tensor) and d is not None and d.is_floating_point else g
+        for g, d in zip(found, dtypes, strict=True)
+    )
 
 
 class Function:
@@ -108,6 +120,8 @@ class Function:
         ]
         changed = {k for k, i in enumerate(tracked) if _among(outputs[i], ctx._dirty)}
         inputs = [a if isinstance(a, Tensor) else None for a in args]
+        cast = _core.get_autocast_dtype()
+        dtypes = [None if t is None else t.dtype for t in inputs]
 
         def backward(*grads: Tensor | None) -> Any:
             given: list[Tensor | None] = [None] * len(outputs_form)
@@ -117,7 +131,10 @@ class Function:
                 for i, form in enumerate(outputs_form):
                     if given[i] is None and form is not None:
                         given[i] = _core.zeros(form[0], dtype=form[1])
-            return cls.backward(ctx, *given)
+            if cast is None:
+                return cls.backward(ctx, *given)
+            with as_recorded(cast):
+                return _converted(cls.backward(ctx, *given), dtypes)
 
         # Shapes only: the outputs themselves would keep their history, and so this function, alive.
         outputs_form = [(o.shape, o.dtype) if isinstance(o, Tensor) else None for o in outputs]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Generator
@@ -30,7 +31,7 @@ class _Mode:
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         mode = self._mode
         if inspect.isgeneratorfunction(function):
-            return cast("Callable[P, R]", _wrap_generator(function, mode))
+            return cast("Callable[P, R]", wrap_generator(function, lambda: _Mode(mode)))
 
         @functools.wraps(function)
         def switched(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -40,12 +41,14 @@ class _Mode:
         return switched
 
 
-def _wrap_generator(function: Callable[..., Any], mode: bool) -> Callable[..., Any]:
+def wrap_generator(
+    function: Callable[..., Any], mode: Callable[[], contextlib.AbstractContextManager[None]]
+) -> Callable[..., Any]:
     """The mode holds while the generator runs, not while its consumer does."""
 
     @functools.wraps(function)
     def switched(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        with _Mode(mode):
+        with mode():
             generator = function(*args, **kwargs)
             try:
                 item = next(generator)
@@ -55,14 +58,14 @@ def _wrap_generator(function: Callable[..., Any], mode: bool) -> Callable[..., A
             try:
                 sent = yield item
             except GeneratorExit:
-                with _Mode(mode):
+                with mode():
                     generator.close()
                 raise
             except BaseException as error:
                 advance: Callable[[], Any] = functools.partial(generator.throw, error)
             else:
                 advance = functools.partial(generator.send, sent)
-            with _Mode(mode):
+            with mode():
                 try:
                     item = advance()
                 except StopIteration as stop:
