@@ -103,6 +103,12 @@ class TestTrain:
         assert wanted.items() <= config.items()
         assert "Epoch" not in capsys.readouterr().out
 
+    def test_a_training_that_diverges_says_where(self, tmp_path, capsys):
+        options = ["--model", "mlp", "--optimizer", "sgd", "--lr", "1e30", "--verbose", "0"]
+        assert main(["train", "digits", *options, "--out", str(tmp_path / "run")]) == 1
+        error = capsys.readouterr().err
+        assert re.match(r"drivetrain: error: fit: epoch 1, step \d+: .* layer '\S+' \(\w+\)", error)
+
     def test_same_seed_same_bytes_for_any_threads(self, tmp_path):
         def model(name, *options):
             out = str(tmp_path / name)

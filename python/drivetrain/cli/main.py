@@ -11,7 +11,7 @@ from .. import __version__
 from .exit_codes import FAILED, INTERRUPTED
 
 # What a user can cause and repair; everything else is our fault and shows its traceback.
-USER_ERRORS = (OSError, ValueError, ImportError, MemoryError)
+USER_ERRORS = (OSError, ValueError, ImportError, MemoryError, FloatingPointError)
 
 DESCRIPTION = """\
 Train small neural networks on the CPU.

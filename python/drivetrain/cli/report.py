@@ -15,7 +15,8 @@ def introduce(config: dict[str, Any], model: Any, train_size: int, test_size: in
         f"{config['dataset']}: {train_size:,} images to train on, {test_size:,} to test on\n"
         f"{config['model']} with {parameters:,} parameters, {config['optimizer']} up to "
         f"{config['learning_rate']:g}, "
-        f"batches of {config['batch_size']}, seed {config['seed']}, {config['threads']} threads"
+        f"batches of {config['batch_size']}, {config['precision']}, seed {config['seed']}, "
+        f"{config['threads']} threads"
     )
 
 

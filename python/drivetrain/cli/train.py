@@ -58,6 +58,12 @@ def add_command(commands: Any) -> None:
         "--lr", type=positive_float, metavar="RATE", help="highest learning rate; default: 0.003"
     )
     parser.add_argument("--optimizer", choices=optimizers, default="adamw", help="default: adamw")
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16", "float16", "fp32", "bf16", "fp16"),
+        default="float32",
+        help="format that products and convolutions compute in; the weights are float32; default: float32",
+    )
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
     parser.add_argument("--threads", type=positive_int, metavar="N", help="default: as drivetrain info says")
     parser.add_argument("--data", metavar="FOLDER", help="folder with the files of fashion_mnist")
@@ -116,6 +122,7 @@ def settings(options: argparse.Namespace) -> dict[str, Any]:
     """What config.json says: the options, with the data set's recipe where one is not given."""
     import drivetrain as dt
 
+    from ..train.precision import PRECISIONS
     from . import recipes
 
     recipe = recipes.RECIPES[options.dataset]
@@ -128,6 +135,7 @@ def settings(options: argparse.Namespace) -> dict[str, Any]:
         "batch_size": options.batch or recipe.batch_size,
         "learning_rate": usual_rate if options.lr is None else options.lr,
         "optimizer": options.optimizer,
+        "precision": PRECISIONS[options.precision],
         "seed": options.seed,
         "threads": dt.get_num_threads(),
         "isa": dt.get_isa(),
@@ -144,6 +152,7 @@ def new_trainer(model: Any, config: dict[str, Any], folder: Path) -> Any:
         loss="cross_entropy",
         optimizer=recipes.new_optimizer(config["optimizer"], model, config["learning_rate"]),
         metrics=["accuracy"],
+        precision=config["precision"],
         seed=config["seed"],
         callbacks=[
             recipes.WarmupAndDecay(),

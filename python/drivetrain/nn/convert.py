@@ -24,11 +24,15 @@ def floating_dtype(where: str, dtype: Any) -> Any:
 
 
 def convert_module(module: Module, dtype: Any) -> None:
-    """Replaces floating-point parameters and buffers by converted ones; what was shared stays shared."""
-    wanted = floating_dtype("to", dtype)
+    """Replaces floating-point parameters and buffers by converted ones; what was shared stays shared.
+
+    Running statistics become float32 at least: a variance may be more than float16 holds.
+    """
+    given = floating_dtype("to", dtype)
     made: dict[int, Tensor] = {}
     for part in module.modules():
         for name, old in [*part._own_parameters(), *part._own_buffers()]:
+            wanted = _core.float32 if given.itemsize == 2 and name in part._statistics else given
             if not old.dtype.is_floating_point or old.dtype == wanted:
                 continue
             if id(old) not in made:

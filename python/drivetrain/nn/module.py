@@ -45,6 +45,7 @@ class Module(Trainable):
     training: bool = True
     _hooks: Hooks | None = None
     _buffers: Mapping[str, bool] = MappingProxyType({})  # name -> persistent
+    _statistics: tuple[str, ...] = ()  # buffers that no conversion makes half
 
     _constructor: tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -312,8 +313,9 @@ class Module(Trainable):
     def to(self: Self, dtype: Any) -> Self:
         """Converts floating-point parameters and buffers to `dtype`.
 
-        They become new tensors: make the optimizer afterwards. The device "cpu", where all is already, is
-        accepted for the sake of PyTorch code.
+        They become new tensors: make the optimizer afterwards. A half format is for inference in little
+        memory; running statistics become float32 then. The device "cpu", where all is already, is accepted
+        for the sake of PyTorch code.
 
         Raises:
             TypeError: `dtype` is not a floating-point dtype.

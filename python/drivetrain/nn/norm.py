@@ -24,6 +24,7 @@ class _RunningNorm(Module):
     running_var: _core.Tensor | None
     num_batches_tracked: _core.Tensor
     _ignored_state = ("num_batches_tracked",)
+    _statistics = ("running_mean", "running_var")
     ranks: tuple[int, ...] = ()
     layout = ""
 

@@ -3,4 +3,5 @@
 from .adam import Adam as Adam
 from .adam import AdamW as AdamW
 from .optimizer import Optimizer as Optimizer
+from .scaler import GradScaler as GradScaler
 from .sgd import SGD as SGD

@@ -11,12 +11,15 @@ import numpy as np
 from .. import no_grad
 from ..nn import Module
 from .callbacks import Callback, CallbackList, as_callbacks
+from .precision import as_model_wants, half_of, in_float32, region
 from .progress import ProgressBar
 from .sources import make_source
 
 
 class Predictor:
     """Runs a model over data of any length.
+
+    A model in a half format (``model.half()``) is given inputs of that format; what it gives becomes float32.
 
     Args:
         model: Module.
@@ -34,6 +37,7 @@ class Predictor:
         if not isinstance(model, Module):
             raise TypeError(f"{type(self).__name__}: model is a {type(model).__name__}, expected a Module")
         self.model = model
+        self.precision = "float32"
         self.callbacks = as_callbacks(callbacks)
 
     def predict(
@@ -52,10 +56,11 @@ class Predictor:
         hooks = self._hooks(verbose, callbacks, [], epochs=1, steps=data.steps)
         hooks.call("on_predict_begin", {})
         outputs: list[tuple[Any, ...]] = []
-        with in_mode(self.model, training=False), no_grad():
+        half = half_of(self.model)
+        with in_mode(self.model, training=False), no_grad(), region(self.precision):
             for step, batch in enumerate(data.epoch()):
                 hooks.call("on_predict_batch_begin", step, {})
-                output = self.model(*batch.inputs)
+                output = in_float32(self.model(*as_model_wants(batch.inputs, half)))
                 # Copied: the memory of a step is reused by the next.
                 outputs.append(tuple(np.array(part.detach()) for part in several(output)))
                 hooks.call("on_predict_batch_end", step, {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,14 +11,15 @@ import numpy as np
 from .. import default_generator, manual_seed, no_grad
 from ..data.shuffle import check_seed
 from ..metrics import Mean
+from ..optim import GradScaler
 from .callbacks import Callback, CallbackList, Logs
+from .guard import NonFiniteGuard
 from .history import History
 from .interrupts import interrupts_wait
 from .lookup import find_loss, find_metrics, find_optimizer
+from .precision import as_model_wants, find_precision, half_of, in_float32, region
 from .predictor import Predictor, in_mode
 from .sources import Batch, Source, make_source, split_off_validation
-
-PRECISIONS = {"float32": "float32", "fp32": "float32"}
 
 
 class Trainer(Predictor):
@@ -35,7 +37,13 @@ class Trainer(Predictor):
             y_pred)``.
         callbacks (list of Callback, default none): For every ``fit``, ``evaluate`` and ``predict`` of this
             trainer.
-        precision: "float32" (or "fp32").
+        precision: "float32" (or "fp32"), "bfloat16" ("bf16") or "float16" ("fp16"). With a half format,
+            ``fit``, ``evaluate`` and ``predict`` run within ``dt.autocast``, and "float16" with the
+            `optim.GradScaler` in ``trainer.scaler``; the weights stay float32. See docs/half_precision.md.
+        on_nonfinite: What ``fit`` does when a loss or a gradient is infinite or NaN: "raise" a
+            FloatingPointError that names the step and the layer; "skip" the step, with a warning that does
+            so for the first one, and count it in ``trainer.skipped_steps``; "ignore" it. Steps that the
+            scaler of "float16" skips to find its scale are none of these: it counts them itself.
         seed (int, optional): Seeds the default generator (dropout) now and the shuffling. Weights that were
             drawn before are not affected.
 
@@ -67,15 +75,16 @@ class Trainer(Predictor):
         metrics: Iterable[Any] = (),
         callbacks: Iterable[Callback] = (),
         precision: str = "float32",
+        on_nonfinite: str = "raise",
         seed: int | None = None,
     ) -> None:
-        if precision not in PRECISIONS:
-            raise ValueError(f"Trainer: precision is {precision!r}, expected 'float32' or 'fp32'")
-        self.precision = PRECISIONS[precision]
         self.seed = None if seed is None else check_seed("Trainer", seed)
         if self.seed is not None:
             manual_seed(self.seed)
         super().__init__(model, callbacks)
+        self.precision = find_precision("Trainer", precision)
+        self.scaler = GradScaler(enabled=self.precision == "float16")
+        self._guard = NonFiniteGuard(model, on_nonfinite, self.precision)
         self.loss = find_loss(loss)
         self.optimizer = find_optimizer(optimizer, model)
         self.metrics = find_metrics(metrics, self.loss)
@@ -132,6 +141,8 @@ class Trainer(Predictor):
             ValueError: For lengths that differ, no samples, numbers out of range; and what the model and the
                 loss raise.
             TypeError: For data of a kind that cannot be trained on.
+            FloatingPointError: For a loss or gradients that are not finite, before the weights are changed;
+                see ``on_nonfinite``.
             KeyboardInterrupt: On Ctrl-C, after ``on_train_end`` of the callbacks; ``trainer.history`` has
                 what was done. Within ``on_epoch_end`` it waits until that is done; a second Ctrl-C does not.
         """
@@ -158,11 +169,12 @@ class Trainer(Predictor):
 
     def _run(self, epochs: range, data: Source, validation: Source | None, hooks: CallbackList) -> None:
         logs: Logs = {}
+        self._guard.begin_fit()
         try:
             hooks.call("on_train_begin", logs)
             for epoch in epochs:
                 hooks.call("on_epoch_begin", epoch, {})
-                logs = self._train_epoch(data, hooks)
+                logs = self._train_epoch(data, hooks, epoch)
                 if validation is not None:
                     results = self._evaluate(validation, hooks)
                     logs |= {f"val_{name}": value for name, value in results.items()}
@@ -175,22 +187,59 @@ class Trainer(Predictor):
         finally:
             hooks.call("on_train_end", logs)
 
-    def _train_epoch(self, data: Source, hooks: CallbackList) -> Logs:
+    def _train_epoch(self, data: Source, hooks: CallbackList, epoch: int) -> Logs:
         self._reset()
-        logs: Logs = {}
+        logs: Logs = {"loss": math.nan}  # should every step be skipped
         with in_mode(self.model, training=True):
             for step, batch in enumerate(data.epoch()):
                 hooks.call("on_train_batch_begin", step, {})
-                self.optimizer.zero_grad()
-                output = self.model(*batch.inputs)
-                loss = self._loss(output, batch)
-                loss.backward()
-                self.optimizer.step()
-                logs = self._track(loss, output, batch)
+                if self._train_batch(batch, f"epoch {epoch + 1}, step {step + 1}"):
+                    logs = self._logs()
                 hooks.call("on_train_batch_end", step, logs)
                 if self.model.stop_training:
                     break
         return logs
+
+    def _train_batch(self, batch: Batch, where: str) -> bool:
+        """Makes a step; False where it was skipped."""
+        self._guard.begin_step()
+        self.optimizer.zero_grad()
+        output, loss = self._forward(batch)
+        self.scaler.scale(loss).backward()
+        value = loss.item()
+        problem = self._step(value)
+        if problem:
+            self._guard.handle(problem, where, batch, lambda: self.scaler.scale(self._forward(batch)[1]))
+            return False
+        self._track(value, output, batch)
+        return True
+
+    def _step(self, loss: float) -> str:
+        """Makes the optimizer's step, or says what is not finite."""
+        if self._guard.watches and not math.isfinite(loss):
+            return f"the loss is {loss}"
+        if self.scaler.is_enabled():
+            skipped, scale = self.scaler.skipped_steps, self.scaler.get_scale()
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+            # A scale that is no larger than 1 cannot be what made them overflow.
+            if self.scaler.skipped_steps > skipped and scale <= 1 and self._guard.watches:
+                return f"gradients are not finite, even with a scale of {scale:g}"
+        elif not self._guard.gradients_are_finite(self.optimizer):
+            return f"gradients are not finite (the loss is {loss:g})"
+        else:
+            self.optimizer.step()
+        return ""
+
+    def _forward(self, batch: Batch) -> tuple[Any, Any]:
+        with region(self.precision):
+            output = self.model(*batch.inputs)
+            return output, self._loss(output, batch)
+
+    @property
+    def skipped_steps(self) -> int:
+        """Steps that were left out since the trainer was made, as ``on_nonfinite="skip"`` says."""
+        return self._guard.skipped_steps
 
     def evaluate(
         self,
@@ -222,11 +271,13 @@ class Trainer(Predictor):
         hooks.call("on_test_begin", {})
         self._reset()
         logs: Logs = {}
-        with in_mode(self.model, training=False), no_grad():
+        half = half_of(self.model)
+        with in_mode(self.model, training=False), no_grad(), region(self.precision):
             for step, batch in enumerate(data.epoch()):
                 hooks.call("on_test_batch_begin", step, {})
-                output = self.model(*batch.inputs)
-                logs = self._track(self._loss(output, batch), output, batch)
+                output = self.model(*as_model_wants(batch.inputs, half))
+                self._track(self._loss(output, batch).item(), output, batch)
+                logs = self._logs()
                 hooks.call("on_test_batch_end", step, logs)
         hooks.call("on_test_end", logs)
         return logs
@@ -245,14 +296,15 @@ class Trainer(Predictor):
         share = float(batch.weight.numpy().mean())
         return self.loss(output, target, sample_weight=batch.weight if share else None) * share
 
-    def _track(self, loss: Any, output: Any, batch: Batch) -> Logs:
-        self._mean_loss.update(loss.item(), batch.size)
+    def _track(self, loss: float, output: Any, batch: Batch) -> None:
+        self._mean_loss.update(loss, batch.size)
         weight = None if batch.weight is None else batch.weight.numpy()
-        logs: Logs = {"loss": self._mean_loss.result()}
+        output = in_float32(output)
         for metric in self.metrics:
             metric.update(batch.target, output, weight)
-            logs[metric.name] = metric.result()
-        return logs
+
+    def _logs(self) -> Logs:
+        return {metric.name: metric.result() for metric in (self._mean_loss, *self.metrics)}
 
     def _reset(self) -> None:
         for metric in (self._mean_loss, *self.metrics):

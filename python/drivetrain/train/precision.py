@@ -1,0 +1,61 @@
+"""Which format a training or prediction computes in."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from .._core import Tensor
+from ..autograd import autocast
+
+PRECISIONS = {
+    "float32": "float32",
+    "fp32": "float32",
+    "bfloat16": "bfloat16",
+    "bf16": "bfloat16",
+    "float16": "float16",
+    "fp16": "float16",
+}
+
+
+def find_precision(where: str, precision: Any) -> str:
+    """Return the dtype's name for a name or an alias."""
+    if not isinstance(precision, str) or precision not in PRECISIONS:
+        raise ValueError(f"{where}: precision is {precision!r}, expected one of {', '.join(PRECISIONS)}")
+    return PRECISIONS[precision]
+
+
+def region(precision: str) -> contextlib.AbstractContextManager[None]:
+    """The region of autocast for a precision."""
+    return contextlib.nullcontext() if precision == "float32" else autocast(precision)
+
+
+def is_half(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.dtype.is_floating_point and value.dtype.itemsize == 2
+
+
+def in_float32(output: Any) -> Any:
+    """What a model gives, with float32 in place of half formats: for NumPy, metrics and users."""
+    if is_half(output):
+        return output.float()
+    if type(output) in (tuple, list):
+        return type(output)(in_float32(part) for part in output)
+    return output
+
+
+def half_of(model: Any) -> Any:
+    """The half format that a model was converted to (`model.half()`), None for one of float32."""
+    for parameter in model.parameters():
+        if parameter.dtype.is_floating_point:
+            return parameter.dtype if is_half(parameter) else None
+    return None
+
+
+def as_model_wants(inputs: tuple[Any, ...], half: Any) -> tuple[Any, ...]:
+    """Inputs of floats in the model's half format, where it has one."""
+    if half is None:
+        return inputs
+    return tuple(
+        item.astype(half) if isinstance(item, Tensor) and item.dtype.is_floating_point else item
+        for item in inputs
+    )

@@ -1,0 +1,226 @@
+"""What a training does with infinity and NaN: it names the step and the layer, and stops or skips."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import drivetrain as dt
+from drivetrain import nn, optim
+from drivetrain.train import Trainer
+from trainer_tools import R, X, Y, same, weights
+
+
+class Log(nn.Module):
+    def forward(self, x):
+        return x.log()
+
+
+class BadBackward(nn.Module):
+    """Zero in the forward, infinity times zero in the backward."""
+
+    def forward(self, x):
+        return x + (x - x).sqrt()
+
+
+class BadWeight(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.shift = nn.Parameter(dt.zeros((16,)))
+
+    def forward(self, x):
+        return x + self.shift.sqrt()
+
+
+class Between(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 16), nn.Linear(16, 3)
+
+    def forward(self, x):
+        return self.second(self.first(x) / 0)
+
+
+def new_trainer(*layers, **options):
+    dt.manual_seed(0)
+    model = nn.Sequential(*layers or (nn.Linear(4, 16), nn.Dropout(), nn.Linear(16, 3)))
+    options = {"loss": "cross_entropy", "optimizer": lambda p: optim.SGD(p, lr=0.1), "seed": 0} | options
+    return Trainer(model, **options)
+
+
+def with_nan():
+    x = X.copy()
+    x[40, 2] = np.nan
+    return x
+
+
+def message_of(trainer, x=X, y=Y, **options):
+    with pytest.raises(FloatingPointError) as caught:
+        trainer.fit(x, y, verbose=0, **options)
+    return str(caught.value)
+
+
+class TestRaise:
+    def test_step_and_batch(self):
+        message = message_of(new_trainer(), with_nan(), shuffle=False, batch_size=16)
+        assert message.startswith("fit: epoch 1, step 3: the loss is nan.")
+        assert "the batch's x has 1 nan in float32 of shape (16, 4), first at (8, 2)" in message
+
+    def test_later_epochs_are_counted(self):
+        class Spoil(dt.train.Callback):
+            def on_epoch_begin(self, epoch, logs=None):
+                if epoch == 2:
+                    self.model[0].weight.detach()[3, 1] = np.inf
+
+        message = message_of(new_trainer(), epochs=5, callbacks=[Spoil()])
+        assert message.startswith("fit: epoch 3, step 1: ")
+        assert "the parameter '0.weight' has 1 inf in float32 of shape (16, 4), first at (3, 1)" in message
+
+    def test_forward(self):
+        message = message_of(new_trainer(nn.Linear(4, 16), Log(), nn.Linear(16, 3)))
+        assert "In the forward, the output of layer '1' (Log) is the first with" in message
+
+    def test_between_layers(self):
+        message = message_of(new_trainer(Between()))
+        assert "the input of layer '0.second' (Linear) has" in message
+        assert "outside of any layer" in message
+
+    def test_statistics_of_a_norm(self):
+        trainer = new_trainer(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.Linear(16, 3))
+        trainer.model[1].weight.detach()[...] = 3e38
+        assert "the output of layer '1' (BatchNorm1d) is the first with" in message_of(trainer)
+
+    def test_the_loss(self):
+        def loss(output, target):
+            return nn.functional.cross_entropy(output, target) / 0
+
+        message = message_of(new_trainer(loss=loss))
+        assert "All layers give finite values in the forward; the loss has 1 inf" in message
+
+    def test_backward(self):
+        message = message_of(new_trainer(nn.Linear(4, 16), BadBackward(), nn.Linear(16, 3)))
+        assert "gradients are not finite (the loss is " in message
+        assert "The forward is finite; the backward of layer '1' (BadBackward) gives its input" in message
+
+    def test_backward_of_a_parameter(self):
+        message = message_of(new_trainer(nn.Linear(4, 16), BadWeight(), nn.Linear(16, 3)))
+        assert "the backward of layer '1' (BadWeight) gives its shift 16 inf" in message
+
+    def test_backward_of_the_loss(self):
+        def loss(output, target):
+            return (nn.functional.cross_entropy(output, target) * 0).sqrt()
+
+        message = message_of(new_trainer(loss=loss))
+        assert "the gradient that reaches the output of layer '2' (Linear) has" in message
+
+    def test_the_random_numbers_are_those_of_the_step(self):
+        # Infinite where dropout keeps one value of a thousand.
+        class Rare(nn.Module):
+            def forward(self, x):
+                mask = dt.nn.functional.dropout(dt.ones((1000,)), 0.999)
+                return x + (mask.sum() - 3000).relu() * 1e38 * 1e38
+
+        trainer = new_trainer(nn.Linear(4, 16), Rare(), nn.Linear(16, 3))
+        with pytest.raises(FloatingPointError, match=r"output of layer '1' \(Rare\)"):
+            trainer.fit(X, Y, epochs=200, verbose=0)
+
+    @pytest.mark.parametrize("bad", [Log, BadBackward])
+    def test_nothing_is_left_behind(self, bad):
+        trainer = new_trainer(nn.Linear(4, 16), nn.BatchNorm1d(16), bad(), nn.Linear(16, 3))
+        before = weights(trainer)
+        message_of(trainer)
+        assert same(before, weights(trainer))
+        assert all(module._hooks is None for module in trainer.model.modules())
+        assert all(parameter.grad is None for parameter in trainer.model.parameters())
+
+    def test_several_inputs(self):
+        class Sum(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layer = nn.Linear(4, 3)
+
+            def forward(self, a, b):
+                return self.layer(a) + self.layer(b)
+
+        model = Sum()
+        trainer = Trainer(model, loss="cross_entropy", optimizer="sgd")
+        message = message_of(trainer, [X, with_nan()])
+        assert "Already input 1 of the batch has 1 nan" in message
+
+    def test_targets(self):
+        y = R.copy()
+        y[5] = np.inf
+        trainer = new_trainer(nn.Linear(4, 1), loss="mse")
+        assert "Already the batch's target has 1 inf" in message_of(trainer, X, y)
+
+
+class TestSkip:
+    def test_as_if_the_batch_had_not_been_there(self):
+        order = [i for i in range(90) if not 32 <= i < 64]
+        layers = [lambda: nn.Linear(4, 16), lambda: nn.BatchNorm1d(16), lambda: nn.Linear(16, 3)]
+        skipping = new_trainer(*(f() for f in layers), on_nonfinite="skip")
+        with pytest.warns(RuntimeWarning, match=r"epoch 1, step 2: .* x has 1 nan"):
+            history = skipping.fit(with_nan(), Y, shuffle=False, verbose=0)
+        without = new_trainer(*(f() for f in layers))
+        expected = without.fit(X[order], Y[order], shuffle=False, verbose=0)
+        assert skipping.skipped_steps == 1
+        assert same(weights(skipping), weights(without))
+        assert history.history == expected.history
+
+    def test_one_warning_per_fit(self):
+        trainer = new_trainer(on_nonfinite="skip")
+        for fit in (1, 2):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                trainer.fit(with_nan(), Y, epochs=3, verbose=0)
+            assert len(caught) == 1
+            assert trainer.skipped_steps == 3 * fit
+
+    def test_everything_skipped(self):
+        trainer = new_trainer(nn.Linear(4, 3), Log(), on_nonfinite="skip")
+        before = weights(trainer)
+        with pytest.warns(RuntimeWarning, match="'1'"):
+            history = trainer.fit(X, Y, verbose=0)
+        assert np.isnan(history.history["loss"][0])
+        assert trainer.skipped_steps == 3
+        assert same(before, weights(trainer))
+
+
+class TestIgnore:
+    def test_goes_on(self):
+        trainer = new_trainer(on_nonfinite="ignore")
+        history = trainer.fit(with_nan(), Y, verbose=0)
+        assert np.isnan(history.history["loss"][0])
+        assert trainer.skipped_steps == 0
+
+    @pytest.mark.parametrize("policy", ["stop", None, True])
+    def test_wrong_policies(self, policy):
+        with pytest.raises(ValueError, match=r"on_nonfinite is .*, expected one of 'raise', 'skip', 'ignore'"):
+            new_trainer(on_nonfinite=policy)
+
+
+def test_watching_changes_no_bits():
+    results = []
+    for policy in ("raise", "skip", "ignore"):
+        trainer = new_trainer(on_nonfinite=policy)
+        history = trainer.fit(X, Y, epochs=3, verbose=0)
+        results.append((weights(trainer), history.history))
+    for values, history in results[1:]:
+        assert same(values, results[0][0])
+        assert history == results[0][1]
+
+
+def test_any_optimizer_is_watched():
+    class Own:
+        def __init__(self, parameters):
+            self.parameters = list(parameters)
+
+        def zero_grad(self):
+            for parameter in self.parameters:
+                parameter.grad = None
+
+        def step(self):
+            raise AssertionError("called with gradients that are not finite")
+
+    trainer = new_trainer(nn.Linear(4, 16), BadBackward(), nn.Linear(16, 3), optimizer=Own)
+    assert "gradients are not finite" in message_of(trainer)
