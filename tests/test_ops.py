@@ -411,8 +411,8 @@ def test_operators(op: Op) -> None:
 NO_OPS = {
     "settings of the process": "set_num_threads get_num_threads set_isa get_isa isa_levels memory_stats "
     "reset_peak_memory empty_cache manual_seed",
-    "autograd": "is_grad_enabled Tensor.backward Tensor.detach Tensor.requires_grad_ Tensor.retain_grad "
-    "Tensor.register_hook Tensor.grad_fn grad",
+    "autograd": "is_grad_enabled is_autocast_enabled get_autocast_dtype Tensor.backward Tensor.detach "
+    "Tensor.requires_grad_ Tensor.retain_grad Tensor.register_hook Tensor.grad_fn grad",
     "exchange": "tensor asarray from_numpy from_dlpack frombuffer Tensor.numpy Tensor.tobytes "
     "Tensor.__bytes__ Tensor.__array__ Tensor.__dlpack__ Tensor.__dlpack_device__ Tensor.item Tensor.tolist",
     "facts about a tensor": "Tensor.is_contiguous Tensor.data_ptr Tensor.__len__ Tensor.__bool__ "
