@@ -353,6 +353,16 @@ class TestIsa:
             """
         assert run(code, DRIVETRAIN_ISA="v99").startswith("DRIVETRAIN_ISA: unknown level 'v99', expected")
 
+    def test_levels_that_the_cpu_lacks(self):
+        assert dt._core._isa_built()[: len(dt.isa_levels())] == dt.isa_levels()
+        for level in set(dt._core._isa_built()) - set(dt.isa_levels()):
+            with pytest.raises(ValueError, match=f"set_isa: this CPU does not support level '{level}'"):
+                dt.set_isa(level)
+
+    def test_the_levels_above_v4_come_with_it(self):
+        built = dt._core._isa_built()
+        assert ("v4" in built) == ("v4_bf16" in built) == ("amx" in built)
+
     def test_unknown_levels(self):
         with pytest.raises(ValueError, match="v99"):
             dt.set_isa("v99")

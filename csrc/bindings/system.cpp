@@ -54,7 +54,6 @@ void set_isa(const std::string& level) { set_level(level); }
 std::string get_isa() { return current_level(); }
 py::object isa_levels() { return py::cast(supported_levels()); }
 py::object isa_built() { return py::cast(built_levels()); }
-bool has_amx() { return cpu_has_amx(); }
 
 // PyGILState_Check tells whether this thread holds the lock; nested LongWork does nothing.
 void install_hooks() {
@@ -128,7 +127,6 @@ void bind_system(py::module_& m) {
     op<&isa_built>(m, "_isa_built", "The ISA levels in this binary.", {});
     op<&kernel_paths>(m, "_kernel_paths", "How often each path of the matrix products and convolutions ran.",
                       {});
-    op<&has_amx>(m, "_has_amx", "True where the CPU has AMX tiles.", {});
 }
 
 } // namespace dt::bindings

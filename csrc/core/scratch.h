@@ -12,6 +12,7 @@ enum class Scratch : int {
     gemm_b,
     gemm_shared,
     gemm_partial,
+    gemm_sums,
     conv_input,
     conv_weight,
     conv_partial,

@@ -2,6 +2,11 @@
 
 #include <atomic>
 #include <cstdlib>
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include "core/error.h"
 #include "kernels/table.h"
@@ -29,6 +34,17 @@ DT_DECLARE_LEVEL(neon)
 DT_DECLARE_LEVEL(generic)
 #endif
 #undef X
+// Levels that have a few kernels of their own and all others from v4.
+#ifdef DT_HAVE_v4_bf16
+namespace cpu::v4_bf16 {
+void add_half(Gemm& table);
+}
+#endif
+#ifdef DT_HAVE_amx
+namespace cpu::amx {
+void add_half(Gemm& table);
+}
+#endif
 
 namespace {
 
@@ -37,6 +53,26 @@ struct Level {
     bool supported;
     Kernels kernels;
 };
+
+#ifdef DT_HAVE_v4
+[[maybe_unused]] Kernels improved(Kernels table, void (*add_half)(Gemm&)) {
+    add_half(table.gemm);
+    return table;
+}
+#endif
+
+// Linux gives the tile registers to processes that ask for them, once for all threads.
+[[maybe_unused]] bool may_use_amx() {
+#if defined(__x86_64__) && defined(__linux__)
+    constexpr unsigned kAmxBf16 = 1u << 22, kAmxTile = 1u << 24;
+    constexpr long kRequestPermission = 0x1023, kTileData = 18; // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & kAmxBf16) || !(d & kAmxTile)) return false;
+    return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+    return false;
+#endif
+}
 
 // __builtin_cpu_supports also asks the operating system (XGETBV) whether it saves the wide registers.
 const std::vector<Level>& levels() {
@@ -55,16 +91,24 @@ const std::vector<Level>& levels() {
 #ifdef DT_HAVE_v4
 #define X(Type, name) cpu::v4::name(),
                 DT_ENTRY(v4, bool(__builtin_cpu_supports("x86-64-v4")))
+#ifdef DT_HAVE_v4_bf16
+                    {"v4_bf16", __builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16"),
+                     improved(Kernels{DT_FAMILIES(X)}, cpu::v4_bf16::add_half)},
+#endif
+#ifdef DT_HAVE_amx
+        {"amx", __builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16") && may_use_amx(),
+         improved(Kernels{DT_FAMILIES(X)}, cpu::amx::add_half)},
+#endif
 #undef X
 #endif
 #ifdef DT_HAVE_neon
 #define X(Type, name) cpu::neon::name(),
-                    DT_ENTRY(neon, true)
+        DT_ENTRY(neon, true)
 #undef X
 #endif
 #ifdef DT_HAVE_generic
 #define X(Type, name) cpu::generic::name(),
-                        DT_ENTRY(generic, true)
+            DT_ENTRY(generic, true)
 #undef X
 #endif
     };
@@ -127,15 +171,5 @@ std::string current_level() {
 }
 
 void set_level(const std::string& wanted) { choose("set_isa", wanted); }
-
-bool cpu_has_amx() {
-#if defined(__x86_64__)
-    unsigned a = 7, b = 0, c = 0, d = 0;
-    asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-    return (d >> 24) & 1; // AMX-TILE
-#else
-    return false;
-#endif
-}
 
 } // namespace dt

@@ -13,6 +13,13 @@
 #include "core/parallel.h"
 #include "kernels/isa.h"
 
+// The kernels of the level amx over plain loops in place of its tiles, for CPUs without them.
+#ifdef DT_HAVE_amx_emulated
+namespace dt::cpu::amx_emulated {
+void add_half(Gemm& table);
+}
+#endif
+
 namespace dt::check {
 namespace {
 
@@ -230,23 +237,50 @@ void on_crash(int signal) {
     _exit(128 + signal);
 }
 
+bool named(const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// The kernels of a level; `inherited` are those that it may have from another one, all checked there.
+Kernels kernels_of(const std::string& level, Kernels& inherited) {
+    inherited = {};
+    const bool extends_v4 = level == "v4_bf16" || level.rfind("amx", 0) == 0;
+    if (extends_v4) {
+        set_level("v4");
+        inherited = kernels();
+    }
+#ifdef DT_HAVE_amx_emulated
+    if (level == "amx_emulated") {
+        Kernels table = inherited;
+        cpu::amx_emulated::add_half(table.gemm);
+        return table;
+    }
+#endif
+    set_level(level);
+    return kernels();
+}
+
 // All families on one level, with one thread and with three. Returns the number of failures.
 int64_t check_level(const std::string& level, const std::vector<std::string>& wanted) {
     const auto started = std::chrono::steady_clock::now();
-    set_level(level);
-    Checks checks(kernels());
+    Kernels inherited;
+    const Kernels table = kernels_of(level, inherited);
+    Checks checks(table);
     int pass = 0;
     for (int threads : {1, 3}) {
         set_thread_count(threads);
         checks.begin_pass(pass++, threads);
         for (const Family& family : kFamilies) {
-            if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), family.name) == wanted.end())
-                continue;
+            const size_t first = family.first * sizeof(void*);
+            const bool same = std::memcmp(reinterpret_cast<const char*>(&table) + first,
+                                          reinterpret_cast<const char*>(&inherited) + first,
+                                          family.count * sizeof(void*)) == 0;
+            if (same || (!wanted.empty() && !named(wanted, family.name))) continue;
             checks.begin_family(family.name);
             family.check(checks);
         }
     }
-    if (wanted.empty()) checks.report_uncalled();
+    if (wanted.empty() && !inherited.gemm.f32) checks.report_uncalled();
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - started;
     std::printf("%s: %lld entries of the table called, %lld comparisons, %lld wrong (%.1f s)\n",
                 level.c_str(), static_cast<long long>(checks.entries()),
@@ -257,7 +291,11 @@ int64_t check_level(const std::string& level, const std::vector<std::string>& wa
 }
 
 int run(int count, char** arguments) {
-    const std::vector<std::string> built = built_levels(), supported = supported_levels();
+    std::vector<std::string> built = built_levels(), supported = supported_levels();
+#ifdef DT_HAVE_amx_emulated
+    built.push_back("amx_emulated");
+    if (named(supported, "v4")) supported.push_back("amx_emulated");
+#endif
     std::vector<std::string> levels, families;
     for (int i = 1; i < count; ++i) {
         const std::string argument = arguments[i];
@@ -265,7 +303,7 @@ int run(int count, char** arguments) {
                                         [&](const Family& f) { return argument == f.name; });
         if (family)
             families.push_back(argument);
-        else if (std::find(built.begin(), built.end(), argument) != built.end())
+        else if (named(built, argument))
             levels.push_back(argument);
         else {
             std::fprintf(stderr, "check_kernels: '%s' is neither a level of this build nor a family\n",
@@ -274,7 +312,7 @@ int run(int count, char** arguments) {
         }
     }
     for (const std::string& level : built)
-        if (levels.empty() && std::find(supported.begin(), supported.end(), level) == supported.end())
+        if (levels.empty() && !named(supported, level))
             std::printf("%s: not checked, this CPU does not have it\n", level.c_str());
     int64_t failures = 0;
     for (const std::string& level : levels.empty() ? supported : levels)

@@ -38,14 +38,17 @@ struct Case {
     int64_t padding = 0; // columns of C behind each row
 };
 
-template <class T> void check_product(Checks& c, void (*const& product)(const GemmArgs&), const Case& p) {
+// T is the dtype of A and B, Out that of C; the bias of half formats is float32.
+template <class T, class Out>
+void check_product(Checks& c, void (*const& product)(const GemmArgs&), const Case& p) {
+    using Bias = std::conditional_t<is_half(dtype_of<T>), float, T>;
     const Operand<T> a = operand<T>(c, p.a, p.batch, p.m, p.k);
     Operand<T> b = operand<T>(c, p.b, p.share_b ? 1 : p.batch, p.k, p.n);
     if (p.share_b) b.batch = 0;
-    const Array<T> bias = c.uniform_array<T>(p.n);
+    const Array<Bias> bias = c.uniform_array<Bias>(p.n);
     const int64_t row = p.n + p.padding, image = p.m * row;
-    const Array<T> before = c.uniform_array<T>(p.batch * image);
-    Array<T> out = before;
+    const Array<Out> before = c.uniform_array<Out>(p.batch * image);
+    Array<Out> out = before;
     GemmArgs args;
     args.batch = p.batch, args.m = p.m, args.n = p.n, args.k = p.k;
     args.a = a.values.data(), args.a_batch = a.batch, args.a_row = a.row, args.a_col = a.col;
@@ -54,9 +57,11 @@ template <class T> void check_product(Checks& c, void (*const& product)(const Ge
     args.accumulate = p.accumulate;
     args.bias = p.bias ? bias.data() : nullptr;
     args.activation = p.activation;
-    c.at("batch ", p.batch, p.share_b ? " (one B)" : "", ", m ", p.m, ", n ", p.n, ", k ", p.k, ", A ",
-         kLayouts[int(p.a)], ", B ", kLayouts[int(p.b)], p.accumulate ? ", accumulate" : "",
-         p.bias ? ", bias" : "", ", activation ", int(p.activation), ", padding ", p.padding);
+    args.c_float32 = is_half(dtype_of<T>) && !is_half(dtype_of<Out>);
+    c.at(name(dtype_of<T>), " to ", name(dtype_of<Out>), ", batch ", p.batch, p.share_b ? " (one B)" : "",
+         ", m ", p.m, ", n ", p.n, ", k ", p.k, ", A ", kLayouts[int(p.a)], ", B ", kLayouts[int(p.b)],
+         p.accumulate ? ", accumulate" : "", p.bias ? ", bias" : "", ", activation ", int(p.activation),
+         ", padding ", p.padding);
     c.call(product, args);
     c.expect("C", out, 8 + std::sqrt(double(p.k)), [&](int64_t at) -> Want {
         const int64_t image_at = image ? at / image : 0, i = at % image / row, j = at % row;
@@ -69,40 +74,40 @@ template <class T> void check_product(Checks& c, void (*const& product)(const Ge
     });
 }
 
-template <class T> void check_all(Checks& c, void (*const& product)(const GemmArgs&)) {
+template <class T, class Out = T> void check_all(Checks& c, void (*const& product)(const GemmArgs&)) {
     const int64_t small[] = {0, 1, 2, 5, 9, 17};
     for (int64_t m : small)
         for (int64_t n : small)
             for (int64_t k : small)
                 for (bool accumulate : {false, true})
-                    check_product<T>(c, product,
-                                     {.batch = 1, .m = m, .n = n, .k = k, .accumulate = accumulate});
+                    check_product<T, Out>(c, product,
+                                          {.batch = 1, .m = m, .n = n, .k = k, .accumulate = accumulate});
     // One less, equal, one more than tiles and vectors of all levels, and whole tiles with a rest.
     for (int64_t m : {3, 4, 6, 7, 11, 12, 13, 14, 15, 29})
         for (int64_t n : {3, 4, 7, 8, 15, 16, 31, 32, 33, 47, 65})
-            check_product<T>(c, product,
-                             {.batch = 1, .m = m, .n = n, .k = 19, .bias = true, .padding = n % 3});
+            check_product<T, Out>(c, product,
+                                  {.batch = 1, .m = m, .n = n, .k = 19, .bias = true, .padding = n % 3});
     for (Layout a : {Layout::plain, Layout::transposed, Layout::spread, Layout::repeated})
         for (Layout b : {Layout::plain, Layout::transposed, Layout::spread, Layout::repeated})
             for (int64_t m : {1, 3, 23, 70})
                 for (int64_t n : {1, 3, 37, 70})
-                    check_product<T>(c, product,
-                                     {.batch = 2, .m = m, .n = n, .k = 33, .a = a, .b = b, .padding = 2});
+                    check_product<T, Out>(
+                        c, product, {.batch = 2, .m = m, .n = n, .k = 33, .a = a, .b = b, .padding = 2});
     for (const auto& [activation, name] : enumerators<Activation>())
         for (int64_t m : {1, 2, 20})
             for (int64_t n : {1, 5, 40})
                 for (bool bias : {false, true})
                     for (bool accumulate : {false, true})
-                        check_product<T>(c, product,
-                                         {.batch = 3,
-                                          .m = m,
-                                          .n = n,
-                                          .k = 13,
-                                          .b = Layout::transposed,
-                                          .share_b = true,
-                                          .accumulate = accumulate,
-                                          .bias = bias,
-                                          .activation = activation});
+                        check_product<T, Out>(c, product,
+                                              {.batch = 3,
+                                               .m = m,
+                                               .n = n,
+                                               .k = 13,
+                                               .b = Layout::transposed,
+                                               .share_b = true,
+                                               .accumulate = accumulate,
+                                               .bias = bias,
+                                               .activation = activation});
     // Above what one thread does alone: many rows, many columns, great depth, a batch of small ones; depths
     // around the blocks.
     const Case large[] = {
@@ -125,8 +130,21 @@ template <class T> void check_all(Checks& c, void (*const& product)(const GemmAr
         {.batch = 1, .m = 60, .n = 70, .k = 256},
         {.batch = 1, .m = 60, .n = 70, .k = 257},
         {.batch = 1, .m = 90, .n = 1100, .k = 30, .padding = 5},
+        // Depths of several blocks and pieces, C accumulated, turned, and with the depth of its operands
+        // apart.
+        {.batch = 1, .m = 40, .n = 50, .k = 1023, .accumulate = true, .bias = true},
+        {.batch = 1, .m = 40, .n = 50, .k = 1025, .b = Layout::transposed, .accumulate = true, .bias = true},
+        {.batch = 1, .m = 50, .n = 240, .k = 1100, .b = Layout::transposed, .bias = true, .padding = 3},
+        {.batch = 1,
+         .m = 70,
+         .n = 1030,
+         .k = 1300,
+         .a = Layout::transposed,
+         .accumulate = true,
+         .padding = 1},
+        {.batch = 1, .m = 200, .n = 210, .k = 1201, .b = Layout::spread, .activation = Activation::silu},
     };
-    for (const Case& p : large) check_product<T>(c, product, p);
+    for (const Case& p : large) check_product<T, Out>(c, product, p);
 }
 
 } // namespace
@@ -134,6 +152,10 @@ template <class T> void check_all(Checks& c, void (*const& product)(const GemmAr
 void check_gemm(Checks& c) {
     check_all<float>(c, c.table.gemm.f32);
     check_all<double>(c, c.table.gemm.f64);
+    check_all<float16_t>(c, c.table.gemm.f16);
+    check_all<float16_t, float>(c, c.table.gemm.f16);
+    check_all<bfloat16_t>(c, c.table.gemm.bf16);
+    check_all<bfloat16_t, float>(c, c.table.gemm.bf16);
 }
 
 } // namespace dt::check

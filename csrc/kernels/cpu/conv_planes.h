@@ -7,7 +7,7 @@
 namespace dt::cpu::DT_LEVEL {
 namespace {
 
-template <class T> inline constexpr int kHalf = kLanes<T> / 2;
+template <class T> inline constexpr int kHalfLanes = kLanes<T> / 2;
 constexpr int kAccumulators = kTileRows * kTileVectors - 4; // vectors of sums that stay in registers
 
 template <class T, int... I>
@@ -25,7 +25,7 @@ DT_INLINE void store_half(T* to, Vec<T> v, std::integer_sequence<int, I...>) {
 
 // Whether lanes along a row are better used than lanes along the filters would be.
 template <class T> bool suits_planes(int64_t filters, int64_t out_w) {
-    return filters <= kHalf<T> && out_w * kLanes<T> > filters * round_up(out_w, kLanes<T>);
+    return filters <= kHalfLanes<T> && out_w * kLanes<T> > filters * round_up(out_w, kLanes<T>);
 }
 
 // The elements of a row take turns among `period` planes, each `columns` wide, a whole number of vectors.
@@ -34,10 +34,10 @@ template <class T> struct Planes {
 
     int64_t row() const { return period * columns; }
     int64_t elements(int64_t rows) const { return rows * row(); }
-    int64_t buffer() const { return row() + kHalf<T>; } // for a row before it is split
+    int64_t buffer() const { return row() + kHalfLanes<T>; } // for a row before it is split
 
     void split(const T* from, T* to) const {
-        constexpr int half = kHalf<T>;
+        constexpr int half = kHalfLanes<T>;
         using All = std::make_integer_sequence<int, kLanes<T>>;
         for (int64_t g = 0; g < columns; g += kLanes<T>)
             for (int64_t b = 0; b < period; b += half) {
@@ -101,7 +101,7 @@ template <class T> struct PlaneBands {
 template <int filters, class T>
 DT_INLINE void store_outputs(const Vec<T> (&sum)[filters], T* to, int64_t pixel, int64_t count) {
     if (filters == 1 && pixel == 1) return store_upto(to, sum[0], count);
-    constexpr int half = kHalf<T>;
+    constexpr int half = kHalfLanes<T>;
     using Half = std::make_integer_sequence<int, half>;
     Vec<T> v[half];
 #pragma GCC unroll 8
@@ -190,7 +190,7 @@ PlaneKernel<T> plane_kernel_for(int64_t filters, std::integer_sequence<int, I...
 template <class T> void correlate_planes(const Correlation<T>& c) {
     count_path(Path::conv_planes);
     const PlaneBands<T> bands(c);
-    const auto kernel = plane_kernel_for<T>(c.filters, std::make_integer_sequence<int, kHalf<T>>{});
+    const auto kernel = plane_kernel_for<T>(c.filters, std::make_integer_sequence<int, kHalfLanes<T>>{});
     int64_t* offsets = scratch<int64_t>(Scratch::kernel, c.depth());
     for (int64_t p = 0; p < c.depth(); ++p) offsets[p] = bands.offset(p / c.channels, p % c.channels);
     const int64_t grain =

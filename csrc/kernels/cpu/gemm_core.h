@@ -1,12 +1,13 @@
 #pragma once
-// Blocking and parallel plans of matrix products. The operands are templates (Strided for plain matrices,
-// others in the convolutions), so that what they pack may be computed on the way.
+// Blocking and parallel plans of matrix products. T is what the innermost loop multiplies. The operands are
+// templates, so that what they hold may be converted to T while it is packed; depths and sizes count T.
 //
 // All block sizes and the choice of a plan depend on the sizes only: the bits of C are the same for any
 // thread count.
 #include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/gemm_micro.h"
 #include "kernels/cpu/gemm_pack.h"
+#include "kernels/cpu/gemm_target.h"
 
 namespace dt::cpu::DT_LEVEL {
 namespace {
@@ -39,25 +40,35 @@ template <class T> DepthBlocks depth_blocks(int64_t k) {
     return {size, max(int64_t{1}, ceil_div(k, size))};
 }
 
+// Panels of A begin at multiples of this row, where that is more than 1: AMX has whole tiles.
+#if defined(DT_LEVEL_amx)
+constexpr int64_t kPanelRows = kTileRows;
+#else
+constexpr int64_t kPanelRows = 1;
+#endif
+
 // Panels of A have equal numbers of rows as nearly as can be: 32 rows are 11 + 11 + 10 and not 14 + 14 + 4.
 struct RowPanels {
     int64_t rows, panels;
     explicit RowPanels(int64_t m, int64_t most = kTileRows) : rows(m), panels(ceil_div(m, most)) {}
-    int64_t start(int64_t i) const { return rows * i / panels; }
+    int64_t start(int64_t i) const { return kPanelRows > 1 ? min(rows, i * kPanelRows) : rows * i / panels; }
 };
 
 // Ten rows of A that share sets of L1 fit there, fourteen do not; with one vector of columns ten suffice.
 template <class T> RowPanels row_panels(int64_t m, int64_t n) {
-    return RowPanels(m, n <= kLanes<T> && kTileRows > 10 ? 10 : kTileRows);
+    return RowPanels(m, n <= kLanes<T> && kTileRows > 10 && kPanelRows == 1 ? 10 : kTileRows);
 }
 
 template <class T> struct Output {
-    T* c;
+    Target<SumOf<T>> c;
     int64_t row;
     bool accumulate = false;
-    const T* bias = nullptr;
+    const SumOf<T>* bias = nullptr;
     Activation activation = Activation::none;
     bool turned = false; // the operands changed places: item (i, j) goes to c[j * row + i], with bias[i]
+    // The sums of all of C, as dense rows, where C is rounded and its depth is cut into pieces.
+    SumOf<T>* sums = nullptr;
+    int64_t sums_row = 0;
 };
 
 // Packed columns of B that all tasks share: from column j0 and depth p0, by depth block, in it by panel.
@@ -82,39 +93,42 @@ void pack_columns(const B& b, T* to, int64_t j0, int64_t cols, int64_t p0, int64
 template <class T, class A>
 void pack_panels(const A& a, const RowPanels& panels, int64_t r0, int64_t r1, int64_t p0, int64_t depth,
                  T* to) {
-    bool along = false; // the items of one depth lie along memory: a few depths for all panels
-    if constexpr (A::addressable) along = a.step == 1;
+    // Where the items of one depth lie along memory: a few depths for all panels.
+    const bool along = a.along() && kPanelRows == 1;
     const int64_t top = panels.start(r0), run = along ? 8 : depth;
     for (int64_t p = 0; p < depth; p += run) {
-        if constexpr (A::addressable)
-            if (along)
-                for (int64_t q = p + run; q < min(depth, p + 2 * run); ++q)
-                    for (int64_t i = top; i < panels.start(r1); i += 64 / sizeof(T))
-                        __builtin_prefetch(a.at(i, p0 + q));
+        if (along)
+            for (int64_t q = p + run; q < min(depth, p + 2 * run); ++q)
+                a.fetch(top, panels.start(r1), p0 + q);
         for (int64_t r = r0; r < r1; ++r) {
             const int64_t at = panels.start(r), count = panels.start(r + 1) - at;
+#if defined(DT_LEVEL_amx)
+            a.pack_tiles(to + (at - top) * depth, round_up(count, 16), at, count, p0, depth);
+#else
             a.pack(to + (at - top) * depth + p * count, count, at, count, p0 + p, min(run, depth - p));
+#endif
         }
     }
 }
 
 // Puts a tile that was computed turned, item (i, j) at sums[i * kTileCols + j], into C at (j, i).
-template <class T> void store_turned(const T* sums, const Tile<T>& tile) {
-    constexpr int n = kLanes<T>;
-    const Vec<T> low = broadcast(tile.activation == Activation::relu ? T(0) : -T(__builtin_inf()));
+template <class T> void store_turned(const SumOf<T>* sums, const Tile<T>& tile) {
+    using R = SumOf<T>;
+    constexpr int n = kLanes<R>;
+    const Vec<R> low = broadcast(tile.activation == Activation::relu ? R(0) : -R(__builtin_inf()));
     for (int64_t i = 0; i < tile.rows; i += n) {
         const int64_t count = min(tile.rows - i, int64_t{n});
-        const Vec<T> bias = tile.bias ? load_upto(tile.bias + i, count) : zero<T>();
+        const Vec<R> bias = tile.bias ? load_upto(tile.bias + i, count) : zero<R>();
         for (int64_t j = 0; j < tile.cols; j += n) {
-            Vec<T> v[n];
+            Vec<R> v[n];
 #pragma GCC unroll 16
             for (int r = 0; r < n; ++r) v[r] = load(sums + (i + r) * kTileCols<T> + j);
             transpose_step<1>(v);
-            T* to = tile.c + j * tile.c_row + i;
+            R* to = tile.c + j * tile.c_row + i;
 #pragma GCC unroll 16
             for (int q = 0; q < n; ++q, to += tile.c_row) {
                 if (j + q >= tile.cols) break;
-                Vec<T> y = v[q];
+                Vec<R> y = v[q];
                 if (tile.accumulate) y += load_upto(to, count);
                 if (tile.bias) y += bias;
                 store_upto(to, max_or_second(low, y), count);
@@ -129,7 +143,7 @@ template <class T> void store_turned(const T* sums, const Tile<T>& tile) {
 // compute_tile, whose result goes to C turned where `turned` is set.
 template <class T> void compute_tile_to(const Tile<T>& tile, bool turned) {
     if (!turned) return compute_tile(tile);
-    alignas(64) T sums[round_up(kTileRows, kLanes<T>) * kTileCols<T>];
+    alignas(64) SumOf<T> sums[round_up(kTileRows, kLanes<T>) * kTileCols<T>];
     for (int64_t j = 0; j < tile.cols; ++j) __builtin_prefetch(tile.c + j * tile.c_row, 1);
     Tile<T> plain = tile;
     plain.c = sums;
@@ -153,12 +167,12 @@ template <class T, class A, class B> struct BlockTask {
     bool first, last;
     const Output<T>& out;
     T *a_packed = nullptr, *b_packed = nullptr;
+    SumOf<T>* sums = nullptr; // of the block, where C is rounded and its depth is cut
     Tile<T> tile = {};
 
     bool in_place(int64_t cols) const { // B can be read where it is
-        if constexpr (B::addressable)
-            return (b_from == Source::direct || b.step == 1) && (kMasksB || cols % kLanes<T> == 0);
-        return false;
+        return b.readable() && (b_from == Source::direct || b.step == 1) &&
+               (kMasksB || cols % kLanes<T> == 0);
     }
     const T* shared_panel(int64_t j, int64_t p) const {
         return shared.b + (p - shared.p0) * shared.cols + (j - shared.j0) * min(blocks.size, block.p1 - p);
@@ -172,14 +186,12 @@ template <class T, class A, class B> struct BlockTask {
             tile.b = shared_panel(j, p);
             return;
         }
-        if constexpr (B::addressable) {
-            if (in_place(tile.cols)) {
-                tile.b = b.at(j, p);
-                tile.b_row = b.depth_step;
-                // The first tile packs for those that follow.
-                if (b_from == Source::packed && block.r1 - block.r0 > 1) tile.copy = b_packed;
-                return;
-            }
+        if (in_place(tile.cols)) {
+            tile.b = b.at(j, p);
+            tile.b_row = b.depth_step;
+            // The first tile packs for those that follow.
+            if (b_from == Source::packed && block.r1 - block.r0 > 1) tile.copy = b_packed;
+            return;
         }
         if (!b_packed) tile.b = b_packed = scratch<T>(Scratch::gemm_b, kTileCols<T> * blocks.size);
         pack_columns(b, b_packed, j, tile.cols, p, tile.depth);
@@ -198,13 +210,34 @@ template <class T, class A, class B> struct BlockTask {
         if (b_from == Source::shared) {
             tile.ahead = shared_panel(j, p) + r * line;
             tile.ahead_step = round_up(min(kTileCols<T>, block.j1 - j), kLanes<T>);
-        } else if constexpr (B::addressable) {
-            if (b_from == Source::direct) {
-                tile.ahead = b.at(j, p) + r * line;
-                tile.ahead_step = b.depth_step;
-            }
+        } else if (b_from == Source::direct && b.readable()) {
+            tile.ahead = b.at(j, p) + r * line;
+            tile.ahead_step = b.depth_step;
         }
     }
+    // A tile whose item (0, 0) goes to (row, col) of a C that is rounded once, after the last of its depth.
+    void compute_rounded(int64_t row, int64_t col, bool starts, bool final) {
+        using R = SumOf<T>;
+        alignas(64) R own[round_up(kTileRows, kLanes<R>) * kTileCols<T>];
+        const int64_t rows = out.turned ? tile.cols : tile.rows, cols = out.turned ? tile.rows : tile.cols;
+        if (out.sums) {
+            tile.c = out.sums + row * out.sums_row + col;
+            tile.c_row = out.sums_row;
+        } else if (sums) {
+            const int64_t i = block.panels.start(block.r0), j = block.j0;
+            tile.c_row = sums_row();
+            tile.c = sums + (row - (out.turned ? j : i)) * tile.c_row + col - (out.turned ? i : j);
+        } else {
+            tile.c = own;
+            tile.c_row = round_up(cols, kLanes<R>);
+        }
+        const Target<R> c = out.c + (row * out.row + col);
+        if (starts && out.accumulate) read_rows(c, out.row, tile.c, tile.c_row, rows, cols);
+        compute_tile_to(tile, out.turned);
+        if (final) write_rows(tile.c, tile.c_row, c, out.row, rows, cols);
+    }
+    int64_t block_rows() const { return block.panels.start(block.r1) - block.panels.start(block.r0); }
+    int64_t sums_row() const { return out.turned ? block_rows() : block.j1 - block.j0; }
     void compute_panel(int64_t j, int64_t p, bool final) {
         const int64_t top = block.panels.start(block.r0);
         for (int64_t r = block.r0; r < block.r1; ++r) {
@@ -213,17 +246,20 @@ template <class T, class A, class B> struct BlockTask {
             tile.a = a_packed + (i - top) * tile.depth;
             tile.a_row = 1;
             tile.a_depth = tile.rows;
-            if constexpr (A::addressable) {
-                if (a_from == Source::direct) {
-                    tile.a = a.at(i, p);
-                    tile.a_row = a.step;
-                    tile.a_depth = a.depth_step;
-                }
+            if (a_from == Source::direct) {
+                tile.a = a.at(i, p);
+                tile.a_row = a.item_step();
+                tile.a_depth = a.unit_step();
             }
             fetch_ahead(r - block.r0, j, p);
-            tile.c = out.turned ? out.c + j * out.row + i : out.c + i * out.row + j;
             tile.bias = final && out.bias ? out.bias + (out.turned ? i : j) : nullptr;
-            compute_tile_to(tile, out.turned);
+            const int64_t row = out.turned ? j : i, col = out.turned ? i : j; // in C
+            if (out.c.rounding == Rounding::none) {
+                tile.c = out.c.exact() + row * out.row + col;
+                compute_tile_to(tile, out.turned);
+            } else {
+                compute_rounded(row, col, first && p == block.p0, final);
+            }
             if (tile.copy) {
                 tile.b = tile.copy;
                 tile.b_row = round_up(tile.cols, kLanes<T>);
@@ -232,10 +268,12 @@ template <class T, class A, class B> struct BlockTask {
         }
     }
     void run() {
+        [[maybe_unused]] const TileUse use;
         const RowPanels& panels = block.panels;
         if (a_from == Source::packed)
-            a_packed =
-                scratch<T>(Scratch::gemm_a, (panels.start(block.r1) - panels.start(block.r0)) * blocks.size);
+            a_packed = scratch<T>(Scratch::gemm_a, round_up(block_rows(), kPanelRows) * blocks.size);
+        if (out.c.rounding != Rounding::none && !out.sums && block.p1 - block.p0 > blocks.size)
+            sums = scratch<SumOf<T>>(Scratch::gemm_sums, block_rows() * (block.j1 - block.j0));
         if (b_from == Source::packed) b_packed = scratch<T>(Scratch::gemm_b, kTileCols<T> * blocks.size);
         tile.c_row = out.row;
         for (int64_t p = block.p0; p == block.p0 || p < block.p1; p += blocks.size) {
@@ -314,12 +352,11 @@ template <class T, class A, class B>
 void product_by_blocks(const A& a, Source a_from, const B& b, Source b_from, int64_t m, int64_t n, int64_t k,
                        const Output<T>& out) {
     const DepthBlocks blocks = depth_blocks<T>(k);
-    bool packs = b_from == Source::packed;
-    if constexpr (B::addressable) packs = packs && b.step != 1;
+    const bool packs = b_from == Source::packed && !(b.readable() && b.step == 1);
     const int64_t piece_cols = packs ? min(round_up(n, kTileCols<T>), kPieceCols) : n;
     const Grid grid = choose_grid<T>(m, min(n, piece_cols), k);
     // Packing A for each of several narrow blocks would cost more than it brings.
-    if (A::addressable && grid.col_blocks * 8 * kTileCols<T> > piece_cols && grid.col_blocks > 1)
+    if (a.readable() && grid.col_blocks * 8 * kTileCols<T> > piece_cols && grid.col_blocks > 1)
         a_from = Source::direct;
     if (packs && grid.row_blocks > 1) b_from = Source::shared;
     const bool shares = b_from == Source::shared;
@@ -336,6 +373,11 @@ void product_by_blocks(const A& a, Source a_from, const B& b, Source b_from, int
         return Piece{j, min(n, j + piece_cols), p, min(k, p + piece_depth)};
     };
     const int64_t buffer = piece_cols * min(piece_depth, round_up(k, 8));
+    Output<T> target = out;
+    if (out.c.rounding != Rounding::none && depth_pieces > 1) {
+        target.sums_row = out.turned ? m : n;
+        target.sums = scratch<SumOf<T>>(Scratch::gemm_sums, m * n);
+    }
     T* packed = shares ? scratch<T>(Scratch::gemm_shared, buffer * min(pieces, int64_t{2})) : nullptr;
     if (shares) {
         const Piece piece = piece_at(0);
@@ -365,7 +407,8 @@ void product_by_blocks(const A& a, Source a_from, const B& b, Source b_from, int
                                   min(piece.j1, piece.j0 + col_panels * (c + 1) / cols * kTileCols<T>),
                                   piece.p0,
                                   piece.p1};
-                compute_block(a, a_from, b, b_from, shared, block, blocks, piece.p0 == 0, piece.p1 == k, out);
+                compute_block(a, a_from, b, b_from, shared, block, blocks, piece.p0 == 0, piece.p1 == k,
+                              target);
                 if (task % 2 == 1) pack_piece(b, next, blocks, next_packed, first, last);
             }
         });
@@ -383,18 +426,18 @@ void product_serially(const A& a, Source a_from, const B& b, Source b_from, int6
 
 // c = activation([c +] the sum over `parts` of partial[part] + bias), part by part in order.
 template <class T>
-void add_partials(const T* partial, int64_t parts, int64_t m, int64_t n, const Output<T>& out) {
+void add_partials(const SumOf<T>* partial, int64_t parts, int64_t m, int64_t n, const Output<T>& out) {
     parallel(m, grain_for(n * parts), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
-            T* c = out.c + i * out.row;
-            for (int64_t j = 0; j < n; j += kLanes<T>) {
+            for (int64_t j = 0; j < n; j += kLanes<SumOf<T>>) {
                 const int64_t left = n - j;
-                Vec<T> total = out.accumulate ? load_upto(c + j, left) : zero<T>();
+                const Target<SumOf<T>> c = out.c + (i * out.row + j);
+                Vec<SumOf<T>> total = out.accumulate ? c.read(left) : zero<SumOf<T>>();
                 for (int64_t part = 0; part < parts; ++part)
                     total += load_upto(partial + (part * m + i) * n + j, left);
                 if (out.bias) total += load_upto(out.bias + j, left);
                 if (out.activation != Activation::none) total = activate(total, out.activation);
-                store_upto(c + j, total, left);
+                c.write(total, left);
             }
         }
     });
@@ -405,15 +448,15 @@ template <class T, class A, class B>
 void product_by_depth(const A& a, Source a_from, const B& b, Source b_from, int64_t m, int64_t n, int64_t k,
                       const Output<T>& out) {
     const int64_t least = max(kDepth<T>, ceil_div(kParallelWork, m * n));
-    const int64_t part_depth = round_up(max(ceil_div(k, 16), least), 8);
+    const int64_t part_depth = round_up(max(ceil_div(k, 16), least), 16);
     const int64_t parts = ceil_div(k, part_depth);
     if (parts == 1) return product_serially(a, a_from, b, b_from, m, n, k, out);
-    T* partial = scratch<T>(Scratch::gemm_partial, parts * m * n);
+    SumOf<T>* partial = scratch<SumOf<T>>(Scratch::gemm_partial, parts * m * n);
     const DepthBlocks blocks = depth_blocks<T>(part_depth);
     const RowPanels panels(m);
     const int64_t c_rows = out.turned ? n : m, c_cols = out.turned ? m : n;
     parallel(k, part_depth, [&](int64_t p0, int64_t p1) {
-        Output<T> part{partial + p0 / part_depth * m * n, c_cols};
+        Output<T> part{{partial + p0 / part_depth * m * n}, c_cols};
         part.turned = out.turned;
         compute_block(a, a_from, b, b_from, Shared<T>{}, Block{panels, 0, panels.panels, 0, n, p0, p1},
                       blocks, true, true, part);

@@ -12,11 +12,11 @@ constexpr int64_t kCopyAhead = 32; // rows of B: the time in which the last cach
 // all.
 // `copies`: packs B on the way, which is as good as free.
 template <class T, int rows, int vectors, bool adjacent, bool copies> void tile_kernel(const Tile<T>& t) {
-    using V = Vec<T>;
+    using V = Vec<SumOf<T>>;
     constexpr int lanes = kLanes<T>;
     const int64_t last = t.cols - (vectors - 1) * lanes; // columns in the last vector
     V sum[rows][vectors] = {};
-    T* c = t.c;
+    SumOf<T>* c = t.c;
     if (!t.streams)
 #pragma GCC unroll 16
         for (int i = 0; i < rows; ++i) __builtin_prefetch(c + i * t.c_row, 1);
@@ -30,16 +30,16 @@ template <class T, int rows, int vectors, bool adjacent, bool copies> void tile_
         for (int64_t s = 0; s < t.segments; ++s) {
             const T* a = t.a + o * t.a_outer + s * t.a_segment;
             for (int64_t p = 0; p < t.depth; ++p) {
-                V bv[vectors];
+                Vec<T> bv[vectors];
 #pragma GCC unroll 4
                 for (int j = 0; j < vectors; ++j)
                     bv[j] =
                         kMasksB && j == vectors - 1 ? load_tail(b + j * lanes, last) : load(b + j * lanes);
 #pragma GCC unroll 16
                 for (int i = 0; i < rows; ++i) {
-                    const V av = broadcast(a[i * row]);
+                    const Vec<T> av = broadcast(a[i * row]);
 #pragma GCC unroll 4
-                    for (int j = 0; j < vectors; ++j) sum[i][j] = fma(av, bv[j], sum[i][j]);
+                    for (int j = 0; j < vectors; ++j) sum[i][j] = multiply_add(av, bv[j], sum[i][j]);
                 }
                 __builtin_prefetch(ahead, 0, 2);
                 if constexpr (copies) {
@@ -60,14 +60,14 @@ template <class T, int rows, int vectors, bool adjacent, bool copies> void tile_
         for (int i = 0; i < rows; ++i)
 #pragma GCC unroll 4
             for (int j = 0; j < vectors; ++j) {
-                const T* from = c + i * t.c_row + j * lanes;
+                const SumOf<T>* from = c + i * t.c_row + j * lanes;
                 sum[i][j] += j == vectors - 1 ? load_upto(from, last) : load(from);
             }
     }
     if (t.bias) {
 #pragma GCC unroll 4
         for (int j = 0; j < vectors; ++j) {
-            const T* from = t.bias + j * lanes;
+            const SumOf<T>* from = t.bias + j * lanes;
             const V bias = j == vectors - 1 ? load_upto(from, last) : load(from);
 #pragma GCC unroll 16
             for (int i = 0; i < rows; ++i) sum[i][j] += bias;
@@ -75,12 +75,12 @@ template <class T, int rows, int vectors, bool adjacent, bool copies> void tile_
     }
     // relu costs one instruction and `none` the same one; the others pass once more over the tile, which is
     // in L1.
-    const V low = broadcast(t.activation == Activation::relu ? T(0) : -T(__builtin_inf()));
+    const V low = broadcast(t.activation == Activation::relu ? SumOf<T>(0) : -SumOf<T>(__builtin_inf()));
 #pragma GCC unroll 16
     for (int i = 0; i < rows; ++i)
 #pragma GCC unroll 4
         for (int j = 0; j < vectors; ++j) {
-            T* to = c + i * t.c_row + j * lanes;
+            SumOf<T>* to = c + i * t.c_row + j * lanes;
             const V y = max_or_second(low, sum[i][j]);
             if (t.streams)
                 stream(to, y, Whole{});
@@ -115,7 +115,11 @@ template <class T> DT_INLINE void run_tile(const Tile<T>& t) {
 
 } // namespace
 
+#if defined(DT_LEVEL_v4_bf16)
+void compute_tile(const Tile<Pair>& tile) { run_tile(tile); }
+#else
 void compute_tile(const Tile<float>& tile) { run_tile(tile); }
 void compute_tile(const Tile<double>& tile) { run_tile(tile); }
+#endif
 
 } // namespace dt::cpu::DT_LEVEL

@@ -1,6 +1,6 @@
 #pragma once
 // Copies a piece of an operand into the order in which compute_tile reads it.
-#include "kernels/cpu/common.h"
+#include "kernels/cpu/half.h"
 
 namespace dt::cpu::DT_LEVEL {
 namespace {
@@ -24,10 +24,10 @@ template <int distance, class V, int n> DT_INLINE void transpose_step(V (&v)[n])
     }
 }
 
-// to[p * width + i] = from[i * step + p] for i < count <= kLanes, p < depth. `room` elements of a row of `to`
-// may be written; what stands behind the first `count` of them is left undefined.
-template <class T>
-void pack_transposed(T* to, int64_t width, const T* from, int64_t step, int64_t count, int64_t depth,
+// to[p * width + i] = from[i * step + p] for i < count <= kLanes, p < depth, converted from S to T. `room`
+// elements of a row of `to` may be written; what stands behind the first `count` of them is left undefined.
+template <class T, class S>
+void pack_transposed(T* to, int64_t width, const S* from, int64_t step, int64_t count, int64_t depth,
                      int64_t room = 0) {
     constexpr int n = kLanes<T>;
     int64_t p = 0;
@@ -52,7 +52,7 @@ void pack_transposed(T* to, int64_t width, const T* from, int64_t step, int64_t 
     for (int i = 0; i < left; ++i) store_upto(to + (p + i) * width, v[i], count);
 }
 
-template <class T> DT_INLINE void copy_row(T* to, const T* from, int64_t count) {
+template <class T, class S> DT_INLINE void copy_row(T* to, const S* from, int64_t count) {
     int64_t i = 0;
     for (; i + kLanes<T> <= count; i += kLanes<T>) store(to + i, load(from + i));
     if (i < count) store_tail(to + i, load_tail(from + i, count - i), count - i);
@@ -67,19 +67,32 @@ template <class T> DT_INLINE void fill_row(T* to, T value, int64_t count) {
     for (int64_t i = 0; i < count; i += kLanes<T>) store_upto(to + i, broadcast(value), count - i);
 }
 
+template <class S> DT_INLINE Arithmetic<S> value_of(S x) { return x; }
+template <> DT_INLINE float value_of(float16_t x) { return from_float16(x.bits); }
+template <> DT_INLINE float value_of(bfloat16_t x) { return from_bfloat16(x.bits); }
+
 // A matrix seen from one of its sides: item i (a row of A, a column of B) at depth p is data[i * step + p *
-// depth_step].
-template <class T> struct Strided {
-    const T* data;
+// depth_step], stored as S and multiplied as T.
+template <class T, class S = T> struct Strided {
+    const S* data;
     int64_t step, depth_step;
 
-    static constexpr bool addressable = true; // items can also be read where they are
-    const T* at(int64_t item, int64_t p) const { return data + item * step + p * depth_step; }
+    bool readable() const { return sizeof(S) == sizeof(T); } // items can also be read where they are
+    const T* at(int64_t item, int64_t p) const {
+        return reinterpret_cast<const T*>(data + item * step + p * depth_step);
+    }
+    int64_t item_step() const { return step; }
+    int64_t unit_step() const { return depth_step; }
+    bool along() const { return step == 1; } // the items of one depth lie side by side
+    void fetch(int64_t first, int64_t end, int64_t p) const {
+        for (int64_t i = first; i < end; i += 64 / int64_t(sizeof(S)))
+            __builtin_prefetch(data + i * step + p * depth_step);
+    }
 
     // to[p * width + i] = item first + i at depth p0 + p, for i < count and p < depth; zeros for count <= i <
     // width.
     void pack(T* to, int64_t width, int64_t first, int64_t count, int64_t p0, int64_t depth) const {
-        const T* from = at(first, p0);
+        const S* from = data + first * step + p0 * depth_step;
         if (depth_step == 1 && step != 1) {
             // A vector may run into the next row where that is written later: in the first column of vectors.
             for (int64_t i = 0; i < count; i += kLanes<T>)
@@ -93,7 +106,8 @@ template <class T> struct Strided {
             for (; p < depth; ++p) copy_row(to + p * width, from + p * depth_step, count);
         } else {
             for (int64_t p = 0; p < depth; ++p)
-                for (int64_t i = 0; i < count; ++i) to[p * width + i] = from[i * step + p * depth_step];
+                for (int64_t i = 0; i < count; ++i)
+                    to[p * width + i] = value_of(from[i * step + p * depth_step]);
         }
         if (count < width)
             for (int64_t p = 0; p < depth; ++p) fill_row(to + p * width + count, T(0), width - count);
