@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 
+#include "kernels/precision.h"
 #include "kernels/random.h"
 
 namespace dt {
@@ -17,7 +18,8 @@ constexpr RandomSource dropout_details(RandomSource source) {
 // output = input / (1 - p) where the element is kept, else 0. The backward is the same call on the gradient
 // with the same source: nothing is stored. p = 1 keeps nothing.
 struct Dropout {
-    void (*apply[2])(const RandomSource& source, int64_t n, double p, const void* input, void* output);
+    void (*apply[kPrecisions])(const RandomSource& source, int64_t n, double p, const void* input,
+                               void* output);
 };
 
 } // namespace dt

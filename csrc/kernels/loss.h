@@ -1,6 +1,8 @@
 #pragma once
 #include <cstdint>
 
+#include "core/dtype.h"
+
 namespace dt {
 
 enum class LossKind : uint8_t {
@@ -22,6 +24,8 @@ struct LossArgs {
     int64_t n = 0;
     const void* input = nullptr;
     const void* target = nullptr;
+    // Computing in float32, each may lie in memory in a half format, and its gradient with it.
+    DType input_dtype = DType::float32, target_dtype = DType::float32;
     double parameter = 1;
     const void* positive_weight =
         nullptr; // bce_with_logits: positive_weight[i % positive_weight_size], or none

@@ -1,6 +1,8 @@
 #pragma once
 #include <cstdint>
 
+#include "core/dtype.h"
+
 namespace dt {
 
 // Pooling of x (batch, in_h, in_w, channels) to y (batch, out_h, out_w, channels), both contiguous; 1d has
@@ -41,9 +43,12 @@ template <class T> struct PoolKernels {
     void (*average_backward)(const PoolShape& shape, const T* dy, T* dx);
 };
 
+// Half formats are computed in float32.
 struct Pool {
     PoolKernels<float> f32;
     PoolKernels<double> f64;
+    PoolKernels<float16_t> f16;
+    PoolKernels<bfloat16_t> bf16;
 };
 
 } // namespace dt

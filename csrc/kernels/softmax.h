@@ -1,6 +1,8 @@
 #pragma once
 #include <cstdint>
 
+#include "kernels/precision.h"
+
 namespace dt {
 
 // Softmax over the middle of (outer, axis, inner).
@@ -47,13 +49,13 @@ struct CrossEntropyArgs {
     void* logits_grad = nullptr;
 };
 
-// [0] works on float32, [1] on float64.
+// By precision. Of the half formats are inputs, outputs and logits and their gradients; all else is float32.
 struct Softmax {
-    void (*forward[2])(const SoftmaxArgs& args);
-    void (*backward[2])(const SoftmaxGradArgs& args);
+    void (*forward[kPrecisions])(const SoftmaxArgs& args);
+    void (*backward[kPrecisions])(const SoftmaxGradArgs& args);
     void (*cross_entropy_weights[2])(const CrossEntropyArgs& args);
-    void (*cross_entropy_forward[2])(const CrossEntropyArgs& args);
-    void (*cross_entropy_backward[2])(const CrossEntropyArgs& args);
+    void (*cross_entropy_forward[kPrecisions])(const CrossEntropyArgs& args);
+    void (*cross_entropy_backward[kPrecisions])(const CrossEntropyArgs& args);
 };
 
 } // namespace dt

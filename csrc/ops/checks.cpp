@@ -11,6 +11,11 @@ void check_real(const char* op, const char* argument, const Tensor& t) {
         type_error({op, ": ", argument, " must have dtype float32 or float64, got ", t.dtype()});
 }
 
+void check_beside(const char* op, const char* argument, const Tensor& t, const Tensor& input) {
+    if (!is_half(input.dtype()) || t.dtype() != DType::float32)
+        check_same_dtype(op, argument, t, "input", input);
+}
+
 void check_shape(const char* op, const char* argument, const Tensor& t, const Dims& shape, const char* why) {
     if (t.shape() != shape)
         value_error({op, ": ", argument, " has shape ", t.shape(), ", expected ", shape, why});
@@ -19,8 +24,7 @@ void check_shape(const char* op, const char* argument, const Tensor& t, const Di
 void check_parameter(const char* op, const char* argument, const Tensor& t, const Tensor& input,
                      const Dims& shape, const char* why) {
     if (!t.defined()) return;
-    if (!is_half(input.dtype()) || t.dtype() != DType::float32)
-        check_same_dtype(op, argument, t, "input", input);
+    check_beside(op, argument, t, input);
     check_shape(op, argument, t, shape, why);
 }
 

@@ -23,6 +23,8 @@ inline Tensor prepared(const Tensor& t) {
 
 // TypeError unless the dtype is float32 or float64.
 void check_real(const char* op, const char* argument, const Tensor& t);
+// TypeError unless t has the dtype of the input, or is float32 beside an input of a half format.
+void check_beside(const char* op, const char* argument, const Tensor& t, const Tensor& input);
 // ValueError unless t has the shape; `why` ends the message: " (one value per channel)".
 void check_shape(const char* op, const char* argument, const Tensor& t, const Dims& shape,
                  const char* why = "");

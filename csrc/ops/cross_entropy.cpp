@@ -75,25 +75,25 @@ void backward_of(Backward& b, const Settings& s, const Tensor& logits, Tensor& r
 Tensor apply(const char* op, const Tensor& input, Settings s) {
     const Tensor x = plain::contiguous(input);
     const bool records = recording({&input});
-    const int p = precision(x);
-    Tensor losses = Tensor::empty(without_last(input.shape()), input.dtype());
+    const DType computing = computing_dtype(x.dtype());
+    Tensor losses = Tensor::empty(without_last(input.shape()), computing);
     const Tensor row_weights = empty_like(losses);
-    if (!s.log_probabilities) s.normalisers = Tensor::empty({2 * losses.size()}, input.dtype());
+    if (!s.log_probabilities) s.normalisers = Tensor::empty({2 * losses.size()}, computing);
     CrossEntropyArgs args = arguments(s, x);
     args.losses = losses.data();
     args.row_weights = row_weights.data();
-    kernels().softmax.cross_entropy_weights[p](args);
+    kernels().softmax.cross_entropy_weights[precision(computing)](args);
     if (s.reduction == Reduction::mean) s.divisor = mean_divisor(losses, row_weights, s.sample_weight);
     Tensor one, ready;
     if (records && !s.log_probabilities && s.reduction != Reduction::none) {
         // While the logits are in the cache, their gradient is cheap; most losses are the end of the graph.
-        one = plain::full({}, x.dtype(), 1);
+        one = plain::full({}, computing, 1);
         ready = empty_like(x);
         set_grads(args, s, one, ready);
     }
     if (args.rows) {
         LongWork work(static_cast<double>(x.size()));
-        kernels().softmax.cross_entropy_forward[p](args);
+        kernels().softmax.cross_entropy_forward[precision(x)](args);
     }
     Tensor out = reduce_rows(losses, s.sample_weight, s.reduction, s.divisor);
     if (records)
@@ -113,7 +113,7 @@ Settings read_settings(const char* op, const Tensor& input, const Optional& weig
     if (weight) {
         check_parameter(op, "weight", *weight, input, {input.shape().back()}, " (one value per class)");
         check_constant(op, "weight", *weight);
-        s.class_weight = plain::contiguous(*weight);
+        s.class_weight = prepared(*weight);
     }
     s.ignore_index = ignore_index;
     s.reduction = read_reduction(op, reduction);
@@ -125,7 +125,7 @@ Settings read_settings(const char* op, const Tensor& input, const Optional& weig
 } // namespace
 
 void check_class_scores(const char* op, const Tensor& input) {
-    check_real(op, "input", input);
+    check_floating(op, "input", input);
     if (input.rank() == 0) value_error({op, ": input must have the classes on its last axis, got a scalar"});
     if (input.shape().back() == 0)
         value_error({op, ": input has 0 classes (shape ", input.shape(), ", classes last)"});
@@ -165,9 +165,9 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const Optional& 
             {op, ": target has dtype ", target.dtype(), " and shape ", target.shape(),
              "; labels must have an integer dtype (convert them with astype(int64)), and probabilities ",
              "the shape of input ", input.shape()});
-    check_same_dtype(op, "target", target, "input", input);
+    check_beside(op, "target", target, input);
     check_constant(op, "target", target);
-    s.probabilities = plain::contiguous(target);
+    s.probabilities = prepared(target);
     return apply(op, input, std::move(s));
 }
 

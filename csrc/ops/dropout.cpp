@@ -17,7 +17,7 @@ Tensor apply(const Tensor& input, double p, const RandomSource& source) {
 } // namespace
 
 Tensor dropout(const Tensor& input, double p, bool training, const Ref<Generator>& generator) {
-    check_real("dropout", "input", input);
+    check_floating("dropout", "input", input);
     check_between("dropout", "p", p, 0, 1);
     if (!training || p == 0) // the same memory, but a tensor of its own
         return autograd::view("dropout", input, input.shape(), input.strides(), input.offset(),

@@ -7,7 +7,7 @@ namespace dt::ops {
 Tensor embedding(const Tensor& input, const Tensor& weight, const std::optional<int64_t>& padding_idx) {
     const char* op = "embedding";
     const Tensor indices = own_indices(op, "input", input);
-    check_real(op, "weight", weight);
+    check_floating(op, "weight", weight);
     check_rank(op, "weight", weight, 2, "(rows, features)");
     if (input.rank() == kMaxRank)
         value_error({op, ": input has ", input.rank(),
@@ -31,7 +31,8 @@ Tensor embedding(const Tensor& input, const Tensor& weight, const std::optional<
     if (out.size()) {
         const Tensor table = plain::contiguous(weight);
         LongWork work(0.2 * static_cast<double>(out.size()));
-        kernel.forward[p](n, indices.data<int64_t>(), width, table.data(), out.data());
+        const int64_t bytes = width * static_cast<int64_t>(item_size(weight.dtype()));
+        kernel.forward(n, indices.data<int64_t>(), bytes, table.data(), out.data());
     }
     if (recording({&weight}))
         record(op, out, {&weight}, [i = Saved(indices), rows, width, n, padding, p](Backward& b) {

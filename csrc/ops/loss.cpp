@@ -24,6 +24,8 @@ LossArgs arguments(const Settings& s, const Tensor& input, const Tensor& target)
     args.n = input.size();
     args.input = input.data();
     args.target = target.data();
+    args.input_dtype = input.dtype();
+    args.target_dtype = target.dtype();
     args.parameter = s.parameter;
     args.positive_weight = data_of(s.positive_weight);
     args.positive_weight_size = s.positive_weight.defined() ? s.positive_weight.size() : 1;
@@ -37,13 +39,13 @@ void backward_of(Backward& b, const Settings& s, const Tensor& input, const Tens
     const Tensor grad = plain::contiguous(b.grad());
     Tensor grads[2];
     for (int i : {0, 1})
-        if (b.needs(i)) grads[i] = empty_like(input);
+        if (b.needs(i)) grads[i] = empty_like(i == 0 ? input : target);
     LossArgs args = arguments(s, input, target);
     args.output_grad = grad.data();
     args.output_grad_stride = s.reduction == Reduction::none;
     args.input_grad = data_of(grads[0]);
     args.target_grad = data_of(grads[1]);
-    if (args.n) kernels().loss.backward[precision(input)](args);
+    if (args.n) kernels().loss.backward[precision(grad)](args);
     for (int i : {0, 1})
         if (grads[i].defined()) b.give(i, grads[i]);
 }
@@ -55,13 +57,14 @@ Tensor divisor_of(const Settings& s, const Tensor& input) {
     if (s.reduction == Reduction::batch_mean && input.rank() && input.size())
         share = static_cast<double>(input.shape(0)) / static_cast<double>(input.size());
     if (!s.weight.tensor.defined())
-        return plain::full({}, input.dtype(), share * static_cast<double>(input.size()));
+        return plain::full({}, computing_dtype(input.dtype()), share * static_cast<double>(input.size()));
     return weighted_sum(s.weight.tensor, {}, {}, share * static_cast<double>(s.weight.repeat), {});
 }
 
 void check_pair(const char* op, const Tensor& input, const Tensor& target) {
-    check_real(op, "input", input);
-    check_same_dtype(op, "input", input, "target", target);
+    check_floating(op, "input", input);
+    if (computing_dtype(input.dtype()) != DType::float32 || computing_dtype(target.dtype()) != DType::float32)
+        check_same_dtype(op, "input", input, "target", target);
     if (input.shape() != target.shape())
         value_error({op, ": input has shape ", input.shape(), ", but target has shape ", target.shape()});
 }
@@ -72,7 +75,7 @@ Tensor apply(const char* op, const Tensor& input, const Tensor& target, const Op
     s.divisor = divisor_of(s, input);
     const Tensor x = plain::contiguous(input), t = plain::contiguous(target);
     const bool each = s.reduction == Reduction::none;
-    Tensor out = each ? empty_like(input) : Tensor::empty({}, input.dtype());
+    Tensor out = Tensor::empty(each ? input.shape() : Dims{}, computing_dtype(input.dtype()));
     LossArgs args = arguments(s, x, t);
     Tensor memory;
     if (each) {
@@ -84,7 +87,7 @@ Tensor apply(const char* op, const Tensor& input, const Tensor& target, const Op
     }
     if (!each || args.n) {
         LongWork work(static_cast<double>(args.n));
-        kernels().loss.forward[precision(x)](args);
+        kernels().loss.forward[precision(out)](args);
     }
     if (recording({&input, &target}))
         record(
@@ -145,13 +148,13 @@ Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& targe
     Settings s{LossKind::bce_with_logits, 1, {}, {}, read_reduction(op, reduction), {}};
     if (pos_weight) {
         const Tensor& p = *pos_weight;
-        check_same_dtype(op, "pos_weight", p, "input", input);
+        check_beside(op, "pos_weight", p, input);
         check_constant(op, "pos_weight", p);
         if (p.size() != 1 && (p.rank() != 1 || input.rank() == 0 || p.size() != input.shape().back()))
             value_error({op, ": pos_weight has shape ", p.shape(),
                          ", expected one value, or one for each index of ", "the last axis of input (shape ",
                          input.shape(), ")"});
-        s.positive_weight = plain::contiguous(p);
+        s.positive_weight = prepared(p);
     }
     return apply(op, input, target, sample_weight, std::move(s));
 }

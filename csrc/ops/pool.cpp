@@ -67,17 +67,22 @@ double pool_time(const PoolShape& s) {
 // Calls f(kernels, a value of the element's type).
 template <class F> void with_kernels(const PoolShape& shape, DType dtype, const F& f) {
     LongWork work(pool_time(shape));
+    const Pool& pool = kernels().pool;
     if (dtype == DType::float64)
-        f(kernels().pool.f64, double());
+        f(pool.f64, double());
+    else if (dtype == DType::float16)
+        f(pool.f16, float16_t());
+    else if (dtype == DType::bfloat16)
+        f(pool.bf16, bfloat16_t());
     else
-        f(kernels().pool.f32, float());
+        f(pool.f32, float());
 }
 
 Tensor pool_max(const Pooling& p) {
     if (double(p.shape.kernel_h) * double(p.shape.kernel_w) > 2147483647.0) // places in it are 32-bit
         value_error({p.op, ": windows have at most 2147483647 elements, got ",
                      Dims{p.shape.kernel_h, p.shape.kernel_w}});
-    const Tensor x = prepared(p.input);
+    const Tensor x = plain::contiguous(p.input);
     const bool records = recording({&p.input});
     const DType bytes =
         pool_index_bytes(p.shape.kernel_h, p.shape.kernel_w) == 1 ? DType::uint8 : DType::int32;
@@ -88,48 +93,46 @@ Tensor pool_max(const Pooling& p) {
             using T = decltype(zero);
             kernels.max_forward(p.shape, x.data<T>(), y.data<T>(), records ? index.data() : nullptr);
         });
-    Tensor out = plain::convert(y, p.input.dtype());
     if (records)
         record(
-            p.op, out, {&p.input},
+            p.op, y, {&p.input},
             [index = Saved(index), shape = p.shape, input_shape = p.input.shape()](Backward& back) {
-                const Tensor grad = prepared(back.grad());
+                const Tensor grad = plain::contiguous(back.grad());
                 Tensor g = Tensor::empty(input_shape, grad.dtype());
                 if (g.size())
                     with_kernels(shape, g.dtype(), [&](const auto& kernels, auto zero) {
                         using T = decltype(zero);
                         kernels.max_backward(shape, grad.data<T>(), index.get().data(), g.data<T>());
                     });
-                back.give(0, plain::convert(g, back.grad().dtype()));
+                back.give(0, g);
             },
             pool_time(p.shape));
-    return out;
+    return y;
 }
 
 Tensor pool_average(const Pooling& p) {
-    const Tensor x = prepared(p.input);
+    const Tensor x = plain::contiguous(p.input);
     Tensor y = Tensor::empty(p.result, x.dtype(), x.device(), p.op);
     if (y.size())
         with_kernels(p.shape, y.dtype(), [&](const auto& kernels, auto zero) {
             using T = decltype(zero);
             kernels.average_forward(p.shape, x.data<T>(), y.data<T>());
         });
-    Tensor out = plain::convert(y, p.input.dtype());
     if (recording({&p.input}))
         record(
-            p.op, out, {&p.input},
+            p.op, y, {&p.input},
             [shape = p.shape, input_shape = p.input.shape()](Backward& back) {
-                const Tensor grad = prepared(back.grad());
+                const Tensor grad = plain::contiguous(back.grad());
                 Tensor g = Tensor::empty(input_shape, grad.dtype());
                 if (g.size())
                     with_kernels(shape, g.dtype(), [&](const auto& kernels, auto zero) {
                         using T = decltype(zero);
                         kernels.average_backward(shape, grad.data<T>(), g.data<T>());
                     });
-                back.give(0, plain::convert(g, back.grad().dtype()));
+                back.give(0, g);
             },
             pool_time(p.shape));
-    return out;
+    return y;
 }
 
 Pooling read_average(const char* op, const Tensor& input, int axes, const Dims& kernel_size,

@@ -16,7 +16,7 @@ SampleWeight read_sample_weight(const char* op, const Optional& weight, const Di
     SampleWeight result;
     if (!weight) return result;
     const Tensor& t = *weight;
-    check_same_dtype(op, "sample_weight", t, "input", input);
+    check_beside(op, "sample_weight", t, input);
     check_constant(op, "sample_weight", t);
     bool leading = t.rank() <= loss_shape.rank();
     for (int i = 0; leading && i < t.rank(); ++i) leading = t.shape(i) == loss_shape[i];
@@ -24,7 +24,7 @@ SampleWeight read_sample_weight(const char* op, const Optional& weight, const Di
         value_error({op, ": sample_weight has shape ", t.shape(),
                      ", expected that of the losses or of their leading axes: ", loss_shape});
     for (int i = t.rank(); i < loss_shape.rank(); ++i) result.repeat *= loss_shape[i];
-    result.tensor = plain::contiguous(t);
+    result.tensor = prepared(t);
     return result;
 }
 

@@ -31,7 +31,7 @@ void backward_of(Backward& b, const Tensor& output, const Extent& e, bool logari
 }
 
 Tensor apply(const char* op, const Tensor& input, int64_t axis, bool logarithm) {
-    check_real(op, "input", input);
+    check_floating(op, "input", input);
     const Extent e = extent_of(input.shape(), input.rank() ? normalize_axis(op, axis, input.rank()) : 0);
     Tensor out = empty_like(input);
     if (out.size()) {

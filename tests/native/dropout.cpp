@@ -14,7 +14,7 @@ uint32_t number(const RandomSource& source, int64_t i) {
 } // namespace
 
 void check_dropout(Checks& c) {
-    for_floats([&]<class T>(T) {
+    for_all_floats([&]<class T>(T) {
         for (double p : {0.0, 0.25, 0.9, 1.0})
             for (int64_t begin : {int64_t(0), int64_t(37)})
                 for (int64_t n : {int64_t(0), int64_t(1), int64_t(26), int64_t(256), int64_t(257),
@@ -23,7 +23,7 @@ void check_dropout(Checks& c) {
                     const RandomSource source{11, 5, begin};
                     const Array<T> x = c.uniform_array<T>(n);
                     Array<T> y(n);
-                    c.call(c.table.dropout.apply[sizeof(T) == 8], source, n, p, x.data(), y.data());
+                    c.call(c.table.dropout.apply[precision(dtype_of<T>)], source, n, p, x.data(), y.data());
                     c.expect("output", y, 2, [&](int64_t i) -> Want {
                         return number(source, begin + i) * 0x1p-32 < p ? 0 : x.at(i) / (1 - p);
                     });

@@ -19,16 +19,15 @@ void check_first_outside(Checks& c) {
 }
 
 template <class T> void check_lookup(Checks& c, int64_t n, int64_t rows, int64_t width, int64_t padding) {
-    const int which = sizeof(T) == 8;
     c.at("n ", n, ", rows ", rows, ", width ", width, ", padding index ", padding);
     const Array<T> table = c.uniform_array<T>(rows * width), dy = c.uniform_array<T>(n * width);
     const Array<int64_t> indices = c.whole_array(n, 0, rows);
     Array<T> y(n * width), grad(rows * width);
-    c.call(c.table.embedding.forward[which], n, indices.data(), width, table.data(), y.data());
+    c.call(c.table.embedding.forward, n, indices.data(), width * int64_t(sizeof(T)), table.data(), y.data());
     c.expect_exactly("output", y, [&](int64_t i) { return table[indices[i / width] * width + i % width]; });
     Array<int64_t> scratch(rows + 1 + n);
-    c.call(c.table.embedding.backward[which], n, indices.data(), rows, width, padding, dy.data(), grad.data(),
-           scratch.data());
+    c.call(c.table.embedding.backward[precision(dtype_of<T>)], n, indices.data(), rows, width, padding,
+           dy.data(), grad.data(), scratch.data());
     std::vector<Sum> want(size_t(rows * width));
     for (int64_t i = 0; i < n * width; ++i)
         if (indices[i / width] != padding) want[size_t(indices[i / width] * width + i % width)].add(dy.at(i));
@@ -39,7 +38,7 @@ template <class T> void check_lookup(Checks& c, int64_t n, int64_t rows, int64_t
 
 void check_embedding(Checks& c) {
     check_first_outside(c);
-    for_floats([&]<class T>(T) {
+    for_all_floats([&]<class T>(T) {
         for (int64_t n : {int64_t(0), int64_t(1), int64_t(10), int64_t(700)})
             for (int64_t rows : {int64_t(1), int64_t(6), int64_t(300)})
                 for (int64_t width : {int64_t(1), int64_t(4), int64_t(17), int64_t(70)})

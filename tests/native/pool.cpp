@@ -62,7 +62,8 @@ template <class T, class I> void check_max(Checks& c, const PoolKernels<T>& kern
     const int64_t x_size = s.batch * s.in_h * s.in_w * s.channels,
                   y_size = s.batch * s.out_h * s.out_w * s.channels;
     Array<T> x(x_size);
-    for (int64_t i = 0; i < x_size; ++i) x[i] = i % 37 == 30 ? T(NAN) : T(c.whole(-6, 7)); // equal ones, NaN
+    for (int64_t i = 0; i < x_size; ++i)
+        x[i] = rounded<T>(i % 37 == 30 ? NAN : double(c.whole(-6, 7))); // equal ones, NaN
     const Array<T> dy = c.uniform_array<T>(y_size);
     c.at("max, ", describe(s));
     std::vector<double> largest(size_t(y_size), -INFINITY);
@@ -83,10 +84,11 @@ template <class T, class I> void check_max(Checks& c, const PoolKernels<T>& kern
     Array<T> y(y_size), without_index(y_size), dx(x_size);
     Array<I> index(y_size);
     c.call(kernels.max_forward, s, x.data(), y.data(), index.data());
-    c.expect_exactly("y", y, [&](int64_t i) { return T(largest[size_t(i)]); });
+    c.expect_exactly("y", y, [&](int64_t i) { return rounded<T>(largest[size_t(i)]); });
     c.expect_exactly("index", index, [&](int64_t i) { return I(places[size_t(i)]); });
     c.call(kernels.max_forward, s, x.data(), without_index.data(), nullptr);
-    c.expect_exactly("y, no index wanted", without_index, [&](int64_t i) { return T(largest[size_t(i)]); });
+    c.expect_exactly("y, no index wanted", without_index,
+                     [&](int64_t i) { return rounded<T>(largest[size_t(i)]); });
     c.call(kernels.max_backward, s, dy.data(), index.data(), dx.data());
     c.expect("dx", dx, 8, [&](int64_t i) { return grads[size_t(i)]; });
 }
@@ -163,6 +165,8 @@ template <class T> void check_all(Checks& c, const PoolKernels<T>& kernels) {
 void check_pool(Checks& c) {
     check_all(c, c.table.pool.f32);
     check_all(c, c.table.pool.f64);
+    check_all(c, c.table.pool.f16);
+    check_all(c, c.table.pool.bf16);
 }
 
 } // namespace dt::check

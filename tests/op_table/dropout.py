@@ -11,7 +11,7 @@ import drivetrain as dt
 from reference import random
 
 from .random import SEED, STREAM
-from .row import Error, Op, Sample
+from .row import ALL_FLOATS, Error, Op, Sample
 
 Rng = np.random.Generator
 
@@ -38,6 +38,7 @@ X = dt.tensor(np.ones(3), dtype="float32")
 ROWS = [
     Op(
         name="dropout",
+        dtypes=ALL_FLOATS,
         reference=reference,
         samples=samples,
         empty_samples=lambda rng: [Sample((np.zeros((0, 3)),)), Sample((np.zeros((2, 0)), 0.1))],

@@ -9,7 +9,7 @@ import numpy as np
 
 import drivetrain as dt
 
-from .row import Error, Op, Sample
+from .row import ALL_FLOATS, Error, Op, Sample
 
 Rng = np.random.Generator
 
@@ -44,6 +44,7 @@ def indices(*values: int) -> Any:
 ROWS = [
     Op(
         name="embedding",
+        dtypes=ALL_FLOATS,
         reference=lambda i, w: w[i.astype(np.int64)],
         samples=samples,
         empty_samples=empty,

@@ -10,7 +10,7 @@ import numpy as np
 import drivetrain as dt
 import reference
 
-from .row import Error, Op, Sample, Samples
+from .row import ALL_FLOATS, Error, Op, Sample, Samples
 
 Rng = np.random.Generator
 Draw = Callable[[Rng, tuple[int, ...]], np.ndarray]
@@ -120,6 +120,7 @@ def pair_row(
 ) -> Op:
     return Op(
         name=name,
+        dtypes=ALL_FLOATS,
         reference=getattr(reference, name),
         samples=pair_samples(x, t, extra),
         empty_samples=pair_empty,
@@ -296,6 +297,7 @@ LABELLED = ("cross_entropy", "nll_loss", "multi_margin_loss")
 ROWS = [
     Op(
         name="multi_margin_loss",
+        dtypes=ALL_FLOATS,
         reference=reference.multi_margin_loss,
         samples=margin_samples,
         empty_samples=class_empty,
@@ -316,6 +318,7 @@ ROWS = [
     ),
     Op(
         name="cosine_similarity",
+        dtypes=ALL_FLOATS,
         reference=cosine,
         samples=similarity_samples,
         empty_samples=lambda rng: [Sample((np.zeros((0, 3)), np.zeros((0, 3))))],
@@ -337,6 +340,7 @@ ROWS = [
     ),
     Op(
         name="cosine_embedding_loss",
+        dtypes=ALL_FLOATS,
         reference=reference.cosine_embedding_loss,
         samples=embedding_samples,
         empty_samples=lambda rng: [
@@ -392,6 +396,7 @@ ROWS = [
     pair_row("binary_cross_entropy", probability, probability),
     Op(
         name="binary_cross_entropy_with_logits",
+        dtypes=ALL_FLOATS,
         reference=reference.binary_cross_entropy_with_logits,
         samples=logits_samples,
         empty_samples=pair_empty,
@@ -410,6 +415,7 @@ ROWS = [
     pair_row("hinge_loss", plain, sign, ({}, {"margin": 0.5})),
     Op(
         name="kl_div",
+        dtypes=ALL_FLOATS,
         reference=reference.kl_div,
         samples=divergence_samples,
         empty_samples=pair_empty,
@@ -420,6 +426,7 @@ ROWS = [
     ),
     Op(
         name="cross_entropy",
+        dtypes=ALL_FLOATS,
         reference=reference.cross_entropy,
         samples=cross_entropy_samples,
         empty_samples=class_empty,
@@ -440,6 +447,7 @@ ROWS = [
     ),
     Op(
         name="nll_loss",
+        dtypes=ALL_FLOATS,
         reference=reference.nll_loss,
         samples=lambda rng: class_samples(rng, smoothing=False),
         empty_samples=class_empty,

@@ -10,7 +10,7 @@ import numpy as np
 import drivetrain as dt
 import reference
 
-from .row import Error, Op, Sample
+from .row import ALL_FLOATS, Error, Op, Sample
 
 Rng = np.random.Generator
 
@@ -66,6 +66,7 @@ def at_least_1d(function: Any) -> Any:
 ROWS = [
     Op(
         name="softmax",
+        dtypes=ALL_FLOATS,
         reference=at_least_1d(reference.softmax),
         samples=samples,
         empty_samples=empty,
@@ -74,6 +75,7 @@ ROWS = [
     ),
     Op(
         name="log_softmax",
+        dtypes=ALL_FLOATS,
         reference=at_least_1d(reference.log_softmax),
         samples=samples,
         empty_samples=empty,

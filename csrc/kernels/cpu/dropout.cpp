@@ -1,5 +1,6 @@
 #include "kernels/dropout.h"
 
+#include "kernels/cpu/half.h"
 #include "kernels/cpu/philox.h"
 
 #pragma GCC diagnostic ignored "-Wpsabi"
@@ -92,12 +93,13 @@ template <class T> DT_INLINE Vec<T> keep(Vec<T> x, uint64_t bits, T scale) {
 #endif
 }
 
-template <class T>
+template <class S>
 void apply(const RandomSource& source, int64_t n, double p, const void* input, void* output) {
-    const T* in = static_cast<const T*>(input);
-    T* out = static_cast<T*>(output);
+    using T = Arithmetic<S>;
+    const S* in = static_cast<const S*>(input);
+    S* out = static_cast<S*>(output);
     if (p >= 1) { // 1 / (1 - p) is infinite
-        memset(output, 0, size_t(n) * sizeof(T));
+        memset(output, 0, size_t(n) * sizeof(S));
         return;
     }
     if (n <= 0) return;
@@ -106,10 +108,13 @@ void apply(const RandomSource& source, int64_t n, double p, const void* input, v
     const int64_t first = source.begin / kGroup, last = ceil_div(source.begin + n, kGroup);
     const bool streaming = source.begin % kGroup == 0 && can_stream(out, n, kGroup);
     parallel(last - first, grain_for(2 * kGroup), [&](int64_t begin, int64_t end) {
-        alignas(64) T staged[kStaged];
+        alignas(64) S staged[kStaged];
         int64_t from = (begin + first) * kGroup - source.begin, count = 0; // of what is staged
         const auto flush = [&]() DT_INLINE_LAMBDA {
-            for (int64_t j = 0; j < count; j += kLanes<T>) stream(out + from + j, load(staged + j), Whole{});
+            const uint32_t* words = reinterpret_cast<const uint32_t*>(staged);
+            uint32_t* to = reinterpret_cast<uint32_t*>(out + from);
+            for (int64_t j = 0; j < count * int64_t(sizeof(S)) / 4; j += kLanes<uint32_t>)
+                stream(to + j, load(words + j), Whole{});
             from += count;
             count = 0;
         };
@@ -117,9 +122,9 @@ void apply(const RandomSource& source, int64_t n, double p, const void* input, v
             const Kept kept = kept_of_group(source, g, threshold);
             const int64_t at = g * kGroup - source.begin;
             if (at >= 0 && at + kGroup <= n) {
-                for (int j = 0; j < kGroup; j += 64 / int(sizeof(T)))
+                for (int j = 0; j < kGroup; j += 64 / int(sizeof(S)))
                     __builtin_prefetch(in + at + kAhead + j);
-                T* to = streaming ? staged + count : out + at;
+                S* to = streaming ? staged + count : out + at;
                 for (int j = 0; j < kGroup; j += kLanes<T>)
                     store(to + j, keep(load(in + at + j), kept.bits[j / 64] >> (j % 64), scale));
                 if (streaming) count += kGroup;
@@ -127,7 +132,8 @@ void apply(const RandomSource& source, int64_t n, double p, const void* input, v
             } else {
                 const int64_t low = at < 0 ? -at : 0, high = n - at < kGroup ? n - at : kGroup;
                 for (int64_t j = low; j < high; ++j)
-                    out[at + j] = kept.bits[j / 64] >> (j % 64) & 1 ? in[at + j] * scale : T(0);
+                    store(out + at + j,
+                          keep(load(in + at + j, Part{1}), kept.bits[j / 64] >> (j % 64), scale), Part{1});
             }
         }
         flush();
@@ -137,6 +143,6 @@ void apply(const RandomSource& source, int64_t n, double p, const void* input, v
 
 } // namespace
 
-Dropout dropout() { return {{apply<float>, apply<double>}}; }
+Dropout dropout() { return {{apply<float>, apply<double>, apply<float16_t>, apply<bfloat16_t>}}; }
 
 } // namespace dt::cpu::DT_LEVEL

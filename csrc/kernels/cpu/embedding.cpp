@@ -1,6 +1,8 @@
 #include "kernels/embedding.h"
 
+#include "kernels/cpu/half.h"
 #include "kernels/cpu/lanes.h"
+#include "kernels/cpu/rows.h"
 
 namespace dt::cpu::DT_LEVEL {
 namespace {
@@ -11,17 +13,11 @@ int64_t first_outside(int64_t n, const int64_t* values, int64_t low, int64_t hig
     return -1;
 }
 
-template <class T>
-void forward(int64_t n, const int64_t* indices, int64_t width, const void* table, void* output) {
-    const T* from = static_cast<const T*>(table);
-    T* to = static_cast<T*>(output);
-    parallel(n, grain_for(width), [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-            const T* row = from + indices[i] * width;
-            for_vectors<T>(width, [&](int64_t j, auto part) DT_INLINE_LAMBDA {
-                store(to + i * width + j, load(row + j, part), part);
-            });
-        }
+void forward(int64_t n, const int64_t* indices, int64_t bytes, const void* table, void* output) {
+    const char* from = static_cast<const char*>(table);
+    char* to = static_cast<char*>(output);
+    parallel(n, grain_for(ceil_div(bytes, 4)), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) copy_row(to + i * bytes, from + indices[i] * bytes, bytes);
     });
 }
 
@@ -38,13 +34,14 @@ void sort_by_row(int64_t n, const int64_t* indices, int64_t rows, int64_t* start
     for (int64_t i = n - 1; i >= 0; --i) order[--start[indices[i]]] = i;
 }
 
-template <class T>
+template <class S>
 void backward(int64_t n, const int64_t* indices, int64_t rows, int64_t width, int64_t padding_index,
               const void* output_grad, void* table_grad, int64_t* scratch) {
     int64_t *start = scratch, *order = scratch + rows + 1;
     sort_by_row(n, indices, rows, start, order);
-    const T* from = static_cast<const T*>(output_grad);
-    T* to = static_cast<T*>(table_grad);
+    using T = Arithmetic<S>;
+    const S* from = static_cast<const S*>(output_grad);
+    S* to = static_cast<S*>(table_grad);
     const bool streaming = can_stream(to, rows * width, width);
     // Every row of the table is summed by one thread, in the order of the positions.
     parallel(rows, grain_for(width + ceil_div(n, rows) * width), [&](int64_t begin, int64_t end) {
@@ -63,7 +60,9 @@ void backward(int64_t n, const int64_t* indices, int64_t rows, int64_t width, in
 } // namespace
 
 Embedding embedding() {
-    return {first_outside, {forward<float>, forward<double>}, {backward<float>, backward<double>}};
+    return {first_outside,
+            forward,
+            {backward<float>, backward<double>, backward<float16_t>, backward<bfloat16_t>}};
 }
 
 } // namespace dt::cpu::DT_LEVEL

@@ -1,5 +1,6 @@
 #include "kernels/loss.h"
 
+#include "kernels/cpu/half.h"
 #include "kernels/cpu/lanes.h"
 #include "kernels/cpu/math.h"
 
@@ -216,16 +217,42 @@ void finish_total(const double* partial, int64_t n, double factor, const void* d
     *static_cast<T*>(total) = T(result);
 }
 
+// n values from `begin` on as T: where they lie, or of a half format converted into `buffer`.
+template <class T> const T* read_block(DType dtype, const void* data, int64_t begin, int64_t n, T* buffer) {
+    if constexpr (sizeof(T) == 4) {
+        const uint16_t* halves = static_cast<const uint16_t*>(data) + begin;
+        if (is_half(dtype)) {
+            dtype == DType::float16 ? float16_to_float(n, halves, buffer)
+                                    : bfloat16_to_float(n, halves, buffer);
+            return buffer;
+        }
+    }
+    return static_cast<const T*>(data) + begin;
+}
+// Where n values from `begin` on are written; write_block then stores what is in the buffer.
+template <class T> T* block_to_write(DType dtype, void* data, int64_t begin, T* buffer) {
+    return is_half(dtype) ? buffer : data ? static_cast<T*>(data) + begin : nullptr;
+}
+template <class T> void write_block(DType dtype, void* data, int64_t begin, int64_t n, const T* buffer) {
+    if constexpr (sizeof(T) == 4) {
+        uint16_t* halves = static_cast<uint16_t*>(data) + begin;
+        if (data && is_half(dtype))
+            dtype == DType::float16 ? float_to_float16(n, buffer, halves)
+                                    : float_to_bfloat16(n, buffer, halves);
+    }
+}
+
 template <class T, class L> void forward_as(const LossArgs& args) {
-    const T* x = static_cast<const T*>(args.input);
-    const T* t = static_cast<const T*>(args.target);
     T* losses = static_cast<T*>(args.losses);
     const Vec<T> parameter = broadcast(T(args.parameter));
     parallel(args.n, kBlock, [&](int64_t begin, int64_t end) {
+        alignas(64) T inputs[kBlock], targets[kBlock];
+        const T* x = read_block(args.input_dtype, args.input, begin, end - begin, inputs);
+        const T* t = read_block(args.target_dtype, args.target, begin, end - begin, targets);
         double total = 0;
         for_runs<T>(args, begin, end, [&](const Run<T>& run) {
             auto value = [&](int64_t i, auto part) DT_INLINE_LAMBDA {
-                const int64_t at = run.begin + i;
+                const int64_t at = run.begin - begin + i;
                 const Parameters<Vec<T>> p{parameter, run.positive(i, part)};
                 return L::value(load(x + at, part), load(t + at, part), p) * run.weight(i, part);
             };
@@ -244,26 +271,30 @@ template <class T, class L> void forward_as(const LossArgs& args) {
 }
 
 template <class T, class L> void backward_as(const LossArgs& args) {
-    const T* x = static_cast<const T*>(args.input);
-    const T* t = static_cast<const T*>(args.target);
     const T* grad = static_cast<const T*>(args.output_grad);
-    T* dx = static_cast<T*>(args.input_grad);
-    T* dt = static_cast<T*>(args.target_grad);
     const Vec<T> parameter = broadcast(T(args.parameter));
     const T divisor = args.divisor ? *static_cast<const T*>(args.divisor) : T(1);
     const Vec<T> single = broadcast(args.output_grad_stride ? T(0) : *grad / divisor);
     parallel(args.n, kBlock, [&](int64_t begin, int64_t end) {
+        alignas(64) T inputs[kBlock], targets[kBlock]; // and then their gradients
+        const int64_t n = end - begin;
+        const T* x = read_block(args.input_dtype, args.input, begin, n, inputs);
+        const T* t = read_block(args.target_dtype, args.target, begin, n, targets);
+        T* dx = block_to_write(args.input_dtype, args.input_grad, begin, inputs);
+        T* dt = block_to_write(args.target_dtype, args.target_grad, begin, targets);
         for_runs<T>(args, begin, end, [&](const Run<T>& run) {
             for_vectors<T>(run.n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
-                const int64_t at = run.begin + i;
+                const int64_t at = run.begin - begin + i;
                 const Parameters<Vec<T>> p{parameter, run.positive(i, part)};
                 const Vec<T> input = load(x + at, part), target = load(t + at, part);
-                Vec<T> g = args.output_grad_stride ? load(grad + at, part) / divisor : single;
+                Vec<T> g = args.output_grad_stride ? load(grad + begin + at, part) / divisor : single;
                 g *= run.weight(i, part);
                 if (dx) store(dx + at, L::by_input(input, target, p) * g, part);
                 if (dt) store(dt + at, L::by_target(input, target, p) * g, part);
             });
         });
+        write_block(args.input_dtype, args.input_grad, begin, n, inputs);
+        write_block(args.target_dtype, args.target_grad, begin, n, targets);
     });
 }
 

@@ -1,5 +1,6 @@
 #include "kernels/pool.h"
 
+#include "kernels/cpu/half.h"
 #include "kernels/cpu/lanes.h"
 #include "kernels/cpu/pool_narrow.h"
 
@@ -38,9 +39,10 @@ template <class T, int n> struct Maximum {
 
 // The first maxima of a window. In a hurry it takes numbers only: NaN and infinity turn the sum of 0 * v into
 // NaN, and then the window is gone through again, where a NaN is greater than all others.
-template <class T, int n>
-DT_INLINE Maximum<T, n> window_max(const PoolShape& s, const Window& h, const Window& w, const T* from,
-                                   auto part) {
+template <class S, int n>
+DT_INLINE Maximum<Arithmetic<S>, n> window_max(const PoolShape& s, const Window& h, const Window& w,
+                                               const S* from, auto part) {
+    using T = Arithmetic<S>;
     using M = Mask<T>;
     auto search = [&](auto better) DT_INLINE_LAMBDA {
         Vec<T> value[n]; // a struct would live in memory
@@ -50,7 +52,7 @@ DT_INLINE Maximum<T, n> window_max(const PoolShape& s, const Window& h, const Wi
             place[k] = M{} + Lane<M>(h.first * s.kernel_w + w.first);
         }
         for (int64_t r = h.first; r < h.last; ++r) {
-            const T* row = from + (h.place(r) * s.in_w + w.place(w.first)) * s.channels;
+            const S* row = from + (h.place(r) * s.in_w + w.place(w.first)) * s.channels;
             Lane<M> tap = Lane<M>(r * s.kernel_w + w.first);
             for (int64_t q = w.first; q < w.last; ++q, ++tap, row += w.step * s.channels)
                 for (int k = 0; k < n; ++k) {
@@ -65,10 +67,10 @@ DT_INLINE Maximum<T, n> window_max(const PoolShape& s, const Window& h, const Wi
         return best;
     };
     for (int64_t r = max(h.first, s.kernel_h - s.stride_h); r < h.last; ++r) { // what no window had before
-        const T* row = from + (h.place(r) * s.in_w + w.place(w.first)) * s.channels;
+        const S* row = from + (h.place(r) * s.in_w + w.place(w.first)) * s.channels;
         for (int64_t q = 0; q < s.stride_w; ++q, row += s.channels)
             for (int k = 0; k < n; ++k)
-                __builtin_prefetch(row + k * kLanes<T> + kPrefetch / int64_t(sizeof(T)));
+                __builtin_prefetch(row + k * kLanes<T> + kPrefetch / int64_t(sizeof(S)));
     }
     Vec<T> check[n] = {};
     const Maximum<T, n> best = search([&](Vec<T> v, Vec<T> top, int k) DT_INLINE_LAMBDA {
@@ -82,17 +84,18 @@ DT_INLINE Maximum<T, n> window_max(const PoolShape& s, const Window& h, const Wi
                       DT_INLINE_LAMBDA { return (v > top) | ((v != v) & (top == top)); });
 }
 
-template <class T> void max_forward(const PoolShape& s, const T* x, T* y, void* index) {
+template <class S> void max_forward(const PoolShape& s, const S* x, S* y, void* index) {
+    using T = Arithmetic<S>;
     if (is_narrow<T>(s)) return max_forward_narrow(s, x, y, index);
     const bool bytes = pool_index_bytes(s.kernel_h, s.kernel_w) == 1;
     for_output_rows(s, [&](int64_t image, int64_t i) {
         const Window h = row_window(s, i);
-        const T* from = x + image * s.in_h * s.in_w * s.channels;
+        const S* from = x + image * s.in_h * s.in_w * s.channels;
         for (int64_t j = 0; j < s.out_w; ++j) {
             const Window w = col_window(s, j);
             for_channels<T>(s.channels, [&](int64_t c, auto count, auto part) DT_INLINE_LAMBDA {
                 constexpr int n = decltype(count)::value;
-                const Maximum<T, n> best = window_max<T, n>(s, h, w, from + c, part);
+                const Maximum<T, n> best = window_max<S, n>(s, h, w, from + c, part);
                 int64_t to = ((image * s.out_h + i) * s.out_w + j) * s.channels + c;
                 for (int k = 0; k < n; ++k, to += kLanes<T>) {
                     store(y + to, best.value[k], part);
@@ -112,7 +115,8 @@ constexpr int64_t kTile = 4096; // elements of a gradient that are summed in the
 // adds the part of the output with window (h, w) and the first channel at dy[at] to n channels of `count`
 // neighbours in a row of the input, the first one at `to`, which is the place (t, q) of its window, the
 // others `step` elements apart.
-template <class T, class F> void give_back(const PoolShape& s, T* dx, const F& give) {
+template <class S, class F> void give_back(const PoolShape& s, S* dx, const F& give) {
+    using T = Arithmetic<S>;
     const bool streaming = can_stream(dx, s.batch * s.in_h * s.in_w * s.channels, s.channels);
     const int64_t depth = min(s.channels, kTile / 4), width = max(int64_t{1}, kTile / max(depth, int64_t{1}));
     parallel(s.batch * s.in_h, grain_for(2 * s.in_w * s.channels), [&](int64_t begin, int64_t end) {
@@ -138,7 +142,7 @@ template <class T, class F> void give_back(const PoolShape& s, T* dx, const F& g
                             give(tile + (w.place(q) - x) * n, w.step * n, at, n, h, w, t, q, last - q);
                         }
                     }
-                    T* to = dx + (row * s.in_w + x) * s.channels + c;
+                    S* to = dx + (row * s.in_w + x) * s.channels + c;
                     for (int64_t k = 0; k < (n == s.channels ? 1 : here); ++k)
                         for_vectors<T>(n == s.channels ? here * n : n,
                                        [&](int64_t e, auto part) DT_INLINE_LAMBDA {
@@ -153,7 +157,8 @@ template <class T, class F> void give_back(const PoolShape& s, T* dx, const F& g
     });
 }
 
-template <class T, class I> void give_max(const PoolShape& s, const T* dy, const I* index, T* dx) {
+template <class S, class I> void give_max(const PoolShape& s, const S* dy, const I* index, S* dx) {
+    using T = Arithmetic<S>;
     using P = Lane<Mask<T>>;
     give_back(s, dx,
               [&](T* to, int64_t step, int64_t at, int64_t channels, const Window&, const Window&, int64_t t,
@@ -164,7 +169,7 @@ template <class T, class I> void give_max(const PoolShape& s, const T* dy, const
                       Mask<T> place[n];
                       for (int k = 0; k < n; ++k) {
                           g[k] = load(dy + at + c + k * kLanes<T>, part);
-                          __builtin_prefetch(dy + at + c + k * kLanes<T> + kPrefetch / int64_t(sizeof(T)));
+                          __builtin_prefetch(dy + at + c + k * kLanes<T> + kPrefetch / int64_t(sizeof(S)));
                           place[k] = load_places<T>(index + at + c + k * kLanes<T>, lanes_of<T>(part));
                       }
                       T* p = to + c;
@@ -178,10 +183,11 @@ template <class T, class I> void give_max(const PoolShape& s, const T* dy, const
               });
 }
 
-template <class T> void max_backward(const PoolShape& s, const T* dy, const void* index, T* dx) {
+template <class S> void max_backward(const PoolShape& s, const S* dy, const void* index, S* dx) {
     const bool bytes = pool_index_bytes(s.kernel_h, s.kernel_w) == 1;
     const uint8_t* places = static_cast<const uint8_t*>(index);
-    if (bytes && windows_apart(s) && s.channels < kLanes<T>) return max_backward_narrow(s, dy, places, dx);
+    if (bytes && windows_apart(s) && s.channels < kLanes<Arithmetic<S>>)
+        return max_backward_narrow(s, dy, places, dx);
     bytes ? give_max(s, dy, places, dx) : give_max(s, dy, static_cast<const int32_t*>(index), dx);
 }
 
@@ -190,7 +196,8 @@ PoolShape without_dilation(PoolShape s) {
     return s;
 }
 
-template <class T> void average_forward(const PoolShape& shape, const T* x, T* y) {
+template <class S> void average_forward(const PoolShape& shape, const S* x, S* y) {
+    using T = Arithmetic<S>;
     const PoolShape s = without_dilation(shape);
     if (is_narrow<T>(s)) return average_forward_narrow(s, x, y);
     for_output_rows(s, [&](int64_t image, int64_t i) {
@@ -198,19 +205,19 @@ template <class T> void average_forward(const PoolShape& shape, const T* x, T* y
         for (int64_t j = 0; j < s.out_w; ++j) {
             const Window w = col_window(s, j);
             const T factor = average_factor<T>(s, h, w);
-            T* to = y + ((image * s.out_h + i) * s.out_w + j) * s.channels;
+            S* to = y + ((image * s.out_h + i) * s.out_w + j) * s.channels;
             for_channels<T>(s.channels, [&](int64_t c, auto count, auto part) DT_INLINE_LAMBDA {
                 constexpr int n = decltype(count)::value;
                 Vec<T> total[n] = {};
                 for (int64_t r = h.first; r < h.last;
                      ++r) { // row sums first: fewer roundings in a global pool
                     Vec<T> row[n] = {};
-                    const T* from =
+                    const S* from =
                         x + ((image * s.in_h + h.place(r)) * s.in_w + w.place(w.first)) * s.channels + c;
                     for (int64_t q = 0; q < w.count(); ++q, from += s.channels)
                         for (int k = 0; k < n; ++k) {
                             row[k] += load(from + k * kLanes<T>, part);
-                            __builtin_prefetch(from + k * kLanes<T> + kPrefetch / int64_t(sizeof(T)));
+                            __builtin_prefetch(from + k * kLanes<T> + kPrefetch / int64_t(sizeof(S)));
                         }
                     for (int k = 0; k < n; ++k) total[k] += row[k];
                 }
@@ -220,7 +227,8 @@ template <class T> void average_forward(const PoolShape& shape, const T* x, T* y
     });
 }
 
-template <class T> void average_backward(const PoolShape& shape, const T* dy, T* dx) {
+template <class S> void average_backward(const PoolShape& shape, const S* dy, S* dx) {
+    using T = Arithmetic<S>;
     const PoolShape s = without_dilation(shape);
     if (windows_apart(s) && s.channels < kLanes<T>) return average_backward_narrow(s, dy, dx);
     const T whole = whole_factor<T>(s);
@@ -241,12 +249,14 @@ template <class T> void average_backward(const PoolShape& shape, const T* dy, T*
               });
 }
 
-template <class T> PoolKernels<T> kernels_of() {
-    return {max_forward<T>, max_backward<T>, average_forward<T>, average_backward<T>};
+template <class S> PoolKernels<S> kernels_of() {
+    return {max_forward<S>, max_backward<S>, average_forward<S>, average_backward<S>};
 }
 
 } // namespace
 
-Pool pool() { return {kernels_of<float>(), kernels_of<double>()}; }
+Pool pool() {
+    return {kernels_of<float>(), kernels_of<double>(), kernels_of<float16_t>(), kernels_of<bfloat16_t>()};
+}
 
 } // namespace dt::cpu::DT_LEVEL

@@ -3,6 +3,7 @@
 // empty, so a whole row of an image is one run of elements here. Forward, a run is reduced over the window's
 // rows, then over its columns at every element (for all strides at once), and the outputs are picked out.
 // Backward, the gradients of a row of outputs are spread out to a run, from which the window's rows are made.
+#include "kernels/cpu/half.h"
 #include "kernels/cpu/pool_window.h"
 
 namespace dt::cpu::DT_LEVEL {
@@ -41,7 +42,8 @@ template <class T, class F> DT_INLINE void for_picks(const PoolShape& s, const F
         pick(j, (s.out_w - j) * s.channels >= kLanes<T> ? int64_t{kLanes<T>} : s.channels);
 }
 
-template <class T> void max_forward_narrow(const PoolShape& s, const T* x, T* y, void* index) {
+template <class S> void max_forward_narrow(const PoolShape& s, const S* x, S* y, void* index) {
+    using T = Arithmetic<S>;
     using M = Mask<T>;
     using I = Lane<M>;
     const Run run = Run::of(s, T());
@@ -60,7 +62,7 @@ template <class T> void max_forward_narrow(const PoolShape& s, const T* x, T* y,
                  for (int64_t item = begin; item < end; ++item) {
                      const int64_t image = item / s.out_h;
                      const Window h = row_window(s, item % s.out_h);
-                     const T* from = x + (image * s.in_h + h.place(h.first)) * row;
+                     const S* from = x + (image * s.in_h + h.place(h.first)) * row;
                      for (int64_t e = 0; e < run.inside; e += kLanes<T>) {
                          const int64_t left = run.inside - e;
                          Vec<T> top = broadcast(-T(__builtin_inf()));
@@ -113,7 +115,8 @@ template <class T> T whole_factor(const PoolShape& s) {
     return T(1) / T(s.divisor > 0 ? s.divisor : s.kernel_h * s.kernel_w);
 }
 
-template <class T> void average_forward_narrow(const PoolShape& s, const T* x, T* y) {
+template <class S> void average_forward_narrow(const PoolShape& s, const S* x, S* y) {
+    using T = Arithmetic<S>;
     const Run run = Run::of(s, T());
     const int64_t row = s.in_w * s.channels;
     const T whole = whole_factor<T>(s);
@@ -124,7 +127,7 @@ template <class T> void average_forward_narrow(const PoolShape& s, const T* x, T
                  for (int64_t e = 0; e < run.size; ++e) value[e] = 0;
                  for (int64_t item = begin; item < end; ++item) {
                      const Window h = row_window(s, item % s.out_h);
-                     const T* from = x + (item / s.out_h * s.in_h + h.place(h.first)) * row;
+                     const S* from = x + (item / s.out_h * s.in_h + h.place(h.first)) * row;
                      for (int64_t e = 0; e < run.inside; e += kLanes<T>) {
                          const int64_t left = run.inside - e;
                          Vec<T> sum = zero<T>();
@@ -136,7 +139,7 @@ template <class T> void average_forward_narrow(const PoolShape& s, const T* x, T
                          for (int64_t q = 1; q < s.kernel_w; ++q) sum += load(value + e + q * s.channels);
                          store(total + e, sum);
                      }
-                     T* to = y + item * s.out_w * s.channels;
+                     S* to = y + item * s.out_w * s.channels;
                      for_picks<T>(s, [&](int64_t j, int64_t count) DT_INLINE_LAMBDA {
                          store_upto(to + j * s.channels,
                                     load(total + j * run.step) * column_factor(s, h, j, whole), count);
@@ -146,12 +149,12 @@ template <class T> void average_forward_narrow(const PoolShape& s, const T* x, T
 }
 
 // Calls body(image) for all images in parallel; rows that no window covers are set to 0 before.
-template <class T, class F> void for_covered_images(const PoolShape& s, T* dx, const F& body) {
+template <class S, class F> void for_covered_images(const PoolShape& s, S* dx, const F& body) {
     const int64_t size = s.in_h * s.in_w * s.channels;
     const bool covered = s.pad_top == 0 && s.stride_h == s.kernel_h && s.out_h * s.kernel_h >= s.in_h;
     parallel(s.batch, grain_for(size), [&](int64_t begin, int64_t end) {
         for (int64_t image = begin; image < end; ++image) {
-            if (!covered) memset(dx + image * size, 0, size_t(size) * sizeof(T));
+            if (!covered) memset(dx + image * size, 0, size_t(size) * sizeof(S));
             body(image);
         }
     });
@@ -168,7 +171,8 @@ template <class F> DT_INLINE void for_columns(const PoolShape& s, const F& put) 
 }
 
 // For windows that do not overlap.
-template <class T> void max_backward_narrow(const PoolShape& s, const T* dy, const uint8_t* index, T* dx) {
+template <class S> void max_backward_narrow(const PoolShape& s, const S* dy, const uint8_t* index, S* dx) {
+    using T = Arithmetic<S>;
     using M = Mask<T>;
     using I = Lane<M>;
     const int64_t row = s.in_w * s.channels, out_row = s.out_w * s.channels;
@@ -188,7 +192,7 @@ template <class T> void max_backward_narrow(const PoolShape& s, const T* dy, con
                 store<I>(spread_place + e, load<I>(place + j * s.channels) - I(q));
             });
             for (int64_t r = h.first; r < h.last; ++r) {
-                T* to = dx + (image * s.in_h + h.place(r)) * row;
+                S* to = dx + (image * s.in_h + h.place(r)) * row;
                 for (int64_t e = 0; e < row; e += kLanes<T>) {
                     const M here = load<I>(spread_place + e) == I(r * s.kernel_w);
                     store_upto(to + e, select(here, load(spread + e), zero<T>()), row - e);
@@ -199,7 +203,8 @@ template <class T> void max_backward_narrow(const PoolShape& s, const T* dy, con
 }
 
 // For windows that do not overlap.
-template <class T> void average_backward_narrow(const PoolShape& s, const T* dy, T* dx) {
+template <class S> void average_backward_narrow(const PoolShape& s, const S* dy, S* dx) {
+    using T = Arithmetic<S>;
     const int64_t row = s.in_w * s.channels, size = round_up(row, kLanes<T>) + kLanes<T>;
     const T whole = whole_factor<T>(s);
     for_covered_images(s, dx, [&](int64_t image) {
@@ -207,13 +212,13 @@ template <class T> void average_backward_narrow(const PoolShape& s, const T* dy,
         for (int64_t e = 0; e < size; ++e) spread[e] = 0;
         for (int64_t i = 0; i < s.out_h; ++i) {
             const Window h = row_window(s, i);
-            const T* from = dy + (image * s.out_h + i) * s.out_w * s.channels;
+            const S* from = dy + (image * s.out_h + i) * s.out_w * s.channels;
             for_columns(s, [&](int64_t j, int64_t, int64_t e) DT_INLINE_LAMBDA {
                 store(spread + e,
                       load_tail(from + j * s.channels, s.channels) * column_factor(s, h, j, whole));
             });
             for (int64_t r = h.first; r < h.last; ++r) {
-                T* to = dx + (image * s.in_h + h.place(r)) * row;
+                S* to = dx + (image * s.in_h + h.place(r)) * row;
                 for (int64_t e = 0; e < row; e += kLanes<T>) store_upto(to + e, load(spread + e), row - e);
             }
         }

@@ -1,5 +1,6 @@
 #include "kernels/softmax.h"
 
+#include "kernels/cpu/half.h"
 #include "kernels/cpu/lanes.h"
 #include "kernels/cpu/math.h"
 
@@ -18,7 +19,7 @@ template <class T> DT_INLINE T scalar_log(T x) {
 }
 
 // NaN is passed over: it is in the sum that follows.
-template <class T> DT_INLINE T row_max(const T* x, int64_t n) {
+template <class S, class T = Arithmetic<S>> DT_INLINE T row_max(const S* x, int64_t n) {
     constexpr int64_t w = kLanes<T>;
     Vec<T> a = broadcast(T(-kInfinity)), b = a, c = a, d = a;
     int64_t i = 0;
@@ -34,11 +35,20 @@ template <class T> DT_INLINE T row_max(const T* x, int64_t n) {
 }
 
 // exp(x - shift), 0 behind the end.
-template <class T> DT_INLINE Vec<T> exp_below(const T* x, T shift, auto part) {
+template <class S, class T = Arithmetic<S>> DT_INLINE Vec<T> exp_below(const S* x, T shift, auto part) {
     return fill_rest(exp(load(x, part) - shift), T(0), part);
 }
 
-template <class T> void forward_row(const T* x, T* y, int64_t n, bool logarithm) {
+// Where the exponentials of an axis stay until their sum is known: in the output, where that is as exact.
+template <class S> DT_INLINE Arithmetic<S>* exponentials([[maybe_unused]] S* y, [[maybe_unused]] int64_t n) {
+    if constexpr (kHalf<S>)
+        return scratch<float>(Scratch::kernel, n);
+    else
+        return y;
+}
+
+template <class S> void forward_row(const S* x, S* y, int64_t n, bool logarithm) {
+    using T = Arithmetic<S>;
     const T largest = row_max(x, n);
     if (logarithm) {
         const T log_sum = scalar_log(sum_vectors<T>(
@@ -48,17 +58,19 @@ template <class T> void forward_row(const T* x, T* y, int64_t n, bool logarithm)
         });
         return;
     }
+    T* exponential = exponentials(y, n);
     const T total = sum_vectors<T>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
         const Vec<T> e = exp_below(x + i, largest, part);
-        store(y + i, e, part);
+        store(exponential + i, e, part);
         return e;
     });
     const T factor = T(1) / total;
     for_vectors<T>(n, [&](int64_t i, auto part)
-                          DT_INLINE_LAMBDA { store(y + i, load(y + i, part) * factor, part); });
+                          DT_INLINE_LAMBDA { store(y + i, load(exponential + i, part) * factor, part); });
 }
 
-template <class T> void backward_row(const T* y, const T* dy, T* dx, int64_t n, bool logarithm) {
+template <class S> void backward_row(const S* y, const S* dy, S* dx, int64_t n, bool logarithm) {
+    using T = Arithmetic<S>;
     if (logarithm) {
         const T total =
             sum_vectors<T>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA { return load(dy + i, part); });
@@ -75,14 +87,17 @@ template <class T> void backward_row(const T* y, const T* dy, T* dx, int64_t n, 
 }
 
 // A column of vectors: neighbours in `inner` side by side, the axis `stride` apart.
-template <class T, class P>
-DT_INLINE void forward_column(const T* x, T* y, int64_t n, int64_t stride, bool logarithm, P part) {
+template <class S, class P>
+DT_INLINE void forward_column(const S* x, S* y, int64_t n, int64_t stride, bool logarithm, P part) {
+    using T = Arithmetic<S>;
+    T* exponential = logarithm ? nullptr : exponentials(y, n * kLanes<T>);
+    const int64_t step = kHalf<S> ? kLanes<T> : stride; // from one of them to the next
     Vec<T> largest = broadcast(T(-kInfinity)), total{};
     for (int64_t k = 0; k < n; ++k) largest = max_or_second(load(x + k * stride, part), largest);
     for (int64_t k = 0; k < n; ++k) {
         const Vec<T> e = exp(load(x + k * stride, part) - largest);
         total += e;
-        if (!logarithm) store(y + k * stride, e, part);
+        if (!logarithm) store(exponential + k * step, e, part);
     }
     if (logarithm) {
         const Vec<T> log_sum = log(total);
@@ -90,13 +105,15 @@ DT_INLINE void forward_column(const T* x, T* y, int64_t n, int64_t stride, bool 
             store(y + k * stride, load(x + k * stride, part) - largest - log_sum, part);
     } else {
         const Vec<T> factor = T(1) / total;
-        for (int64_t k = 0; k < n; ++k) store(y + k * stride, load(y + k * stride, part) * factor, part);
+        for (int64_t k = 0; k < n; ++k)
+            store(y + k * stride, load(exponential + k * step, part) * factor, part);
     }
 }
 
-template <class T, class P>
-DT_INLINE void backward_column(const T* y, const T* dy, T* dx, int64_t n, int64_t stride, bool logarithm,
+template <class S, class P>
+DT_INLINE void backward_column(const S* y, const S* dy, S* dx, int64_t n, int64_t stride, bool logarithm,
                                P part) {
+    using T = Arithmetic<S>;
     Vec<T> total{};
     for (int64_t k = 0; k < n * stride; k += stride)
         total += logarithm ? load(dy + k, part) : load(dy + k, part) * load(y + k, part);
@@ -121,9 +138,10 @@ DT_INLINE void for_columns(int64_t outer, int64_t axis, int64_t inner, const F& 
     });
 }
 
-template <class T> void forward(const SoftmaxArgs& args) {
-    const T* x = static_cast<const T*>(args.input);
-    T* y = static_cast<T*>(args.output);
+template <class S> void forward(const SoftmaxArgs& args) {
+    using T = Arithmetic<S>;
+    const S* x = static_cast<const S*>(args.input);
+    S* y = static_cast<S*>(args.output);
     const int64_t n = args.axis;
     if (args.inner == 1)
         parallel(args.outer, grain_for(4 * n), [&](int64_t begin, int64_t end) {
@@ -135,10 +153,11 @@ template <class T> void forward(const SoftmaxArgs& args) {
         });
 }
 
-template <class T> void backward(const SoftmaxGradArgs& args) {
-    const T* y = static_cast<const T*>(args.output);
-    const T* dy = static_cast<const T*>(args.output_grad);
-    T* dx = static_cast<T*>(args.input_grad);
+template <class S> void backward(const SoftmaxGradArgs& args) {
+    using T = Arithmetic<S>;
+    const S* y = static_cast<const S*>(args.output);
+    const S* dy = static_cast<const S*>(args.output_grad);
+    S* dx = static_cast<S*>(args.input_grad);
     const int64_t n = args.axis;
     if (args.inner == 1)
         parallel(args.outer, grain_for(4 * n), [&](int64_t begin, int64_t end) {
@@ -197,8 +216,8 @@ template <class T> void cross_entropy_weights(const CrossEntropyArgs& args) {
 template <class T> struct Normaliser {
     T largest, total;
 };
-template <class T> Normaliser<T> normaliser_of(const T* x, int64_t n) {
-    constexpr int64_t kPiece = 4096 / sizeof(T), kAhead = 2 * kPiece;
+template <class S, class T = Arithmetic<S>> Normaliser<T> normaliser_of(const S* x, int64_t n) {
+    constexpr int64_t kPiece = 4096 / sizeof(S), kAhead = 2 * kPiece;
     Normaliser<T> row{T(-kInfinity), T(0)};
     for (int64_t done = 0; done < n; done += kPiece) {
         const int64_t piece = n - done < kPiece ? n - done : kPiece;
@@ -216,9 +235,9 @@ template <class T> Normaliser<T> normaliser_of(const T* x, int64_t n) {
     return row;
 }
 
-template <class T>
+template <class S, class T>
 DT_INLINE void forward_loss(const CrossEntropyArgs& args, int64_t row, T largest, T log_sum) {
-    const T* x = static_cast<const T*>(args.logits) + row * args.classes;
+    const S* x = static_cast<const S*>(args.logits) + row * args.classes;
     const Target<T> target = target_of<T>(args, row);
     T loss = 0;
     if (target.spread)
@@ -229,16 +248,16 @@ DT_INLINE void forward_loss(const CrossEntropyArgs& args, int64_t row, T largest
         });
     if (args.labels)
         loss += target.scale * label_weight<T>(args, args.labels[row]) *
-                ((largest - x[args.labels[row]]) + log_sum);
+                ((largest - load(x + args.labels[row], Part{1})[0]) + log_sum);
     static_cast<T*>(args.losses)[row] = loss;
 }
 
-template <class T>
+template <class S, class T>
 DT_INLINE void write_row_grad(const CrossEntropyArgs& args, int64_t row, T largest, T log_sum,
                               bool streaming) {
     const int64_t n = args.classes;
-    const T* x = static_cast<const T*>(args.logits) + row * n;
-    T* dx = static_cast<T*>(args.logits_grad) + row * n;
+    const S* x = static_cast<const S*>(args.logits) + row * n;
+    S* dx = static_cast<S*>(args.logits_grad) + row * n;
     const T* sample_weight = static_cast<const T*>(args.sample_weight);
     const T divisor = args.divisor ? *static_cast<const T*>(args.divisor) : T(1);
     const T grad = static_cast<const T*>(args.row_grad)[row * args.row_grad_stride] *
@@ -250,65 +269,74 @@ DT_INLINE void write_row_grad(const CrossEntropyArgs& args, int64_t row, T large
         mass +=
             sum_vectors<T>(n, [&](int64_t c, auto part) DT_INLINE_LAMBDA { return target.mass(c, part); });
     const T share = mass * grad;
-    for_vectors<T>(n, [&](int64_t c, auto part) DT_INLINE_LAMBDA {
+    const auto gradient = [&](int64_t c, auto part) DT_INLINE_LAMBDA {
         Vec<T> d{};
         if (!args.log_probabilities) d = exp((load(x + c, part) - largest) - log_sum) * share;
         if (target.spread) d -= target.mass(c, part) * grad;
+        return d;
+    };
+    for_vectors<T>(n, [&](int64_t c, auto part) DT_INLINE_LAMBDA {
+        const Vec<T> d = gradient(c, part);
         streaming ? stream(dx + c, d, part) : store(dx + c, d, part);
     });
-    if (args.labels) dx[args.labels[row]] -= label_mass * grad;
+    if (!args.labels) return;
+    const int64_t label = args.labels[row];
+    if constexpr (kHalf<S>) // what was stored is rounded
+        store(dx + label, gradient(label, Part{1}) - label_mass * grad, Part{1});
+    else
+        dx[label] -= label_mass * grad;
 }
 
 DT_INLINE bool ignored(const CrossEntropyArgs& args, int64_t row) {
     return args.labels && args.labels[row] == args.ignore_index;
 }
 
-template <class T> DT_INLINE void clear_row(const CrossEntropyArgs& args, int64_t row) {
-    T* dx = static_cast<T*>(args.logits_grad) + row * args.classes;
-    for_vectors<T>(args.classes,
-                   [&](int64_t c, auto part) DT_INLINE_LAMBDA { store(dx + c, Vec<T>{}, part); });
+template <class S> DT_INLINE void clear_row(const CrossEntropyArgs& args, int64_t row) {
+    memset(static_cast<S*>(args.logits_grad) + row * args.classes, 0, size_t(args.classes) * sizeof(S));
 }
 
-template <class T> bool streams_grad(const CrossEntropyArgs& args) {
+template <class S> bool streams_grad(const CrossEntropyArgs& args) {
     return args.logits_grad &&
-           can_stream(static_cast<T*>(args.logits_grad), args.rows * args.classes, args.classes);
+           can_stream(static_cast<S*>(args.logits_grad), args.rows * args.classes, args.classes);
 }
 
-template <class T> void cross_entropy_forward(const CrossEntropyArgs& args) {
+template <class S> void cross_entropy_forward(const CrossEntropyArgs& args) {
+    using T = Arithmetic<S>;
     const int64_t n = args.classes;
     T* normalisers = static_cast<T*>(args.normalisers);
-    const bool streaming = streams_grad<T>(args);
+    const bool streaming = streams_grad<S>(args);
     parallel(args.rows, grain_for((args.logits_grad ? 7 : 4) * n), [&](int64_t begin, int64_t end) {
         for (int64_t r = begin; r < end; ++r) {
             T largest = 0, log_sum = 0;
             if (!args.log_probabilities) {
-                const Normaliser<T> row = normaliser_of(static_cast<const T*>(args.logits) + r * n, n);
+                const Normaliser<T> row = normaliser_of(static_cast<const S*>(args.logits) + r * n, n);
                 normalisers[2 * r] = largest = row.largest;
                 normalisers[2 * r + 1] = log_sum = scalar_log(row.total);
             }
             if (ignored(args, r)) {
                 static_cast<T*>(args.losses)[r] = 0;
-                if (args.logits_grad) clear_row<T>(args, r);
+                if (args.logits_grad) clear_row<S>(args, r);
                 continue;
             }
-            forward_loss<T>(args, r, largest, log_sum);
-            if (args.logits_grad) write_row_grad<T>(args, r, largest, log_sum, streaming);
+            forward_loss<S>(args, r, largest, log_sum);
+            if (args.logits_grad) write_row_grad<S>(args, r, largest, log_sum, streaming);
         }
         if (streaming) finish_streaming();
     });
 }
 
-template <class T> void cross_entropy_backward(const CrossEntropyArgs& args) {
+template <class S> void cross_entropy_backward(const CrossEntropyArgs& args) {
+    using T = Arithmetic<S>;
     const T* normalisers = static_cast<const T*>(args.normalisers);
-    const bool streaming = streams_grad<T>(args);
+    const bool streaming = streams_grad<S>(args);
     parallel(args.rows, grain_for(3 * args.classes), [&](int64_t begin, int64_t end) {
         for (int64_t r = begin; r < end; ++r) {
             const T largest = args.log_probabilities ? T(0) : normalisers[2 * r];
             const T log_sum = args.log_probabilities ? T(0) : normalisers[2 * r + 1];
             if (ignored(args, r))
-                clear_row<T>(args, r);
+                clear_row<S>(args, r);
             else
-                write_row_grad<T>(args, r, largest, log_sum, streaming);
+                write_row_grad<S>(args, r, largest, log_sum, streaming);
         }
         if (streaming) finish_streaming();
     });
@@ -316,12 +344,14 @@ template <class T> void cross_entropy_backward(const CrossEntropyArgs& args) {
 
 } // namespace
 
+#define DT_STORED(function) {function<float>, function<double>, function<float16_t>, function<bfloat16_t>}
 Softmax softmax() {
-    return {{forward<float>, forward<double>},
-            {backward<float>, backward<double>},
+    return {DT_STORED(forward),
+            DT_STORED(backward),
             {cross_entropy_weights<float>, cross_entropy_weights<double>},
-            {cross_entropy_forward<float>, cross_entropy_forward<double>},
-            {cross_entropy_backward<float>, cross_entropy_backward<double>}};
+            DT_STORED(cross_entropy_forward),
+            DT_STORED(cross_entropy_backward)};
 }
+#undef DT_STORED
 
 } // namespace dt::cpu::DT_LEVEL
