@@ -59,6 +59,8 @@ LARGE = [
     (129, 1024, 300),  # rows that share sets of the cache
     (20, 1024, 1024),
     (45, 1056, 600),  # rows of B packed by the first of several tiles
+    (600, 1030, 1100),  # a B that needs no turn, packed for many tasks, in pieces
+    (1100, 500, 1030),  # blocks of rows that grow smaller
 ]
 
 

@@ -13,14 +13,18 @@ namespace dt::cpu::DT_LEVEL {
 namespace {
 
 template <class T> inline constexpr int64_t kTileCols = kTileVectors * kLanes<T>;
-// A panel of B, kDepth deep, fills two thirds of a 48 KB L1 cache and lives there while the rows of A pass.
+// A panel of A, kDepth deep, stays in L1 (28 of 48 KB) while panels of B, 64 KB each, come from L2.
 template <class T> inline constexpr int64_t kDepth = sizeof(T) == 4 ? 512 : 256;
 // A task packs this many rows of A, which stay in L2, and uses them for this many columns.
 constexpr int64_t kBlockRows = 128, kBlockCols = 1024;
-constexpr int64_t kTasks = 16;       // into which a product is cut where each has enough work
+constexpr int64_t kGroupCols = 256; // columns of B that are used again while L2 holds them: half of 1 MB
+constexpr int64_t kTasks = 16;      // into which a product is cut where each has enough work
+// From so many tasks and multiplications on (a few milliseconds) a B that needs no turn is packed for all.
+constexpr int64_t kFewCopies = 4;
+constexpr double kSharedWork = 1 << 29;
 constexpr int64_t kPieceCols = 1024; // columns of B that are packed for all tasks at a time
 // Elements of a packed operand that all threads share; beyond it the product is cut into pieces.
-template <class T> inline constexpr int64_t kSharedElements = (int64_t{2} << 20) / int64_t(sizeof(T));
+template <class T> inline constexpr int64_t kSharedElements = (int64_t{4} << 20) / int64_t(sizeof(T));
 constexpr int64_t kParallelWork =
     1 << 19; // multiplications from which a second thread pays (about 4 microseconds)
 
@@ -238,9 +242,9 @@ template <class T, class A, class B> struct BlockTask {
     }
     int64_t block_rows() const { return block.panels.start(block.r1) - block.panels.start(block.r0); }
     int64_t sums_row() const { return out.turned ? block_rows() : block.j1 - block.j0; }
-    void compute_panel(int64_t j, int64_t p, bool final) {
+    void compute_panels(int64_t r0, int64_t r1, int64_t j, int64_t p, bool final) {
         const int64_t top = block.panels.start(block.r0);
-        for (int64_t r = block.r0; r < block.r1; ++r) {
+        for (int64_t r = r0; r < r1; ++r) {
             const int64_t i = block.panels.start(r);
             tile.rows = block.panels.start(r + 1) - i;
             tile.a = a_packed + (i - top) * tile.depth;
@@ -282,10 +286,15 @@ template <class T, class A, class B> struct BlockTask {
             const bool final = last && p + blocks.size >= block.p1;
             tile.accumulate = out.accumulate || !first || p > block.p0;
             tile.activation = final ? out.activation : Activation::none;
-            for (int64_t j = block.j0; j < block.j1; j += kTileCols<T>) {
-                take_panel(j, p);
-                compute_panel(j, p, final);
-            }
+            // A panel of B that the task packs is used up at once. Else C is walked along its rows.
+            const bool packs = b_from == Source::packed;
+            const int64_t group = packs ? kTileCols<T> : kGroupCols, rows = packs ? block.r1 - block.r0 : 1;
+            for (int64_t g = block.j0; g < block.j1; g += group)
+                for (int64_t r = block.r0; r < block.r1; r += rows)
+                    for (int64_t j = g; j < min(g + group, block.j1); j += kTileCols<T>) {
+                        take_panel(j, p);
+                        compute_panels(r, r + rows, j, p, final);
+                    }
         }
     }
 };
@@ -304,6 +313,12 @@ template <class T> double padded_work(int64_t m, int64_t n, int64_t k) {
 // How a product is cut into tasks: blocks of panels of rows times blocks of panels of columns.
 struct Grid {
     int64_t row_blocks, col_blocks;
+    // The last blocks are the smallest, down to a sixth of the first: threads of unequal speed end together.
+    // Few blocks do not bear it, very many do not need it.
+    int64_t first_row(int64_t block, int64_t rows) const {
+        if (row_blocks < kTasks || row_blocks > 4 * kTasks) return rows * block / row_blocks;
+        return rows * block * (7 * row_blocks - 3 * block) / (4 * row_blocks * row_blocks);
+    }
 };
 template <class T> Grid choose_grid(int64_t m, int64_t n, int64_t k) {
     const int64_t row_panels = ceil_div(m, kTileRows), col_panels = ceil_div(n, kTileCols<T>);
@@ -346,19 +361,26 @@ void pack_piece(const B& b, const Piece& piece, const DepthBlocks& blocks, T* to
 }
 
 // A grid of tasks, each a block of rows of A times a block of columns of B. A task packs its part of A
-// itself. What several tasks read of a B that must be turned is packed once for all, in pieces that the last
-// cache holds: while one piece is multiplied the next one is packed.
+// itself. What many tasks read of B, and several of a B that must be turned, is packed once for all, in
+// pieces that the last cache holds: while one piece is multiplied the next one is packed.
 template <class T, class A, class B>
 void product_by_blocks(const A& a, Source a_from, const B& b, Source b_from, int64_t m, int64_t n, int64_t k,
                        const Output<T>& out) {
     const DepthBlocks blocks = depth_blocks<T>(k);
-    const bool packs = b_from == Source::packed && !(b.readable() && b.step == 1);
-    const int64_t piece_cols = packs ? min(round_up(n, kTileCols<T>), kPieceCols) : n;
-    const Grid grid = choose_grid<T>(m, min(n, piece_cols), k);
+    const bool packs = b_from == Source::packed, copies = b.readable() && b.step == 1;
+    int64_t piece_cols = packs ? min(round_up(n, kTileCols<T>), kPieceCols) : n;
+    Grid grid = choose_grid<T>(m, min(n, piece_cols), k);
+    // A B that needs no turn is copied by the first tiles of each task, at less cost where that are few.
+    const bool many = grid.row_blocks > kFewCopies && padded_work<T>(m, n, k) >= kSharedWork;
+    if (packs && (copies ? many : grid.row_blocks > 1)) {
+        b_from = Source::shared;
+    } else if (copies) {
+        piece_cols = n;
+        grid = choose_grid<T>(m, n, k);
+    }
     // Packing A for each of several narrow blocks would cost more than it brings.
     if (a.readable() && grid.col_blocks * 8 * kTileCols<T> > piece_cols && grid.col_blocks > 1)
         a_from = Source::direct;
-    if (packs && grid.row_blocks > 1) b_from = Source::shared;
     const bool shares = b_from == Source::shared;
     const int64_t piece_depth =
         shares ? max(int64_t{1}, kSharedElements<T> / piece_cols / blocks.size) * blocks.size
@@ -401,8 +423,8 @@ void product_by_blocks(const A& a, Source a_from, const B& b, Source b_from, int
                 if (task % 2 == 0) pack_piece(b, next, blocks, next_packed, first, last);
                 const int64_t r = task % grid.row_blocks, c = task / grid.row_blocks; // one B for neighbours
                 const Block block{panels,
-                                  panels.panels * r / grid.row_blocks,
-                                  panels.panels * (r + 1) / grid.row_blocks,
+                                  grid.first_row(r, panels.panels),
+                                  grid.first_row(r + 1, panels.panels),
                                   piece.j0 + col_panels * c / cols * kTileCols<T>,
                                   min(piece.j1, piece.j0 + col_panels * (c + 1) / cols * kTileCols<T>),
                                   piece.p0,

@@ -6,7 +6,8 @@
 namespace dt::cpu::DT_LEVEL {
 namespace {
 
-constexpr int64_t kCopyAhead = 32; // rows of B: the time in which the last cache answers
+// Rows of B: the time in which L2 answers, and the last cache.
+constexpr int64_t kNear = 8, kCopyAhead = 32;
 
 // `adjacent`: the rows of A lie side by side (a_row is 1), as in packed panels, so that one pointer reaches
 // all.
@@ -19,7 +20,9 @@ template <class T, int rows, int vectors, bool adjacent, bool copies> void tile_
     SumOf<T>* c = t.c;
     if (!t.streams)
 #pragma GCC unroll 16
-        for (int i = 0; i < rows; ++i) __builtin_prefetch(c + i * t.c_row, 1);
+        for (int i = 0; i < rows; ++i)
+#pragma GCC unroll 4
+            for (int j = 0; j < vectors; ++j) __builtin_prefetch(c + i * t.c_row + j * lanes, 1);
 
     const int64_t row = adjacent ? 1 : t.a_row, a_depth = t.a_depth, b_row = t.b_row;
     const T* b = t.b;
@@ -42,6 +45,10 @@ template <class T, int rows, int vectors, bool adjacent, bool copies> void tile_
                     for (int j = 0; j < vectors; ++j) sum[i][j] = multiply_add(av, bv[j], sum[i][j]);
                 }
                 __builtin_prefetch(ahead, 0, 2);
+                if constexpr (!copies && vectors > 1) { // with one vector, loads are what limits
+#pragma GCC unroll 4
+                    for (int j = 0; j < vectors; ++j) __builtin_prefetch(b + kNear * b_row + j * lanes);
+                }
                 if constexpr (copies) {
                     if constexpr (vectors > 1) __builtin_prefetch(ahead + lanes, 0, 2);
                     __builtin_prefetch(ahead + (vectors * lanes - 1), 0, 2); // rows begin anywhere in a line
