@@ -316,7 +316,7 @@ struct Grid {
     // The last blocks are the smallest, down to a sixth of the first: threads of unequal speed end together.
     // Few blocks do not bear it, very many do not need it.
     int64_t first_row(int64_t block, int64_t rows) const {
-        if (row_blocks < kTasks || row_blocks > 4 * kTasks) return rows * block / row_blocks;
+        if (row_blocks < kTasks / 2 || row_blocks > 4 * kTasks) return rows * block / row_blocks;
         return rows * block * (7 * row_blocks - 3 * block) / (4 * row_blocks * row_blocks);
     }
 };
