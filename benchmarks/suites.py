@@ -196,6 +196,21 @@ def gemm(
     )
 
 
+def half_gemm(
+    m: int, n: int, k: int, transpose: str = "", half: str = "bfloat16", least: float = 1.5
+) -> Case:
+    """A product of a half format beside the one of float32, which may be faster by a tenth at most."""
+    case = gemm(m, n, k, transpose)
+    return replace(
+        case,
+        name=f"{half} {case.name.removeprefix('sgemm ')}",
+        bars=(Bar("torch", least, 2.0), Bar("in float32", 1 / 1.1)),
+        variants=(Variant("", {"half": half}), Variant("in float32")),
+        tolerance=0.02,
+        without={**FLAT, "numpy": "no bfloat16, and no fast float16"},
+    )
+
+
 GEMM_1024 = gemm(1024, 1024, 1024, "", (Bar("peak", 0.85, 0.92),), "Matrix product, 1024 cubed")
 GEMM_CORE = [GEMM_1024, gemm(4096, 64, 576), gemm(128, 4096, 1000)]
 GEMM = [
@@ -214,6 +229,24 @@ GEMM = [
     gemm(64, 10, 256, "b"),
     gemm(1, 1000, 2048, "b"),  # a batch of one
     gemm(512, 512, 512, dtype="float64"),
+]
+
+
+HALF = [
+    *(half_gemm(n, n, n, half=half) for half in ("bfloat16", "float16") for n in (512, 1024, 2048)),
+    half_gemm(25088, 64, 576),  # convolutions as products: 3x3 64-64 on 8x56x56, 1x1 256-64 and 512-2048
+    half_gemm(25088, 64, 256),
+    half_gemm(392, 2048, 512),
+    half_gemm(64, 576, 25088, "a"),
+    half_gemm(64, 512, 784, "b", least=1.0),  # linear layers: forward, gradients of weights and of inputs
+    half_gemm(512, 784, 64, "a", least=1.0),
+    half_gemm(64, 784, 512, least=1.0),
+    half_gemm(128, 4096, 1000, least=1.0),
+    half_gemm(32, 64, 64, least=1.0),
+    half_gemm(1, 1000, 2048, "b", least=1.0),
+    half_gemm(1, 1000, 2048, least=1.0),
+    half_gemm(32, 64, 64, half="float16", least=1.0),
+    half_gemm(1, 1000, 2048, "b", half="float16", least=1.0),
 ]
 
 
@@ -486,6 +519,7 @@ SUITES: dict[str, list[Case]] = {
     "networks": NETWORKS,
     "conv": CONV,
     "gemm": GEMM,
+    "half": HALF,
     "kernels": KERNELS,
     "overhead": OVERHEAD,
     "memory": MEMORY,

@@ -1,6 +1,8 @@
 #pragma once
 #include <cstdint>
 
+#include "core/dtype.h"
+
 namespace dt {
 
 // The way back through what a layer does to its product: for y = relu(product + bias), `before` = grad where
@@ -13,9 +15,12 @@ struct EpilogueGradArgs {
     void* sums = nullptr;       // cols values; none where not wanted
 };
 
-// [0] works on float32, [1] on float64.
+// By dtype: float32, float64, float16, bfloat16. The sums of the half formats are float32.
 struct Epilogue {
-    void (*gradient[2])(const EpilogueGradArgs& args);
+    void (*gradient[4])(const EpilogueGradArgs& args);
+    static int of(DType d) {
+        return d == DType::float64 ? 1 : d == DType::float16 ? 2 : d == DType::bfloat16 ? 3 : 0;
+    }
 };
 
 } // namespace dt

@@ -53,10 +53,10 @@ LayerGradient layer_gradient(const Backward& back, const Saved& y, DType computi
         args.before = to.data();
     }
     if (for_bias) {
-        result.bias = Tensor::empty({args.cols}, computing);
+        result.bias = Tensor::empty({args.cols}, is_half(computing) ? DType::float32 : computing);
         args.sums = result.bias.data();
     }
-    if (y || for_bias) kernels().epilogue.gradient[computing == DType::float64](args);
+    if (y || for_bias) kernels().epilogue.gradient[Epilogue::of(computing)](args);
     if (y) result.before = std::move(to);
     return result;
 }

@@ -25,8 +25,8 @@ Tensor empty_like(const Tensor& t);
 // Undoes broadcasting: sums `grad` over the axes along which `shape` was repeated. Records nothing.
 Tensor sum_to(const Tensor& grad, const Dims& shape);
 // The way back to what a layer's product was, before the bias and a relu that gave `y` (none where there was
-// no relu): in the dtype and contiguous as kernels want it, and the gradient of the bias. Features are last.
-// It may take the place of the gradient that flowed in. Records nothing.
+// no relu): in the dtype and contiguous as kernels want it, and the gradient of the bias, float32 for the
+// half formats. Features are last. It may take the place of the gradient that flowed in. Records nothing.
 struct LayerGradient {
     Tensor before, bias;
 };

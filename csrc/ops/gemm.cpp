@@ -10,21 +10,38 @@ double gemm_time(int64_t batch, int64_t m, int64_t n, int64_t k) {
     return 0.04 * double(batch) * double(m) * double(n) * double(k);
 }
 
-void run_gemm(DType dtype, const GemmArgs& args) {
+void run_gemm(DType dtype, const GemmArgs& args) { // of the operands
     LongWork work(gemm_time(args.batch, args.m, args.n, args.k));
-    (dtype == DType::float64 ? kernels().gemm.f64 : kernels().gemm.f32)(args);
+    const Gemm& gemm = kernels().gemm;
+    switch (dtype) {
+    case DType::float64:
+        return gemm.f64(args);
+    case DType::float16:
+        return gemm.f16(args);
+    case DType::bfloat16:
+        return gemm.bf16(args);
+    default:
+        return gemm.f32(args);
+    }
 }
 
-// Two matrices (rank 2, any strides) of one dtype, float32 or float64.
-Tensor multiply_matrices(const Tensor& a, const Tensor& b) {
-    Tensor c = Tensor::empty({a.shape(0), b.shape(1)}, a.dtype());
+// `c`: the dtype of the result, that of the operands or, of half formats, float32.
+void run_gemm(DType operands, DType c, GemmArgs& args) {
+    args.c_float32 = c != operands;
+    run_gemm(operands, args);
+}
+
+// Two matrices (rank 2, any strides) of one floating-point dtype; `result` is that or, of half formats,
+// float32.
+Tensor multiply_matrices(const Tensor& a, const Tensor& b, DType result) {
+    Tensor c = Tensor::empty({a.shape(0), b.shape(1)}, result);
     if (c.size() == 0) return c;
     GemmArgs args;
     args.m = a.shape(0), args.n = b.shape(1), args.k = a.shape(1);
     args.a = a.data(), args.a_row = a.strides()[0], args.a_col = a.strides()[1];
     args.b = b.data(), args.b_row = b.strides()[0], args.b_col = b.strides()[1];
     args.c = c.data(), args.c_row = args.n;
-    run_gemm(a.dtype(), args);
+    run_gemm(a.dtype(), result, args);
     return c;
 }
 
@@ -44,15 +61,15 @@ Dims batch_of(const Dims& shape) {
 }
 
 // Stacks of matrices: the last batch axis goes to the kernel, the axes before it are walked here.
-Tensor multiply_stacks(const Tensor& a, const Tensor& b) {
+Tensor multiply_stacks(const Tensor& a, const Tensor& b, DType result) {
     const int ra = a.rank(), rb = b.rank();
     Dims shape = broadcast_shapes("matmul", batch_of(a.shape()), batch_of(b.shape()));
-    if (shape.rank() == 0) return multiply_matrices(a, b);
+    if (shape.rank() == 0) return multiply_matrices(a, b, result);
     const Dims batch = shape;
     const int last = batch.rank() - 1;
     shape.push(a.shape(ra - 2));
     shape.push(b.shape(rb - 1));
-    Tensor c = Tensor::empty(shape, a.dtype());
+    Tensor c = Tensor::empty(shape, result);
     if (c.size() == 0) return c;
     const Dims a_batch =
         broadcast_strides(a.alias(batch_of(a.shape()), batch_of(a.strides()), a.offset()), batch);
@@ -64,7 +81,8 @@ Tensor multiply_stacks(const Tensor& a, const Tensor& b) {
     args.a_batch = a_batch[last], args.a_row = a.strides()[ra - 2], args.a_col = a.strides()[ra - 1];
     args.b_batch = b_batch[last], args.b_row = b.strides()[rb - 2], args.b_col = b.strides()[rb - 1];
     args.c_batch = args.m * args.n, args.c_row = args.n;
-    const auto item = static_cast<int64_t>(item_size(a.dtype()));
+    const auto item = static_cast<int64_t>(item_size(a.dtype())),
+               c_item = static_cast<int64_t>(item_size(result));
     const int64_t outer = batch.product() / batch[last];
     for (int64_t i = 0; i < outer; ++i) {
         int64_t rest = i, at_a = 0, at_b = 0;
@@ -75,8 +93,8 @@ Tensor multiply_stacks(const Tensor& a, const Tensor& b) {
         }
         args.a = static_cast<char*>(a.data()) + at_a * item;
         args.b = static_cast<char*>(b.data()) + at_b * item;
-        args.c = static_cast<char*>(c.data()) + i * batch[last] * args.m * args.n * item;
-        run_gemm(a.dtype(), args);
+        args.c = static_cast<char*>(c.data()) + i * batch[last] * args.m * args.n * c_item;
+        run_gemm(a.dtype(), result, args);
     }
     return c;
 }
@@ -91,22 +109,28 @@ Tensor rows_of(const Tensor& t) {
         {columns, 1}, dense.offset());
 }
 
-Tensor multiply(const Tensor& a, const Tensor& b) {
-    if (b.rank() > 2 || a.rank() == 2) return multiply_stacks(a, b);
+Tensor multiply(const Tensor& a, const Tensor& b, DType result) {
+    if (b.rank() > 2 || a.rank() == 2) return multiply_stacks(a, b, result);
     Dims shape = a.shape();
     shape[a.rank() - 1] = b.shape(1);
-    Tensor c = multiply_matrices(rows_of(a), b);
+    Tensor c = multiply_matrices(rows_of(a), b, result);
     return c.alias(shape, contiguous_strides(shape), 0);
 }
 
-Tensor grad_of_left(const Tensor& grad, const Tensor& a, const Tensor& b) {
-    return sum_to(multiply(grad, transposed(b)), a.shape());
+// Gradients in `result`; what is summed afterwards, over repeated operands, comes in float32 out of half
+// formats.
+Tensor grad_of_left(const Tensor& grad, const Tensor& a, const Tensor& b, DType result) {
+    const Dims summed = broadcast_shapes("matmul", batch_of(grad.shape()), batch_of(b.shape()));
+    const bool repeated = summed.product() != batch_of(a.shape()).product() && is_half(result);
+    return sum_to(multiply(grad, transposed(b), repeated ? DType::float32 : result), a.shape());
 }
 
-Tensor grad_of_right(const Tensor& grad, const Tensor& a, const Tensor& b) {
-    if (b.rank() == 2)
-        return multiply_matrices(transposed(rows_of(a)), rows_of(grad)); // sums over the stack on the way
-    return sum_to(multiply(transposed(a), grad), b.shape());
+Tensor grad_of_right(const Tensor& grad, const Tensor& a, const Tensor& b, DType result) {
+    if (b.rank() == 2) // sums over the stack on the way
+        return multiply_matrices(transposed(rows_of(a)), rows_of(grad), result);
+    const Dims summed = broadcast_shapes("matmul", batch_of(a.shape()), batch_of(grad.shape()));
+    const bool repeated = summed.product() != batch_of(b.shape()).product() && is_half(result);
+    return sum_to(multiply(transposed(a), grad, repeated ? DType::float32 : result), b.shape());
 }
 
 // A vector becomes a matrix of one row or one column.
@@ -129,10 +153,10 @@ void check_matmul(const Tensor& a, const Tensor& b) {
                     b.dtype(), "; convert with astype()"});
 }
 
-// Products are computed in float32 or float64; the half formats pass through float32.
-DType computing_dtype(DType a, DType b) {
-    DType dtype = promote(a, b);
-    return is_half(dtype) ? DType::float32 : dtype;
+// In which the kernels give the gradient of an operand of dtype `of`, all computing in `computing`: what is
+// left is converted.
+DType gradient_dtype(DType computing, DType of) {
+    return is_half(computing) && of == DType::float32 ? of : computing;
 }
 
 } // namespace
@@ -140,16 +164,14 @@ DType computing_dtype(DType a, DType b) {
 Tensor matmul(const Tensor& x1, const Tensor& x2) {
     check_matmul(x1, x2);
     const Factors used = autocast_factors(x1, x2);
-    const DType result = promote(used.input.dtype(), used.weight.dtype()),
-                computing = computing_dtype(result, result);
+    const DType computing = promote(used.input.dtype(), used.weight.dtype());
     const Tensor a = as_matrix(plain::convert(used.input, computing), true),
                  b = as_matrix(plain::convert(used.weight, computing), false);
-    Tensor full = multiply(a, b);
+    Tensor full = multiply(a, b, computing);
     Dims shape = full.shape();
     if (x2.rank() == 1) shape.erase(shape.rank() - 1);
     if (x1.rank() == 1) shape.erase(shape.rank() - 1 - (x2.rank() > 1));
-    Tensor out = plain::convert(full, result);
-    if (!(shape == out.shape())) out = out.alias(shape, contiguous_strides(shape), 0);
+    Tensor out = shape == full.shape() ? full : full.alias(shape, contiguous_strides(shape), 0);
     if (recording({&x1, &x2}))
         record(
             "matmul", out, {&x1, &x2},
@@ -164,8 +186,12 @@ Tensor matmul(const Tensor& x1, const Tensor& x2) {
                     Tensor c = plain::convert(plain::contiguous(g), dtype);
                     return c.alias(like.shape(), contiguous_strides(like.shape()), c.offset());
                 };
-                if (back.needs(0)) back.give(0, shaped(grad_of_left(grad, a, b), t1, dtype1));
-                if (back.needs(1)) back.give(1, shaped(grad_of_right(grad, a, b), t2, dtype2));
+                if (back.needs(0))
+                    back.give(
+                        0, shaped(grad_of_left(grad, a, b, gradient_dtype(computing, dtype1)), t1, dtype1));
+                if (back.needs(1))
+                    back.give(
+                        1, shaped(grad_of_right(grad, a, b, gradient_dtype(computing, dtype2)), t2, dtype2));
             },
             2 * gemm_time(out.size(), 1, 1, x1.shape().back()));
     return out;
@@ -188,7 +214,8 @@ void check_linear(const Tensor& input, const Tensor& weight, const Tensor& bias)
                      Dims{weight.shape(0)}});
 }
 
-// A dense stack of rows of features is one matrix: (..., in) to (..., out), float32 or float64.
+// A dense stack of rows of features is one matrix: (..., in) to (..., out). Of half formats the bias is
+// float32.
 Tensor linear_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, Activation activation) {
     Dims shape = x.shape();
     shape[shape.rank() - 1] = weight.shape(0);
@@ -206,28 +233,28 @@ Tensor linear_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, Ac
 }
 
 // The gradient of x: grad (..., out) times weight.
-Tensor linear_input_gradient(const Tensor& grad, const Tensor& weight, const Dims& shape) {
-    Tensor g = Tensor::empty(shape, grad.dtype());
+Tensor linear_input_gradient(const Tensor& grad, const Tensor& weight, const Dims& shape, DType result) {
+    Tensor g = Tensor::empty(shape, result);
     if (g.size() == 0) return g;
     GemmArgs args;
     args.n = weight.shape(1), args.k = weight.shape(0), args.m = g.size() / args.n;
     args.a = grad.data(), args.a_row = args.k;
     args.b = weight.data(), args.b_row = weight.strides()[0], args.b_col = weight.strides()[1];
     args.c = g.data(), args.c_row = args.n;
-    run_gemm(grad.dtype(), args);
+    run_gemm(grad.dtype(), result, args);
     return g;
 }
 
 // The gradient of the weight: grad, turned, times x.
-Tensor linear_weight_gradient(const Tensor& grad, const Tensor& x, const Dims& shape) {
-    Tensor g = Tensor::empty(shape, grad.dtype());
+Tensor linear_weight_gradient(const Tensor& grad, const Tensor& x, const Dims& shape, DType result) {
+    Tensor g = Tensor::empty(shape, result);
     if (g.size() == 0) return g;
     GemmArgs args;
     args.m = shape[0], args.n = shape[1], args.k = x.size() / args.n;
     args.a = grad.data(), args.a_row = 1, args.a_col = args.m;
     args.b = x.data(), args.b_row = args.n;
     args.c = g.data(), args.c_row = args.n;
-    run_gemm(grad.dtype(), args);
+    run_gemm(grad.dtype(), result, args);
     return g;
 }
 
@@ -240,14 +267,15 @@ struct LinearSaved {
     void backward(Backward& back) const {
         LayerGradient g = layer_gradient(back, y, computing, back.needs(2));
         const auto give = [&](int input, Tensor t) {
-            back.give(input, computing == dtypes[input] ? std::move(t) : plain::convert(t, dtypes[input]));
+            back.give(input, t.dtype() == dtypes[input] ? std::move(t) : plain::convert(t, dtypes[input]));
         };
+        const auto result = [&](int input) { return gradient_dtype(computing, dtypes[input]); };
         if (back.needs(2)) give(2, std::move(g.bias));
-        if (back.needs(1)) give(1, linear_weight_gradient(g.before, x.get(), weight_shape));
+        if (back.needs(1)) give(1, linear_weight_gradient(g.before, x.get(), weight_shape, result(1)));
         if (back.needs(0)) {
             Dims shape = g.before.shape();
             shape[shape.rank() - 1] = weight_shape[1];
-            give(0, linear_input_gradient(g.before, plain::convert(weight.get(), computing), shape));
+            give(0, linear_input_gradient(g.before, weight.get(), shape, result(0)));
         }
     }
 };
@@ -260,24 +288,21 @@ Tensor linear_activation(const Tensor& input, const Tensor& weight, const std::o
     const Tensor& bias = bias_ ? *bias_ : none;
     const Factors used = autocast_factors(input, weight);
     check_linear(used.input, used.weight, bias);
-    const DType dtype = used.input.dtype(), computing = computing_dtype(dtype, dtype);
-    Tensor made[3]; // where an operand is not as the kernel wants it
-    const auto prepared = [&](const Tensor& t, int i, bool dense) -> const Tensor& {
-        if (!t.defined() || (t.dtype() == computing && (t.is_contiguous() || !dense))) return t;
-        made[i] = plain::convert(t, computing);
-        if (dense) made[i] = plain::contiguous(made[i]);
-        return made[i];
+    const DType dtype = used.input.dtype(), bias_dtype = is_half(dtype) ? DType::float32 : dtype;
+    Tensor made[2]; // where an operand is not as the kernel wants it
+    const auto prepared = [&](const Tensor& t, int i, DType wanted) -> const Tensor& {
+        if (!t.defined() || (t.dtype() == wanted && t.is_contiguous())) return t;
+        return made[i] = plain::contiguous(plain::convert(t, wanted));
     };
-    const Tensor& x = prepared(used.input, 0, true);
-    Tensor out = linear_rows(x, prepared(used.weight, 1, false), prepared(bias, 2, true), activation);
-    if (computing != dtype) out = plain::convert(out, dtype);
+    const Tensor& x = prepared(used.input, 0, dtype);
+    Tensor out = linear_rows(x, used.weight, prepared(bias, 1, bias_dtype), activation);
     if (recording({&input, &weight, &bias})) {
         // Each factor is needed for the other's gradient only.
         LinearSaved saved{autograd::requires_grad(weight) ? Saved(x) : Saved(),
                           autograd::requires_grad(input) ? Saved(used.weight) : Saved(),
                           activation == Activation::none ? Saved() : Saved(out),
                           weight.shape(),
-                          computing,
+                          dtype,
                           {input.dtype(), weight.dtype(), bias.defined() ? bias.dtype() : dtype}};
         const int64_t rows = x.size() / std::max<int64_t>(1, weight.shape(1));
         record(

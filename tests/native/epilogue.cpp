@@ -10,7 +10,8 @@ template <class T> void check_gradient(Checks& c, int64_t rows, int64_t cols, in
     const bool relu = parts & 1, sums = parts & 2;
     Array<T> grad = c.uniform_array<T>(rows * cols);
     const Array<T> given = grad, y = c.uniform_array<T>(rows * cols);
-    Array<T> before(rows * cols), totals(cols);
+    Array<T> before(rows * cols);
+    Array<std::conditional_t<is_half(dtype_of<T>), float, T>> totals(cols);
     EpilogueGradArgs args;
     args.rows = rows;
     args.cols = cols;
@@ -22,7 +23,7 @@ template <class T> void check_gradient(Checks& c, int64_t rows, int64_t cols, in
     if (sums) args.sums = totals.data();
     c.at("gradient, ", rows, " x ", cols, relu ? ", relu" : "", sums ? ", sums" : "",
          in_place ? ", in place" : "");
-    c.call(c.table.epilogue.gradient[sizeof(T) == 8], args);
+    c.call(c.table.epilogue.gradient[Epilogue::of(dtype_of<T>)], args);
     const auto want = [&](int64_t i) { return relu && y.at(i) <= 0 ? 0.0 : given.at(i); };
     if (relu) c.expect("before", in_place ? grad : before, 0, [&](int64_t i) -> Want { return want(i); });
     if (sums)
@@ -36,7 +37,7 @@ template <class T> void check_gradient(Checks& c, int64_t rows, int64_t cols, in
 } // namespace
 
 void check_epilogue(Checks& c) {
-    for_floats([&](auto type) {
+    for_all_floats([&](auto type) {
         using T = decltype(type);
         const std::pair<int64_t, int64_t> sizes[] = {
             {0, 3},     {3, 0},     {1, 1},    {2, 15},   {5, 16},   {7, 17},   {3, 63},

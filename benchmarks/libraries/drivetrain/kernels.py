@@ -18,6 +18,11 @@ def arrays(value: Any) -> list[np.ndarray]:
     return [v.detach().numpy() for v in values]
 
 
+def floats(value: Any) -> list[np.ndarray]:
+    """Of half formats."""
+    return [value.numpy() if value.dtype == dt.float64 else value.astype(dt.float32).numpy()]
+
+
 def moments(value: Any) -> list[np.ndarray]:
     """What random numbers of two libraries have in common."""
     x = value.detach().numpy()
@@ -26,9 +31,11 @@ def moments(value: Any) -> list[np.ndarray]:
 
 def gemm(data: Data, o: Data, mode: str) -> Job:
     a, b = dt.from_numpy(data["a"]), dt.from_numpy(data["b"])
+    if half := o.get("half"):
+        a, b = a.astype(getattr(dt, half)), b.astype(getattr(dt, half))
     a = a.T if o.get("transpose_a") else a
     b = b.T if o.get("transpose_b") else b
-    return Job(lambda: dt.matmul(a, b), arrays)
+    return Job(lambda: dt.matmul(a, b), floats)
 
 
 def elementwise(data: Data, o: Data, mode: str) -> Job:

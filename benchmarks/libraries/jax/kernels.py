@@ -35,7 +35,9 @@ def gemm(data: Data, o: Data, mode: str) -> Job:
     def run(a: Any, b: Any) -> Any:
         return (a.T if o.get("transpose_a") else a) @ (b.T if o.get("transpose_b") else b)
 
-    return Job(call(run, data["a"], data["b"]), arrays)
+    dtype = o.get("half") or "float32"
+    a, b = (jnp.asarray(data[name]).astype(dtype) for name in "ab")
+    return Job(call(run, a, b), lambda c: arrays(c.astype("float32")))
 
 
 OPERATIONS: dict[str, Callable[..., Any]] = {

@@ -27,9 +27,11 @@ def graph(run: Callable[..., Any], mode: str) -> Callable[..., Any]:
 
 def gemm(data: Data, o: Data, mode: str) -> Job:
     a, b = tf.constant(data["a"]), tf.constant(data["b"])
+    if half := o.get("half"):
+        a, b = tf.cast(a, half), tf.cast(b, half)
     transposes = {"transpose_a": bool(o.get("transpose_a")), "transpose_b": bool(o.get("transpose_b"))}
     run = graph(lambda a, b: tf.matmul(a, b, **transposes), mode)
-    return Job(lambda: run(a, b), arrays)
+    return Job(lambda: run(a, b), lambda c: arrays(tf.cast(c, tf.float32) if o.get("half") else c))
 
 
 OPERATIONS: dict[str, Callable[..., Any]] = {

@@ -42,10 +42,12 @@ def compiled(run: Callable[..., Any], mode: str) -> Callable[..., Any]:
 
 def gemm(data: Data, o: Data, mode: str) -> Job:
     a, b = torch.from_numpy(data["a"]), torch.from_numpy(data["b"])
+    if half := o.get("half"):
+        a, b = a.to(getattr(torch, half)), b.to(getattr(torch, half))
     a = a.T if o.get("transpose_a") else a
     b = b.T if o.get("transpose_b") else b
     out = torch.empty(o["m"], o["n"], dtype=a.dtype)
-    return Job(lambda: torch.matmul(a, b, out=out), arrays)
+    return Job(lambda: torch.matmul(a, b, out=out), lambda c: [(c.float() if o.get("half") else c).numpy()])
 
 
 def elementwise(data: Data, o: Data, mode: str) -> Job:
