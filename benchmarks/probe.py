@@ -29,6 +29,12 @@ def fma_peak(threads: int) -> float:
     return max(_core._fma_peak(threads) for _ in range(5))
 
 
+def bf16_peak(threads: int) -> float:
+    """The same of bfloat16, as the level multiplies it: by dot products or tiles, or as float32."""
+    dt.set_num_threads(threads)
+    return max(_core._bf16_peak(threads) for _ in range(5))
+
+
 def bandwidth(way: str, size: int, threads: int) -> float:
     """Bytes moved per second, by all threads together, each with `size` bytes of its own; the best of three.
 
@@ -101,6 +107,8 @@ def everything(threads: int) -> list[str]:
         dt.set_isa(level)
         peaks = [f"{fma_peak(n) / 1e9:.0f} with {n}" for n in range(1, threads + 1)]
         lines.append(f"float32 multiply-adds, {level}, GFLOP/s: {', '.join(peaks)} threads")
+        peaks = [f"{bf16_peak(n) / 1e9:.0f} with {n}" for n in range(1, threads + 1)]
+        lines.append(f"bfloat16 products, {level}, GFLOP/s: {', '.join(peaks)} threads")
     dt.set_isa(top)
     for n in range(1, threads + 1):
         lines += bandwidth_lines(n)

@@ -306,6 +306,7 @@ def test_probe_figures_are_plausible() -> None:
     before = dt.get_num_threads()
     try:
         assert probe.fma_peak(1) > 1e8
+        assert probe.bf16_peak(1) > 1e8
         for way in probe.WAYS:
             assert 1e7 < probe.bandwidth(way, 1 << 14, 1) < 1e14
         assert 0 < probe.region_cost(2) < 1
@@ -318,6 +319,8 @@ def test_probe_figures_are_plausible() -> None:
         dt._core._bandwidth("read", 8, 1)
     with pytest.raises(ValueError, match="threads is 0"):
         dt._core._fma_peak(0)
+    with pytest.raises(ValueError, match="_bf16_peak: threads"):
+        dt._core._bf16_peak(0)
 
 
 # --- The tables ---

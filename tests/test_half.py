@@ -149,3 +149,22 @@ def test_fmod_gives_the_whole_part_of_the_exact_quotient() -> None:
     dt.fmod(a, b).backward(dt.ones((1,), dtype="bfloat16"))
     assert b.grad is not None
     assert b.grad.tolist() == [-100.0]
+
+
+@pytest.mark.parametrize("half", ["bfloat16", "float16"])
+@pytest.mark.parametrize("layer", ["linear", "conv2d"])
+def test_gradients_of_float32_weights_are_not_rounded(half: str, layer: str) -> None:
+    rng = np.random.default_rng(0)
+    shape, weight_shape = ((40, 24), (12, 24)) if layer == "linear" else ((2, 4, 5, 24), (12, 1, 1, 24))
+    x = dt.tensor(rng.standard_normal(shape).astype(np.float32)).astype(half).astype("float32")
+    grad = dt.tensor(rng.standard_normal((*shape[:-1], 12)).astype(np.float32)).astype(half)
+    weight = dt.tensor(rng.standard_normal(weight_shape).astype(np.float32), requires_grad=True)
+    with dt.autocast(half):
+        y = getattr(dt.nn.functional, layer)(x, weight)
+    assert y.dtype == grad.dtype
+    y.backward(grad)
+    assert weight.grad is not None
+    assert weight.grad.dtype == dt.float32
+    rows, sides = x.numpy().reshape(-1, 24), grad.astype("float32").numpy().reshape(-1, 12)
+    want = (sides.astype(np.float64).T @ rows.astype(np.float64)).reshape(weight_shape)
+    np.testing.assert_allclose(weight.grad.numpy(), want, rtol=2e-5, atol=2e-5)

@@ -6,6 +6,8 @@
 namespace dt::bindings {
 
 void bind_probe(py::module_& m) {
+    op<&ops::bf16_peak>(m, "_bf16_peak", "The same of bfloat16, as the ISA level multiplies it.",
+                        {"threads"_a});
     op<&ops::fma_peak>(m, "_fma_peak", "Operations per second of register-only float32 multiply-adds.",
                        {"threads"_a});
     op<&ops::bandwidth>(

@@ -38,12 +38,14 @@ DT_DECLARE_LEVEL(generic)
 #ifdef DT_HAVE_v4_bf16
 namespace cpu::v4_bf16 {
 void add_half(Gemm& table);
-}
+double products_bf16(int64_t iterations);
+} // namespace cpu::v4_bf16
 #endif
 #ifdef DT_HAVE_amx
 namespace cpu::amx {
 void add_half(Gemm& table);
-}
+double products_bf16(int64_t iterations);
+} // namespace cpu::amx
 #endif
 
 namespace {
@@ -55,8 +57,9 @@ struct Level {
 };
 
 #ifdef DT_HAVE_v4
-[[maybe_unused]] Kernels improved(Kernels table, void (*add_half)(Gemm&)) {
+[[maybe_unused]] Kernels improved(Kernels table, void (*add_half)(Gemm&), double (*products)(int64_t)) {
     add_half(table.gemm);
+    table.probe.products_bf16 = products;
     return table;
 }
 #endif
@@ -93,11 +96,11 @@ const std::vector<Level>& levels() {
                 DT_ENTRY(v4, bool(__builtin_cpu_supports("x86-64-v4")))
 #ifdef DT_HAVE_v4_bf16
                     {"v4_bf16", __builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16"),
-                     improved(Kernels{DT_FAMILIES(X)}, cpu::v4_bf16::add_half)},
+                     improved(Kernels{DT_FAMILIES(X)}, cpu::v4_bf16::add_half, cpu::v4_bf16::products_bf16)},
 #endif
 #ifdef DT_HAVE_amx
         {"amx", __builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16") && may_use_amx(),
-         improved(Kernels{DT_FAMILIES(X)}, cpu::amx::add_half)},
+         improved(Kernels{DT_FAMILIES(X)}, cpu::amx::add_half, cpu::amx::products_bf16)},
 #endif
 #undef X
 #endif

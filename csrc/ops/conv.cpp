@@ -1,4 +1,5 @@
 #include "ops/conv.h"
+#include "ops/gemm.h"
 
 namespace dt::ops {
 namespace {
@@ -212,6 +213,53 @@ void run_weight(const ConvShape& s, const Tensor& x, const Tensor& grad, const T
     });
 }
 
+// Products of half formats that need no other kernel: a pixel's channels times one matrix.
+bool is_half_product(const Convolution& c) {
+    const ConvShape& s = c.shape;
+    return is_half(c.input.dtype()) && !c.transposed && c.groups == 1 && s.kernel_h * s.kernel_w == 1 &&
+           s.stride_h * s.stride_w == 1 && s.in_h == s.out_h && s.in_w == s.out_w;
+}
+Tensor matrix_of(const Tensor& weight) { // (out, 1, 1, in) as (out, in)
+    const Tensor dense = plain::contiguous(weight);
+    const int64_t channels = weight.shape().back();
+    return dense.alias({weight.shape(0), channels}, {channels, 1}, dense.offset());
+}
+Tensor shaped(const Tensor& dense, const Dims& shape) {
+    return dense.alias(shape, contiguous_strides(shape), dense.offset());
+}
+
+Tensor apply_half_product(const Convolution& c) {
+    const Tensor x = plain::contiguous(c.input), weight = matrix_of(c.weight);
+    const Tensor bias = c.bias.defined() ? plain::contiguous(plain::convert(c.bias, DType::float32)) : c.bias;
+    const Tensor out = linear_rows(x, weight, bias, c.activation);
+    const auto& [input, kernel] = c.given;
+    if (!recording({&input, &kernel, &c.bias})) return out;
+    const bool for_input = autograd::requires_grad(input), for_weight = autograd::requires_grad(kernel);
+    record(
+        c.op, out, {&input, &kernel, &c.bias},
+        [x = for_weight ? Saved(x) : Saved(), weight = for_input ? Saved(c.weight) : Saved(),
+         y = c.activation == Activation::none ? Saved() : Saved(out), input_shape = input.shape(),
+         weight_shape = kernel.shape(), input_dtype = input.dtype(), weight_dtype = kernel.dtype(),
+         bias_dtype = c.bias.defined() ? c.bias.dtype() : kernel.dtype()](Backward& back) {
+            const DType computing = back.grad().dtype();
+            const LayerGradient layer = layer_gradient(back, y, computing, back.needs(2));
+            if (back.needs(0))
+                back.give(0, plain::convert(linear_input_gradient(layer.before, matrix_of(weight.get()),
+                                                                  input_shape,
+                                                                  gradient_dtype(computing, input_dtype)),
+                                            input_dtype));
+            if (back.needs(1)) {
+                const Tensor g =
+                    linear_weight_gradient(layer.before, x.get(), {weight_shape[0], weight_shape.back()},
+                                           gradient_dtype(computing, weight_dtype));
+                back.give(1, plain::convert(shaped(g, weight_shape), weight_dtype));
+            }
+            if (back.needs(2)) back.give(2, plain::convert(layer.bias, bias_dtype));
+        },
+        2 * conv_time(c.shape));
+    return out;
+}
+
 void record_backward(const Convolution& c, const Tensor& x, const Tensor& weight, const Tensor& out) {
     // Each factor is needed for the other's gradient only.
     const auto& [input, kernel] = c.given;
@@ -242,6 +290,7 @@ void record_backward(const Convolution& c, const Tensor& x, const Tensor& weight
 }
 
 Tensor apply(const Convolution& c) {
+    if (is_half_product(c)) return apply_half_product(c);
     const ConvShape& s = c.shape;
     const Pair size = c.transposed ? Pair{s.in_h, s.in_w} : Pair{s.out_h, s.out_w};
     const Tensor x = prepared(c.input), weight = prepared(c.weight);

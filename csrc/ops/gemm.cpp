@@ -153,13 +153,11 @@ void check_matmul(const Tensor& a, const Tensor& b) {
                     b.dtype(), "; convert with astype()"});
 }
 
-// In which the kernels give the gradient of an operand of dtype `of`, all computing in `computing`: what is
-// left is converted.
+} // namespace
+
 DType gradient_dtype(DType computing, DType of) {
     return is_half(computing) && of == DType::float32 ? of : computing;
 }
-
-} // namespace
 
 Tensor matmul(const Tensor& x1, const Tensor& x2) {
     check_matmul(x1, x2);
@@ -214,6 +212,8 @@ void check_linear(const Tensor& input, const Tensor& weight, const Tensor& bias)
                      Dims{weight.shape(0)}});
 }
 
+} // namespace
+
 // A dense stack of rows of features is one matrix: (..., in) to (..., out). Of half formats the bias is
 // float32.
 Tensor linear_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, Activation activation) {
@@ -257,6 +257,8 @@ Tensor linear_weight_gradient(const Tensor& grad, const Tensor& x, const Dims& s
     run_gemm(grad.dtype(), result, args);
     return g;
 }
+
+namespace {
 
 // What a linear layer keeps for backward.
 struct LinearSaved {

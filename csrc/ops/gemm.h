@@ -14,4 +14,13 @@ Tensor linear(const Tensor& input, const Tensor& weight, const std::optional<Ten
 Tensor linear_activation(const Tensor& input, const Tensor& weight, const std::optional<Tensor>& bias,
                          Activation activation);
 
+// Unrecorded parts of it, for 1 x 1 convolutions too. Operands have one dtype and are contiguous but for the
+// weight, which is a matrix of any strides; of half formats the bias is float32.
+Tensor linear_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, Activation activation);
+Tensor linear_input_gradient(const Tensor& grad, const Tensor& weight, const Dims& shape, DType result);
+Tensor linear_weight_gradient(const Tensor& grad, const Tensor& x, const Dims& shape, DType result);
+// In which the two give the gradient of an operand of dtype `of`, all computing in `computing`: what is left
+// is converted.
+DType gradient_dtype(DType computing, DType of);
+
 } // namespace dt::ops

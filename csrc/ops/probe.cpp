@@ -51,13 +51,20 @@ void move_once(const std::string& way, float* to, int64_t n) {
 
 } // namespace
 
-double fma_peak(int64_t threads) {
+namespace {
+
+double peak(const char* op, int64_t threads, double (*Probe::*kind)(int64_t)) {
     constexpr int64_t kIterations = 10'000'000; // some 20 ms, so that every thread gets one block
-    check_threads("_fma_peak", threads);
+    check_threads(op, threads);
     LongWork work(kLongAnyway);
-    const double seconds = seconds_of(threads, [](int64_t) { kernels().probe.fma_f32(kIterations); });
-    return static_cast<double>(threads) * kernels().probe.fma_f32(1) * kIterations / seconds;
+    const double seconds = seconds_of(threads, [&](int64_t) { (kernels().probe.*kind)(kIterations); });
+    return static_cast<double>(threads) * (kernels().probe.*kind)(1) * kIterations / seconds;
 }
+
+} // namespace
+
+double fma_peak(int64_t threads) { return peak("_fma_peak", threads, &Probe::fma_f32); }
+double bf16_peak(int64_t threads) { return peak("_bf16_peak", threads, &Probe::products_bf16); }
 
 double bandwidth(const std::string& way, int64_t bytes, int64_t threads) {
     constexpr int64_t kUnit = 128; // floats: both halves are then a multiple of 64

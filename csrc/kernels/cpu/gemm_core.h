@@ -13,10 +13,12 @@ namespace dt::cpu::DT_LEVEL {
 namespace {
 
 template <class T> inline constexpr int64_t kTileCols = kTileVectors * kLanes<T>;
-// A panel of A, kDepth deep, stays in L1 (28 of 48 KB) while panels of B, 64 KB each, come from L2.
-template <class T> inline constexpr int64_t kDepth = sizeof(T) == 4 ? 512 : 256;
+// A panel of A, kDepth deep, stays in L1 (28 of 48 KB) while panels of B, 64 KB each, come from L2. The tiles
+// of AMX are higher.
+template <class T> inline constexpr int64_t kDepth = sizeof(T) == 4 && kTileRows < 32 ? 512 : 256;
 // A task packs this many rows of A, which stay in L2, and uses them for this many columns.
 constexpr int64_t kBlockRows = 128, kBlockCols = 1024;
+constexpr int64_t kAloneRows = 512; // a task may have that many, where operands are packed by each task
 constexpr int64_t kGroupCols = 256; // columns of B that are used again while L2 holds them: half of 1 MB
 constexpr int64_t kTasks = 16;      // into which a product is cut where each has enough work
 // From so many tasks and multiplications on (a few milliseconds) a B that needs no turn is packed for all.
@@ -368,11 +370,17 @@ void product_by_blocks(const A& a, Source a_from, const B& b, Source b_from, int
                        const Output<T>& out) {
     const DepthBlocks blocks = depth_blocks<T>(k);
     const bool packs = b_from == Source::packed, copies = b.readable() && b.step == 1;
-    int64_t piece_cols = packs ? min(round_up(n, kTileCols<T>), kPieceCols) : n;
+    // Few rows: a task packs columns of its own, rather than to fetch from another core what was packed
+    // there.
+    const bool alone = packs && !b.readable() && m <= kAloneRows && n > kTileCols<T>;
+    int64_t piece_cols = packs && !alone ? min(round_up(n, kTileCols<T>), kPieceCols) : n;
     Grid grid = choose_grid<T>(m, min(n, piece_cols), k);
     // A B that needs no turn is copied by the first tiles of each task, at less cost where that are few.
     const bool many = grid.row_blocks > kFewCopies && padded_work<T>(m, n, k) >= kSharedWork;
-    if (packs && (copies ? many : grid.row_blocks > 1)) {
+    if (alone) { // not too many tasks: each packs A, too
+        grid = {
+            1, min(ceil_div(n, kTileCols<T>), clamp(n / 128, int64_t{2}, grid.row_blocks * grid.col_blocks))};
+    } else if (packs && (copies ? many : grid.row_blocks > 1)) {
         b_from = Source::shared;
     } else if (copies) {
         piece_cols = n;

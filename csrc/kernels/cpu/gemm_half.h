@@ -5,5 +5,6 @@ namespace dt::cpu::DT_LEVEL {
 
 // Sets the products of half formats that the level computes in a way of its own.
 void add_half(Gemm& table);
+double products_bf16(int64_t iterations); // Probe's, at levels with instructions for them
 
 } // namespace dt::cpu::DT_LEVEL

@@ -288,6 +288,15 @@ template <class T, class A> bool change_places(const A& a, const A& b, int64_t m
     return cost(n, m, a.step != 1) + double(m) * double(n) / 4 < cost(m, n, true);
 }
 
+template <class A, class T>
+void plan(const A& a, const A& b, int64_t m, int64_t n, int64_t k, const Output<T>& out) {
+    if (!change_places<T>(a, b, m, n, k)) return run_plan<T>(a, b, m, n, k, out);
+    count_path(Path::gemm_turned);
+    Output<T> turned = out;
+    turned.turned = true;
+    run_plan<T>(b, a, n, m, k, turned);
+}
+
 // An operand as it is multiplied, and its depth in units of that.
 template <class T, class R, class S> auto operand_of(const Strided<R, S>& a, [[maybe_unused]] int64_t k) {
 #if defined(DT_MULTIPLIES_PAIRS)
@@ -304,19 +313,33 @@ template <class T> int64_t units_of(int64_t k) {
     return k;
 }
 
+// An operand of a half format as dense float32.
+template <class S>
+Strided<float> converted(const Strided<float, S>& from, int64_t items, int64_t depth, float* to) {
+    const bool along = from.along();
+    const int64_t rows = along ? depth : items, cols = along ? items : depth;
+    const int64_t row_step = along ? from.depth_step : from.step, step = along ? 1 : from.depth_step;
+    for (int64_t i = 0; i < rows; ++i) {
+        const S* values = from.data + i * row_step;
+        if (step == 1)
+            copy_row(to + i * cols, values, cols);
+        else
+            for (int64_t j = 0; j < cols; ++j) to[i * cols + j] = value_of(values[j * step]);
+    }
+    return along ? Strided<float>{to, 1, cols} : Strided<float>{to, cols, 1};
+}
+
 template <class T, class R, class S>
 void product(const Strided<R, S>& a, const Strided<R, S>& b, int64_t m, int64_t n, int64_t k,
              const Output<T>& out) {
     if (skinny(a, b, m, n, k, out)) return;
+    if constexpr (kHalf<S> && kFloating<T>)
+        if (choose_plan<T>(m, n, k) == Plan::serial) { // too small for packing by panels
+            float* to = scratch<float>(Scratch::kernel, (m + n) * k);
+            return plan(converted(a, m, k, to), converted(b, n, k, to + m * k), m, n, k, out);
+        }
     const auto left = operand_of<T>(a, k), right = operand_of<T>(b, k);
-    const int64_t units = units_of<T>(k);
-    if (change_places<T>(left, right, m, n, units)) {
-        count_path(Path::gemm_turned);
-        Output<T> turned = out;
-        turned.turned = true;
-        return run_plan<T>(right, left, n, m, units, turned);
-    }
-    run_plan<T>(left, right, m, n, units, out);
+    plan(left, right, m, n, units_of<T>(k), out);
 }
 
 template <class T, class S> void run(const GemmArgs& args) {

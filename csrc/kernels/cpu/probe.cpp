@@ -54,6 +54,8 @@ void update(float* to, int64_t n) {
 
 } // namespace
 
-Probe probe() { return {multiply_add<float>, multiply_add<double>, read, copy, stream_copy, update}; }
+Probe probe() {
+    return {multiply_add<float>, multiply_add<double>, multiply_add<float>, read, copy, stream_copy, update};
+}
 
 } // namespace dt::cpu::DT_LEVEL
