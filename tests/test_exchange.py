@@ -119,11 +119,25 @@ class TestNumpy:
         gc.collect()
         assert dt.memory_stats()["in_use"] == before
 
-    def test_bfloat16_is_refused(self):
-        with pytest.raises(TypeError, match="NumPy has no bfloat16"):
-            dt.tensor([1.0], dtype="bfloat16").numpy()
-        with pytest.raises(TypeError, match="NumPy has no bfloat16"):
-            np.asarray(dt.tensor([1.0], dtype="bfloat16"))
+    def test_bfloat16_becomes_float32_where_numpy_has_none(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "ml_dtypes", None)  # as if it were not installed
+        t = dt.tensor([1.0, -0.1], dtype="bfloat16")
+        for a in (t.numpy(), np.asarray(t)):
+            assert (a.dtype, a.tolist()) == (np.float32, [1.0, -0.10009765625])
+
+    def test_bfloat16_of_ml_dtypes_shares_memory(self):
+        bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
+        t = dt.tensor([[1.0, 2.0], [3.0, 4.0]], dtype="bfloat16")
+        for a in (t.numpy(), np.asarray(t)):
+            assert a.dtype == bfloat16
+            a[0, 1] = 0.5
+        assert t.T.numpy().astype(np.float32).tolist() == [[1.0, 3.0], [0.5, 4.0]]
+        shared = dt.from_numpy(t.numpy()[::-1])
+        assert (shared.dtype, shared.tolist()) == (dt.bfloat16, [[3.0, 4.0], [1.0, 0.5]])
+        t[0, 0] = 7.0
+        assert shared[1, 0].item() == 7.0
+        assert dt.tensor(np.array([1.5], bfloat16)).dtype == dt.bfloat16
+        assert dt.tensor(np.array([1.5], bfloat16), dtype="float32").tolist() == [1.5]
 
     def test_a_gradient_is_refused(self):
         t = dt.tensor([1.0], requires_grad=True)

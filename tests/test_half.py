@@ -168,3 +168,78 @@ def test_gradients_of_float32_weights_are_not_rounded(half: str, layer: str) -> 
     rows, sides = x.numpy().reshape(-1, 24), grad.astype("float32").numpy().reshape(-1, 12)
     want = (sides.astype(np.float64).T @ rows.astype(np.float64)).reshape(weight_shape)
     np.testing.assert_allclose(weight.grad.numpy(), want, rtol=2e-5, atol=2e-5)
+
+
+LOSSES: dict[str, Any] = {
+    "mse_loss": lambda x, t: dt.mse_loss(x, t),
+    "huber_loss": lambda x, t: dt.huber_loss(x, t, reduction="none"),
+    "binary_cross_entropy_with_logits": lambda x, t: dt.binary_cross_entropy_with_logits(x, t),
+    "cross_entropy": lambda x, t: dt.cross_entropy(x, t),
+    "cosine_embedding_loss": lambda x, t: dt.cosine_embedding_loss(x, x * 2, t[:, 0]),
+}
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+@pytest.mark.parametrize("target_dtype", ["float32", "the input's"])
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_are_float32_and_their_gradients_are_not(name: str, target_dtype: str, dtype: str) -> None:
+    """float32 targets, as data has them, stand beside half inputs, as autocast makes them."""
+    rng = np.random.default_rng(7)
+    target = dt.tensor(rng.uniform(0, 1, (5, 3)).round(2), dtype=dtype)
+    x = dt.tensor(rng.standard_normal((5, 3)), dtype=dtype, requires_grad=True)
+    exact = x.detach().astype("float32").requires_grad_()
+    given = target.astype("float32") if target_dtype == "float32" else target
+    loss, expected = LOSSES[name](x, given), LOSSES[name](exact, target.astype("float32"))
+    assert loss.dtype == dt.float32
+    np.testing.assert_allclose(loss.detach().numpy(), expected.detach().numpy(), rtol=1e-5, atol=1e-6)
+    loss.sum().backward()
+    expected.sum().backward()
+    assert x.grad is not None
+    assert exact.grad is not None
+    assert x.grad.dtype == x.dtype
+    rounding = 2.0**-11 if dtype == "float16" else 2.0**-8
+    np.testing.assert_allclose(
+        x.grad.astype("float32").numpy(), exact.grad.numpy(), rtol=4 * rounding, atol=4 * rounding
+    )
+
+
+def test_activations_of_halves_take_half_the_memory() -> None:
+    def kept(dtype: str) -> int:
+        x = dt.ones((8, 32, 32, 16), dtype=dtype, requires_grad=True)
+        weight, bias = dt.ones((16,)), dt.zeros((16,))
+        before = dt.memory_stats()["in_use"]
+        y = dt.batch_norm(x, None, None, weight, bias, training=True, activation="relu")
+        y = dt.gelu(dt.group_norm(y, 4, weight, bias))
+        y = dt.dropout(dt.max_pool2d(y, 3, stride=1, padding=1), 0.1, True)
+        y = dt.log_softmax(dt.layer_norm(dt.batch_norm(y, None, None, training=True, residual=x), 16), -1)
+        loss = dt.mse_loss(y, dt.zeros(y.shape, dtype=dtype))
+        used = dt.memory_stats()["in_use"] - before
+        loss.backward()
+        assert x.grad is not None
+        assert x.grad.dtype == x.dtype
+        return used
+
+    for dtype in HALVES:
+        assert kept(dtype) < 0.6 * kept("float32")
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+@pytest.mark.parametrize("optimizer", [dt.optim.SGD, dt.optim.Adam])
+def test_optimizers_say_how_to_train_in_half_precision(optimizer: Any, dtype: str) -> None:
+    parameter = dt.nn.Parameter(dt.ones((2,), dtype=dtype))
+    with pytest.raises(TypeError, match=r"got \w+16 .*keep the weights in float32 .* drivetrain.autocast"):
+        optimizer([parameter], lr=0.1)
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+@pytest.mark.parametrize("level", LEVELS)
+def test_softmax_of_a_long_row_sums_to_one(level: str, dtype: str) -> None:
+    """The exponentials of 30,000 classes would not fit float16's range as they stand."""
+    x = dt.tensor(np.random.default_rng(8).standard_normal((3, 30_000)) * 4, dtype=dtype)
+    with isa(level):
+        for rows in (x, x.T):
+            y = dt.softmax(rows, 1 if rows is x else 0).astype("float64").numpy()
+            exact = np.exp(rows.astype("float64").numpy())
+            exact /= exact.sum(1 if rows is x else 0, keepdims=True)
+            unit = 2.0**-11 if dtype == "float16" else 2.0**-8
+            np.testing.assert_allclose(y, exact, rtol=unit * 1.01, atol=2.0**-25)

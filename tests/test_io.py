@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import struct
+import sys
 
 import numpy as np
 import pytest
@@ -442,3 +443,32 @@ class TestTargets:
         for function in (io.save_model, io.save_weights, io.load_weights):
             with pytest.raises(TypeError, match=f"{function.__name__}: model is a"):
                 function(model, tmp_path / "w")
+
+
+@pytest.mark.parametrize("with_ml_dtypes", [False, True])
+def test_bfloat16_tensors_are_stored_as_they_are(tmp_path, monkeypatch, with_ml_dtypes):
+    if with_ml_dtypes:
+        pytest.importorskip("ml_dtypes")
+    else:
+        monkeypatch.setitem(sys.modules, "ml_dtypes", None)
+    path = tmp_path / "half.safetensors"
+    values = [[1.5, -0.10009765625, 3e38], [float("inf"), 1e-40, 0.0]]
+    half = dt.tensor(values, dtype="bfloat16")
+    io.write_tensors(path, {"half": half, "none": dt.zeros((0, 3), dtype="bfloat16")}, kind="test")
+    arrays, _ = io.read_tensors(path)
+    assert arrays["half"].dtype.name == ("bfloat16" if with_ml_dtypes else "float32")
+    assert np.array_equal(dt.tensor(arrays["half"], dtype="bfloat16").tolist(), half.tolist())
+    assert arrays["none"].shape == (0, 3)
+    header = path.read_bytes()[8:].split(b"}}")[0].decode()
+    assert header.count('"BF16"') == 2
+    assert path.stat().st_size < 8 + len(header) + 40
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
+def test_a_converted_model_comes_back_in_its_dtype(tmp_path, dtype):
+    model = small_model().to(dtype)
+    io.save_model(model, tmp_path / "model.safetensors")
+    loaded = io.load_model(tmp_path / "model.safetensors")
+    for name, value in model.state_dict().items():
+        assert loaded.state_dict()[name].dtype == value.dtype
+        assert loaded.state_dict()[name].tolist() == value.tolist()

@@ -20,6 +20,8 @@ bool dtype_of_array(const py::array& a, DType& dtype) {
     const py::dtype d = a.dtype();
     if (d.byteorder() == '>') return false;
     const char kind = d.kind();
+    if (kind == 'V' && d.itemsize() == 2 && py::str(d.attr("name")).cast<std::string>() == "bfloat16")
+        return dtype = DType::bfloat16, true; // of ml_dtypes
     for (int i = 0; i < kDTypeCount; ++i) {
         const char* format = numpy_format(static_cast<DType>(i));
         if (!format || item_size(static_cast<DType>(i)) != static_cast<size_t>(d.itemsize())) continue;
@@ -219,16 +221,32 @@ Tensor share_array(const char* op, PyObject* object) {
     return t;
 }
 
+namespace {
+
+// The dtype that ml_dtypes gives NumPy, or None where that is not installed.
+py::object bfloat16_of_numpy() {
+    try {
+        return py::module_::import("ml_dtypes").attr("bfloat16");
+    } catch (py::error_already_set& e) {
+        if (!e.matches(PyExc_ImportError)) throw;
+        return py::none();
+    }
+}
+
+} // namespace
+
 py::object to_numpy(const Tensor& t) {
-    const char* format = numpy_format(t.dtype());
-    if (!format) type_error({"numpy: NumPy has no bfloat16; convert with astype(drivetrain.float32) first"});
+    const py::object bfloat16 = t.dtype() == DType::bfloat16 ? bfloat16_of_numpy() : py::none();
+    if (t.dtype() == DType::bfloat16 && bfloat16.is_none())
+        return to_numpy(plain::convert(t, DType::float32));
+    const char* format = bfloat16.is_none() ? numpy_format(t.dtype()) : "u2";
     std::vector<py::ssize_t> shape(t.shape().begin(), t.shape().end()), strides;
     for (int64_t s : t.strides()) strides.push_back(s * static_cast<int64_t>(item_size(t.dtype())));
     auto* owner = new Tensor(t.alias());
     py::capsule base(owner, [](void* p) { delete static_cast<Tensor*>(p); });
     py::array array(py::dtype(format), shape, strides, t.data(), base);
     if (!t.storage().writable()) array.attr("flags").attr("writeable") = false;
-    return array;
+    return bfloat16.is_none() ? py::object(array) : array.attr("view")(bfloat16);
 }
 
 void bind_exchange(py::module_& m) {
@@ -265,10 +283,12 @@ void bind_exchange(py::module_& m) {
         {"array"_a});
     method<&numpy>(
         "numpy",
-        to_text({"The elements as a NumPy array that shares the tensor's memory.", "", "numpy.ndarray",
-                 "RuntimeError: where the tensor requires a gradient; use detach().numpy().\n"
-                 "TypeError: for bfloat16, which NumPy lacks.",
-                 ">>> dt.tensor([1, 2]).numpy()\narray([1, 2])"})
+        to_text(
+            {"The elements as a NumPy array that shares the tensor's memory.\n\nNumPy has no bfloat16: where "
+             "the package ml_dtypes is installed the array has its bfloat16,\nelsewhere it is a float32 "
+             "copy.",
+             "", "numpy.ndarray", "RuntimeError: where the tensor requires a gradient; use detach().numpy().",
+             ">>> dt.tensor([1, 2]).numpy()\narray([1, 2])"})
             .c_str());
     method<&array_protocol>("__array__", "What numpy.asarray(t) calls.",
                             {"dtype"_a = py::none(), "copy"_a = py::none()});

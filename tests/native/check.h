@@ -11,11 +11,13 @@
 #include <cstdint>
 #include <random>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "core/dims.h"
 #include "core/dtype.h"
+#include "kernels/precision.h"
 #include "kernels/table.h"
 
 namespace dt::check {
@@ -51,6 +53,9 @@ template <class F> void for_floats(F body) { body(float()), body(double()); }
 template <class F> void for_all_floats(F body) { for_floats(body), body(float16_t()), body(bfloat16_t()); }
 template <class F> void for_integers(F body) { body(uint8_t()), body(int32_t()), body(int64_t()); }
 template <class F> void for_dtypes(F body) { body(Boolean()), for_integers(body), for_all_floats(body); }
+
+// What stands beside large arrays of T: parameters, statistics, losses; float32 beside a half format.
+template <class T> using Beside = std::conditional_t<is_half(dtype_of<T>), float, T>;
 
 // The name of a type or an enumerator, as the compiler spells it.
 template <auto value> constexpr const char* spelled() { return __PRETTY_FUNCTION__; }

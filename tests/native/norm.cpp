@@ -2,7 +2,6 @@
 #include "kernels/norm.h"
 
 #include "check.h"
-#include "kernels/precision.h"
 
 namespace dt::check {
 namespace {
@@ -36,13 +35,10 @@ template <class T> Statistics measure(const Shape& s, const Array<T>& x) {
     return m;
 }
 
-// Parameters and statistics are float32 beside a half format.
-template <class T> using Parameter = std::conditional_t<is_half(dtype_of<T>), float, T>;
-
 constexpr double kEpsilon = 0.125; // keeps 1 / std small, so that the error of a mean is not magnified
 
 template <class T> void check_group_forward(Checks& c, const Shape& s, int variant) {
-    using P = Parameter<T>;
+    using P = Beside<T>;
     const int which = precision(dtype_of<T>);
     const bool affine = variant & 1, relu = variant & 2,
                running = variant & 4 && s.groups == s.channels && s.spatial > 1, add = variant & 8;
@@ -109,7 +105,7 @@ template <class T> void check_group_forward(Checks& c, const Shape& s, int varia
 // The gradient through y = (x - mean) inverse weight + bias by the rules of calculus: with n values in a
 // group and h = weight * dy, dx = inverse (h - mean(h) - xhat mean(h xhat)).
 template <class T> void check_group_backward(Checks& c, const Shape& s, int variant) {
-    using P = Parameter<T>;
+    using P = Beside<T>;
     const bool affine = variant & 1, relu = variant & 2, fixed = variant & 4;
     const bool residual = relu && variant & 8;
     c.at("group_backward ", describe(s), ", variant ", variant);
@@ -180,7 +176,7 @@ template <class T> void check_inverse_std(Checks& c) {
 }
 
 template <class T> void check_layer(Checks& c, int64_t rows, int64_t size, bool affine) {
-    using P = Parameter<T>;
+    using P = Beside<T>;
     const int which = precision(dtype_of<T>);
     const int64_t n = rows * size;
     c.at("layer norm of (", rows, ", ", size, ")", affine ? ", weight and bias" : "");

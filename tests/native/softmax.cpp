@@ -11,13 +11,13 @@ template <class T> void check_softmax(Checks& c, int64_t outer, int64_t axis, in
     c.at(logarithm ? "log_softmax" : "softmax", " of (", outer, ", ", axis, ", ", inner, ")");
     Array<T> x = c.uniform_array<T>(n, -8, 8);
     if (axis > 2 && outer > 1)
-        for (int64_t i = 0; i < inner; ++i) x[i + inner] = T(-INFINITY); // probability 0
+        for (int64_t i = 0; i < inner; ++i) x[i + inner] = rounded<T>(-INFINITY); // probability 0
     const Array<T> dy = c.uniform_array<T>(n);
     Array<T> y(n), dx(n);
     SoftmaxArgs args;
     args.outer = outer, args.axis = axis, args.inner = inner, args.logarithm = logarithm;
     args.input = x.data(), args.output = y.data();
-    c.call(c.table.softmax.forward[sizeof(T) == 8], args);
+    c.call(c.table.softmax.forward[precision(dtype_of<T>)], args);
     std::vector<double> log_sum(size_t(outer * inner));
     for (int64_t i = 0; i < outer * inner; ++i) {
         const int64_t start = i / inner * axis * inner + i % inner;
@@ -38,7 +38,7 @@ template <class T> void check_softmax(Checks& c, int64_t outer, int64_t axis, in
     SoftmaxGradArgs grad;
     grad.outer = outer, grad.axis = axis, grad.inner = inner, grad.logarithm = logarithm;
     grad.output = y.data(), grad.output_grad = dy.data(), grad.input_grad = dx.data();
-    c.call(c.table.softmax.backward[sizeof(T) == 8], grad);
+    c.call(c.table.softmax.backward[precision(dtype_of<T>)], grad);
     std::vector<Sum> dots(size_t(outer * inner));
     for (int64_t i = 0; i < n; ++i) dots[row(i)].add(dy.at(i) * (logarithm ? 1 : y.at(i)));
     c.expect("input_grad", dx, some, [&](int64_t i) -> Want {
@@ -50,6 +50,7 @@ template <class T> void check_softmax(Checks& c, int64_t outer, int64_t axis, in
 }
 
 template <class T> void check_cross_entropy(Checks& c, int64_t rows, int64_t classes, int variant) {
+    using P = Beside<T>;
     const bool log_probabilities = variant & 1, use_labels = !(variant & 2), class_weights = variant & 4;
     const bool smoothed = variant & 8, row_grads = variant & 16;
     const double smoothing = smoothed ? 0.125 : 0;
@@ -57,15 +58,15 @@ template <class T> void check_cross_entropy(Checks& c, int64_t rows, int64_t cla
          use_labels ? ", labels" : ", probabilities", class_weights ? ", class weights" : "",
          smoothed ? ", smoothed" : "", row_grads ? ", gradient, weight per row and divisor" : "");
     const Array<T> x = c.uniform_array<T>(rows * classes, -4, log_probabilities ? 0 : 4);
-    const Array<T> target = c.uniform_array<T>(rows * classes, 0, 1),
-                   weight = c.uniform_array<T>(classes, 0.5, 2);
-    const Array<T> grads = c.uniform_array<T>(row_grads ? rows : 1),
-                   sample = c.uniform_array<T>(rows, 0.5, 2);
+    const Array<P> target = c.uniform_array<P>(rows * classes, 0, 1),
+                   weight = c.uniform_array<P>(classes, 0.5, 2);
+    const Array<P> grads = c.uniform_array<P>(row_grads ? rows : 1),
+                   sample = c.uniform_array<P>(rows, 0.5, 2);
     Array<int64_t> labels = c.whole_array(rows, 0, classes);
     for (int64_t r = 3; r < rows; r += 4) labels[r] = -100;
-    Array<T> divisor(1), losses(rows), row_weights(rows), normalisers(log_probabilities ? 0 : 2 * rows),
-        dx(rows * classes);
-    divisor[0] = T(2.5);
+    Array<P> divisor(1), losses(rows), row_weights(rows), normalisers(log_probabilities ? 0 : 2 * rows);
+    Array<T> dx(rows * classes);
+    divisor[0] = P(2.5);
     CrossEntropyArgs args;
     args.rows = rows, args.classes = classes, args.logits = x.data(),
     args.log_probabilities = log_probabilities;
@@ -76,9 +77,9 @@ template <class T> void check_cross_entropy(Checks& c, int64_t rows, int64_t cla
     args.class_weight = class_weights ? weight.data() : nullptr;
     args.label_smoothing = smoothing;
     args.losses = losses.data(), args.row_weights = row_weights.data();
-    c.call(c.table.softmax.cross_entropy_weights[sizeof(T) == 8], args);
+    c.call(c.table.softmax.cross_entropy_weights[sizeof(P) == 8], args);
     args.normalisers = log_probabilities ? nullptr : normalisers.data();
-    c.call(c.table.softmax.cross_entropy_forward[sizeof(T) == 8], args);
+    c.call(c.table.softmax.cross_entropy_forward[precision(dtype_of<T>)], args);
 
     const auto ignored = [&](int64_t r) { return use_labels && labels[r] == -100; };
     const auto class_weight = [&](int64_t k) { return class_weights ? weight.at(k) : 1; };
@@ -116,10 +117,10 @@ template <class T> void check_cross_entropy(Checks& c, int64_t rows, int64_t cla
     args.sample_weight = row_grads ? sample.data() : nullptr;
     args.divisor = row_grads ? divisor.data() : nullptr;
     args.logits_grad = dx.data();
-    c.call(c.table.softmax.cross_entropy_backward[sizeof(T) == 8], args);
+    c.call(c.table.softmax.cross_entropy_backward[precision(dtype_of<T>)], args);
     const Array<T> again = dx;
-    for (int64_t i = 0; i < rows * classes; ++i) dx[i] = T(7);
-    c.call(c.table.softmax.cross_entropy_forward[sizeof(T) == 8],
+    for (int64_t i = 0; i < rows * classes; ++i) dx[i] = rounded<T>(7);
+    c.call(c.table.softmax.cross_entropy_forward[precision(dtype_of<T>)],
            args); // writes the gradient beside the loss
     c.expect_exactly("logits_grad of forward", dx, [&](int64_t i) { return again[i]; });
     std::vector<double> log_sum_of, mass_of;
@@ -142,7 +143,7 @@ template <class T> void check_cross_entropy(Checks& c, int64_t rows, int64_t cla
 } // namespace
 
 void check_softmax(Checks& c) {
-    for_floats([&]<class T>(T) {
+    for_all_floats([&]<class T>(T) {
         for (bool logarithm : {false, true}) {
             for (int64_t axis : {1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 33, 100})
                 for (int64_t outer : {0, 1, 5}) check_softmax<T>(c, outer, axis, 1, logarithm);

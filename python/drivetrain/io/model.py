@@ -7,7 +7,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from .tensorfile import read_document, read_shapes, read_tensors, write_tensors
+from .. import _core
+from .tensorfile import read_document, read_dtypes, read_shapes, read_tensors, write_tensors
 
 Path = str | os.PathLike[str]
 
@@ -41,7 +42,7 @@ def save_model(model: Any, path: Path, **entries: Any) -> None:
 
 
 def load_model(path: Path, *, custom_objects: Mapping[str, type] | None = None) -> Any:
-    """Read a model that ``save_model`` wrote. It comes in evaluation mode.
+    """Read a model that ``save_model`` wrote. It comes in evaluation mode, in the dtype that it had.
 
     Args:
         path: Path.
@@ -63,11 +64,15 @@ def load_model(path: Path, *, custom_objects: Mapping[str, type] | None = None) 
         >>> io.load_model(path)
         Linear(in_features=4, out_features=3, bias=True)
     """
+    from ..nn.convert import convert_tensors
     from .describe import rebuild
 
     document = read_document(path, kind="model")
     budget = sum(math.prod(shape) for shape in read_shapes(path).values())
     model = rebuild(document.get("model"), budget, custom_objects)
+    # A model may have been converted since its layers were built as they are described.
+    stored = {name: getattr(_core, dtype) for name, dtype in read_dtypes(path).items() if "float" in dtype}
+    convert_tensors(model, stored)
     load_weights(model, path)
     return model.eval()
 

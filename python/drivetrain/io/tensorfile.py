@@ -12,11 +12,12 @@ import os
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _core
 from .arrays import to_array
 from .atomic import replacing
 
@@ -27,6 +28,7 @@ DTYPES = {
     "int32": "I32",
     "int64": "I64",
     "float16": "F16",
+    "bfloat16": "BF16",
     "float32": "F32",
     "float64": "F64",
 }
@@ -61,12 +63,27 @@ def write_tensors(
 
     document = {"format": FORMAT, "version": __version__, "isa": get_isa(), "kind": kind, **entries}
     text = json.dumps(document, allow_nan=False)
-    arrays = {str(name): np.asarray(to_array(value)) for name, value in tensors.items()}
+    stored = {str(name): _elements(value) for name, value in tensors.items()}
     with replacing(path) as temporary, open(temporary, "xb") as file:
-        write_file(file, arrays, {KEY: text})
+        write_file(file, stored, {KEY: text})
 
 
-def write_file(file: BinaryIO, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
+class _Elements(NamedTuple):
+    """What a file stores: an array and the name of its dtype; the bits of bfloat16, which NumPy lacks."""
+
+    array: NDArray[Any]
+    dtype: str
+
+
+def _elements(value: Any) -> _Elements:
+    if getattr(getattr(value, "dtype", None), "name", "") == "bfloat16":
+        tensor = _core.asarray(value).detach()
+        return _Elements(np.frombuffer(tensor.tobytes(), np.uint16).reshape(tensor.shape), "bfloat16")
+    array = np.asarray(to_array(value))
+    return _Elements(array, array.dtype.name)
+
+
+def write_file(file: BinaryIO, tensors: Mapping[str, _Elements], metadata: Mapping[str, str]) -> None:
     """Write the safetensors format: the length of a JSON header, the header, the elements.
 
     The package safetensors can do it too, but only with a copy of all elements in memory, or into a file that
@@ -75,20 +92,18 @@ def write_file(file: BinaryIO, arrays: Mapping[str, NDArray[Any]], metadata: Map
     header: dict[str, Any] = {"__metadata__": dict(metadata)}
     end = 0
     # The widest elements come first: so all of them lie at multiples of their size.
-    names = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
+    names = sorted(tensors, key=lambda name: (-tensors[name].array.itemsize, name))
     for name in names:
-        array = arrays[name]
-        if array.dtype.name not in DTYPES:
-            raise TypeError(
-                f"write_tensors: {name} has dtype {array.dtype}, expected one of {', '.join(DTYPES)}"
-            )
+        array, dtype = tensors[name]
+        if dtype not in DTYPES:
+            raise TypeError(f"write_tensors: {name} has dtype {dtype}, expected one of {', '.join(DTYPES)}")
         begin, end = end, end + array.nbytes
-        header[name] = {"dtype": DTYPES[array.dtype.name], "shape": array.shape, "data_offsets": [begin, end]}
+        header[name] = {"dtype": DTYPES[dtype], "shape": array.shape, "data_offsets": [begin, end]}
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     file.write(struct.pack("<Q", len(text)) + text)
     for name in names:
-        array = arrays[name]
+        array = tensors[name].array
         file.write(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
 
 
@@ -117,7 +132,8 @@ def read_tensors(
 ) -> tuple[dict[str, NDArray[Any]], Document]:
     """Read the arrays and the document of a file.
 
-    The sizes in the file's header are checked against its real size before memory is allocated for them.
+    bfloat16 becomes the one of the package ml_dtypes, or float32 where that is not installed. The sizes in
+    the file's header are checked against its real size before memory is allocated for them.
 
     Raises:
         FileNotFoundError: When there is no such file.
@@ -136,15 +152,36 @@ def read_tensors(
     with opened(path) as file:
         document = checked_document(path, file.metadata(), kind)
         try:
-            return {name: file.get_tensor(name) for name in file.keys()}, document  # noqa: SIM118
+            return {name: _read(path, file, name) for name in file.keys()}, document  # noqa: SIM118
         except Exception as error:
             raise ValueError(f"{path} holds a tensor that cannot be read ({error})") from error
+
+
+def _read(path: str | os.PathLike[str], file: Any, name: str) -> NDArray[Any]:
+    if file.get_slice(name).get_dtype() != "BF16":
+        array: NDArray[Any] = file.get_tensor(name)
+        return array
+    with open(path, "rb") as raw:  # safetensors does not give NumPy its bits
+        (length,) = struct.unpack("<Q", raw.read(8))
+        entry = json.loads(raw.read(length))[name]
+        begin, end = entry["data_offsets"]
+        raw.seek(8 + length + begin)
+        bits = bytearray(raw.read(end - begin))
+    return _core.frombuffer(bits, "bfloat16", tuple(entry["shape"])).numpy()
 
 
 def read_shapes(path: str | os.PathLike[str]) -> dict[str, tuple[int, ...]]:
     """Read the names and shapes of the tensors, and none of their elements."""
     with opened(path) as file:
         return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+
+
+def read_dtypes(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Read the names of the tensors and of their dtypes, and none of their elements."""
+    ours = {theirs: name for name, theirs in DTYPES.items()}
+    with opened(path) as file:
+        found = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
+    return {name: ours.get(dtype, dtype) for name, dtype in found.items()}
 
 
 def opened(path: str | os.PathLike[str]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .. import _core
@@ -29,11 +30,29 @@ def convert_module(module: Module, dtype: Any) -> None:
     Running statistics become float32 at least: a variance may be more than float16 holds.
     """
     given = floating_dtype("to", dtype)
+    narrow = _core.float32 if given.itemsize == 2 else given
+
+    def wanted(prefix: str, part: Module, name: str) -> Any:
+        return narrow if name in part._statistics else given
+
+    _convert(module, wanted)
+
+
+def convert_tensors(module: Module, dtypes: Mapping[str, Any]) -> None:
+    """Gives the floating-point parameters and buffers of these names these dtypes."""
+
+    def wanted(prefix: str, part: Module, name: str) -> Any:
+        return dtypes.get(f"{prefix}.{name}" if prefix else name)
+
+    _convert(module, wanted)
+
+
+def _convert(module: Module, wanted_dtype: Callable[[str, Module, str], Any]) -> None:
     made: dict[int, Tensor] = {}
-    for part in module.modules():
+    for prefix, part in module.named_modules():
         for name, old in [*part._own_parameters(), *part._own_buffers()]:
-            wanted = _core.float32 if given.itemsize == 2 and name in part._statistics else given
-            if not old.dtype.is_floating_point or old.dtype == wanted:
+            wanted = wanted_dtype(prefix, part, name)
+            if wanted is None or not old.dtype.is_floating_point or old.dtype == wanted:
                 continue
             if id(old) not in made:
                 made[id(old)] = _converted(old, wanted)

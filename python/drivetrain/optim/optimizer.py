@@ -133,9 +133,14 @@ class Optimizer:
                 f"{self._name}: a parameter must be a Tensor, got {type(parameter).__name__}{hint}"
             )
         if parameter.dtype not in (_core.float32, _core.float64):
+            hint = ""
+            if parameter.dtype.is_floating_point:
+                hint = (
+                    "; keep the weights in float32 with model.float(), and compute within drivetrain.autocast"
+                )
             raise TypeError(
                 f"{self._name}: parameters must be float32 or float64, got {parameter.dtype.name} "
-                f"(shape {tuple(parameter.shape)})"
+                f"(shape {tuple(parameter.shape)}){hint}"
             )
         if not parameter.is_leaf:
             raise ValueError(
