@@ -168,6 +168,45 @@ ELEMENTWISE = [elementwise(op, shape, passes) for op, passes in PASSES.items() f
 KERNELS = FUSED + ELEMENTWISE
 
 
+def in_half(case: Case, least: float = 1.5) -> Case:
+    """A kernel on bfloat16 beside PyTorch's, and beside the same in float32, which must not be faster."""
+    return replace(
+        case,
+        name=f"bfloat16 {case.name}",
+        bars=(Bar("torch", least), Bar("in float32", 1.0)),
+        variants=(Variant("", {"half": "bfloat16"}), Variant("in float32")),
+        traffic=case.traffic / 2,
+        tolerance=0.05,
+        only=("drivetrain", "torch"),
+        readme="",
+    )
+
+
+def of_rounded_sums(case: Case) -> Case:
+    """PyTorch sums the gradients of weight and bias over the rows in the half format there."""
+    return replace(case, tolerance=0.2) if "layer norm" in case.name else case
+
+
+def conversion(name: str) -> Case:
+    case = elementwise(name, (8192, 8192), 1)
+    half = {"half": "bfloat16"} if name == "from bfloat16" else {}
+    return replace(
+        case,
+        options={**case.options, **half},
+        bars=(Bar("torch", 1.0),),
+        traffic=6.0 * 8192 * 8192,
+        tolerance=0.01,
+        only=("drivetrain", "torch"),
+    )
+
+
+HALF_KERNELS = [
+    *(of_rounded_sums(in_half(case)) for case in FUSED if case.kind in ("layer", "softmax_loss", "dropout")),
+    *(in_half(function(name, 4)) for name in ("GELU", "SiLU", "log softmax", "mean squared loss")),
+    *(conversion(name) for name in ("to bfloat16", "to float16", "from bfloat16")),
+]
+
+
 # --- Products and convolutions ---
 
 
@@ -521,6 +560,7 @@ SUITES: dict[str, list[Case]] = {
     "gemm": GEMM,
     "half": HALF,
     "kernels": KERNELS,
+    "half kernels": HALF_KERNELS,
     "overhead": OVERHEAD,
     "memory": MEMORY,
     "busy": BUSY,

@@ -15,7 +15,10 @@ Data = dict[str, Any]
 
 def arrays(value: Any) -> list[np.ndarray]:
     values = value if isinstance(value, (tuple, list)) else [value]
-    return [v.detach().numpy() for v in values]
+    return [(v.float() if v.dtype in HALVES else v).detach().numpy() for v in values]
+
+
+HALVES = (dt.float16, dt.bfloat16)
 
 
 def floats(value: Any) -> list[np.ndarray]:
@@ -25,7 +28,7 @@ def floats(value: Any) -> list[np.ndarray]:
 
 def moments(value: Any) -> list[np.ndarray]:
     """What random numbers of two libraries have in common."""
-    x = value.detach().numpy()
+    (x,) = arrays(value)
     return [np.array([1 + x.mean(dtype=np.float64), np.square(x, dtype=np.float64).mean()])]
 
 
@@ -39,7 +42,7 @@ def gemm(data: Data, o: Data, mode: str) -> Job:
 
 
 def elementwise(data: Data, o: Data, mode: str) -> Job:
-    x, y = dt.from_numpy(data["x"]), dt.from_numpy(data["y"])
+    x, y = dt.from_numpy(data["x"]), given(data["y"], o)
     steps: dict[str, Callable[[], Any]] = {
         "add": lambda: x + y,
         "scale": lambda: x * 0.5,
@@ -63,6 +66,9 @@ def elementwise(data: Data, o: Data, mode: str) -> Job:
         "softmax": lambda: F.softmax(x, -1),
         "transpose": lambda: x.T.contiguous(),
         "copy": lambda: x.clone(),
+        "to bfloat16": lambda: x.astype("bfloat16"),
+        "to float16": lambda: x.astype("float16"),
+        "from bfloat16": lambda: y.float(),
         "to int32": lambda: x.astype(dt.int32),
         "add every second": lambda: x[:, ::2] + y[:, ::2],
         "concat": lambda: dt.concat([x, y], axis=-1),
@@ -83,7 +89,7 @@ def random(data: Data, o: Data, mode: str) -> Job:
 
 
 def dropout(data: Data, o: Data, mode: str) -> Job:
-    x = dt.from_numpy(data["x"])
+    x = given(data["x"], o)
     return Job(lambda: F.dropout(x, o["p"]), moments)
 
 
@@ -100,12 +106,17 @@ def backward(run: Callable[[], Any], grad: Any, inputs: list[Any]) -> Callable[[
     return step
 
 
-def leaf(array: np.ndarray) -> Any:
-    return dt.tensor(array, requires_grad=True)
+def leaf(array: np.ndarray, o: Data | None = None) -> Any:
+    """Of the half format that the options name, where they do."""
+    return given(array, o).requires_grad_()
+
+
+def given(array: np.ndarray, o: Data | None = None) -> Any:
+    return dt.tensor(array, dtype=(o or {}).get("half"))
 
 
 def layer(data: Data, o: Data, mode: str) -> Job:
-    x, grad, name = leaf(data["x"]), dt.tensor(data["grad"]), o["layer"]
+    x, grad, name = leaf(data["x"], o), given(data["grad"], o), o["layer"]
     if name == "global_pool":
         return Job(backward(lambda: F.global_avg_pool(x), grad, [x]), arrays)
     if name in ("max_pool", "avg_pool"):
@@ -122,7 +133,7 @@ def layer(data: Data, o: Data, mode: str) -> Job:
         norm.bias.copy_(dt.tensor(data["bias"]))
     inputs, run = [x], lambda: norm(x)
     if name == "batch_norm_add_relu":
-        other = leaf(data["other"])
+        other = leaf(data["other"], o)
         inputs, run = [x, other], lambda: norm(x, residual=other)
     return Job(backward(run, grad, [*inputs, norm.weight, norm.bias]), arrays)
 
@@ -138,15 +149,15 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 def function(data: Data, o: Data, mode: str) -> Job:
-    x, run = leaf(data["x"]), FUNCTIONS[o["function"]]
+    x, run = leaf(data["x"], o), FUNCTIONS[o["function"]]
     if "target" in data:
         target = dt.tensor(data["target"])
         return Job(backward(lambda: run(x, target), None, [x]), arrays)
-    return Job(backward(lambda: run(x), dt.tensor(data["grad"]), [x]), arrays)
+    return Job(backward(lambda: run(x), given(data["grad"], o), [x]), arrays)
 
 
 def softmax_loss(data: Data, o: Data, mode: str) -> Job:
-    x, labels = leaf(data["x"]), dt.tensor(data["labels"])
+    x, labels = leaf(data["x"], o), dt.tensor(data["labels"])
     return Job(backward(lambda: F.cross_entropy(x, labels), None, [x]), arrays)
 
 

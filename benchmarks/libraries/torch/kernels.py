@@ -15,7 +15,15 @@ Data = dict[str, Any]
 
 def arrays(value: Any) -> list[np.ndarray]:
     values = value if isinstance(value, (tuple, list)) else [value]
-    return [channels_back(v.detach()).numpy() for v in values]
+    return [channels_back(v.detach().float() if v.dtype in HALVES else v.detach()).numpy() for v in values]
+
+
+HALVES = (torch.float16, torch.bfloat16)
+
+
+def to_half(t: torch.Tensor, o: Data) -> torch.Tensor:
+    """In the half format that the options name, where they do."""
+    return t.to(getattr(torch, o["half"])) if "half" in o else t
 
 
 def channels_back(t: torch.Tensor) -> torch.Tensor:
@@ -23,7 +31,7 @@ def channels_back(t: torch.Tensor) -> torch.Tensor:
 
 
 def moments(value: torch.Tensor) -> list[np.ndarray]:
-    x = value.numpy()
+    (x,) = arrays(value)
     return [np.array([1 + x.mean(dtype=np.float64), np.square(x, dtype=np.float64).mean()])]
 
 
@@ -51,7 +59,7 @@ def gemm(data: Data, o: Data, mode: str) -> Job:
 
 
 def elementwise(data: Data, o: Data, mode: str) -> Job:
-    x, y = torch.from_numpy(data["x"]), torch.from_numpy(data["y"])
+    x, y = torch.from_numpy(data["x"]), to_half(torch.from_numpy(data["y"]), o)
     out = torch.empty_like(x)
     steps: dict[str, Callable[[], Any]] = {
         "add": lambda: torch.add(x, y, out=out),
@@ -76,6 +84,9 @@ def elementwise(data: Data, o: Data, mode: str) -> Job:
         "softmax": lambda: F.softmax(x, -1),
         "transpose": lambda: x.T.contiguous(),
         "copy": lambda: out.copy_(x),
+        "to bfloat16": lambda: x.to(torch.bfloat16),
+        "to float16": lambda: x.to(torch.float16),
+        "from bfloat16": lambda: y.float(),
         "to int32": lambda: x.to(torch.int32),
         "add every second": lambda: x[:, ::2] + y[:, ::2],
         "concat": lambda: torch.cat([x, y], -1),
@@ -97,7 +108,7 @@ def random(data: Data, o: Data, mode: str) -> Job:
 
 
 def dropout(data: Data, o: Data, mode: str) -> Job:
-    x = torch.from_numpy(data["x"])
+    x = to_half(torch.from_numpy(data["x"]), o)
     run = compiled(lambda x: F.dropout(x, o["p"]), mode)
     return Job(lambda: run(x), moments)
 
@@ -118,7 +129,7 @@ def backward(run: Callable[..., Any], grad: Any, inputs: list[torch.Tensor]) -> 
 
 
 def layer(data: Data, o: Data, mode: str) -> Job:
-    x, grad, name = image(data["x"], mode), image(data["grad"], mode), o["layer"]
+    x, grad, name = to_half(image(data["x"], mode), o), to_half(image(data["grad"], mode), o), o["layer"]
     if name in ("max_pool", "avg_pool"):
         pool = F.max_pool2d if name == "max_pool" else F.avg_pool2d
         size, stride, padding = o["size"], o["stride"], o["padding"]
@@ -134,7 +145,7 @@ def layer(data: Data, o: Data, mode: str) -> Job:
     norm.load_state_dict({k: torch.from_numpy(data[k]) for k in ("weight", "bias")}, strict=False)
     parameters: Any = [norm.weight, norm.bias]
     if name == "batch_norm_add_relu":
-        other = image(data["other"], mode)
+        other = to_half(image(data["other"], mode), o)
         run = compiled(lambda x, other, *_: torch.relu_(norm(x) + other), mode)
         return Job(backward(run, grad, [x, other, *parameters]), arrays)
     return Job(backward(compiled(lambda x, *_: norm(x), mode), grad, [x, *parameters]), arrays)
@@ -151,15 +162,15 @@ FUNCTIONS: dict[str, Callable[..., torch.Tensor]] = {
 
 
 def function(data: Data, o: Data, mode: str) -> Job:
-    x, run = torch.from_numpy(data["x"]), compiled(FUNCTIONS[o["function"]], mode)
+    x, run = to_half(torch.from_numpy(data["x"]), o), compiled(FUNCTIONS[o["function"]], mode)
     if "target" in data:
         target = torch.from_numpy(data["target"])
         return Job(backward(lambda x: run(x, target), None, [x]), arrays)
-    return Job(backward(run, torch.from_numpy(data["grad"]), [x]), arrays)
+    return Job(backward(run, to_half(torch.from_numpy(data["grad"]), o), [x]), arrays)
 
 
 def softmax_loss(data: Data, o: Data, mode: str) -> Job:
-    x, labels = torch.from_numpy(data["x"]), torch.from_numpy(data["labels"])
+    x, labels = to_half(torch.from_numpy(data["x"]), o), torch.from_numpy(data["labels"])
     run = compiled(lambda x: F.cross_entropy(x, labels), mode)
     return Job(backward(run, None, [x]), arrays)
 
