@@ -75,6 +75,27 @@ for name, value in model.state_dict().items():
 print(json.dumps(digest.hexdigest()))
 """
 
+# What the forward of a narrow ResNet-18 keeps for backward, in bytes.
+ACTIVATIONS = """
+import json, sys
+import numpy as np
+import drivetrain as dt
+from benchmarks import networks
+from benchmarks.libraries.drivetrain.networks import build
+from drivetrain.train.precision import region
+layers = networks.resnet18(width=16)
+model = build(layers, networks.weights(layers, np.random.default_rng(0)))
+x = dt.tensor(np.random.default_rng(0).random((16, 32, 32, 3), np.float32))
+found = {}
+for precision in ('float32', 'bfloat16', 'float16'):
+    before = dt.memory_stats()['in_use']
+    with region(precision):
+        loss = model(x).sum()
+    found[precision] = dt.memory_stats()['in_use'] - before
+    del loss
+print(json.dumps(found))
+"""
+
 
 def wheel_report(path: Path) -> str:
     with zipfile.ZipFile(path) as archive:
@@ -92,6 +113,9 @@ def run(wheel: str, steps: int) -> None:
         print(wheel_report(Path(wheel)))
     for name, figures in python(STEADY, str(steps)).items():
         print(f"{name}, {steps} steps: " + ", ".join(f"{k} {v}" for k, v in figures.items()))
+    kept = python(ACTIVATIONS)
+    shares = ", ".join(f"{name} {kept[name] / kept['float32']:.2f}" for name in ("bfloat16", "float16"))
+    print(f"kept for backward: {kept['float32'] / 1e6:.1f} MB in float32; share of that: {shares}")
     digests = {python(BITS, str(threads)) for threads in (1, 2) for _ in range(3)}
     same = len(digests) == 1
     print(f"weights after 30 steps, 1 and 2 threads, 3 runs each: {'the same bits' if same else digests}")

@@ -103,6 +103,14 @@ class TestTrain:
         assert wanted.items() <= config.items()
         assert "Epoch" not in capsys.readouterr().out
 
+    @pytest.mark.parametrize(("option", "name"), [("bfloat16", "bfloat16"), ("fp16", "float16")])
+    def test_precision(self, tmp_path, capsys, option, name):
+        options = ["--precision", option, "--epochs", "6", "--verbose", "2", "--out", str(tmp_path / "run")]
+        assert main(["train", "digits", *options]) == 0
+        assert json.loads((tmp_path / "run" / "config.json").read_text())["precision"] == name
+        assert json.loads((tmp_path / "run" / "results.json").read_text())["test_accuracy"] > 0.95
+        assert f"batches of 32, {name}, seed 0" in capsys.readouterr().out
+
     def test_a_training_that_diverges_says_where(self, tmp_path, capsys):
         options = ["--model", "mlp", "--optimizer", "sgd", "--lr", "1e30", "--verbose", "0"]
         assert main(["train", "digits", *options, "--out", str(tmp_path / "run")]) == 1

@@ -192,14 +192,9 @@ def test_gradients_that_underflow_train_with_a_scaler_only():
     assert loss < 0.2
 
 
-class InFloat32(nn.Module):
-    def forward(self, x):
-        return x.float()
-
-
 def new_trainer(precision, **options):
     dt.manual_seed(0)
-    model = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 3), InFloat32())
+    model = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 3))
     return Trainer(
         model,
         loss="cross_entropy",
@@ -277,7 +272,7 @@ class TestTrainer:
         np.testing.assert_array_equal(guesses, low.float().detach().numpy())
 
     def test_compile_takes_it(self):
-        model = nn.Sequential(nn.Linear(4, 3), InFloat32())
+        model = nn.Linear(4, 3)
         model.compile("adam", "cross_entropy", precision="bf16", on_nonfinite="skip")
         model.fit(X, Y, verbose=0)
         assert model.trainer.precision == "bfloat16"
@@ -296,7 +291,7 @@ class TestTrainer:
                 return x + (x - x).sqrt()
 
         dt.manual_seed(0)
-        model = nn.Sequential(nn.Linear(4, 8), Bad(), nn.Linear(8, 3), InFloat32())
+        model = nn.Sequential(nn.Linear(4, 8), Bad(), nn.Linear(8, 3))
         trainer = Trainer(model, loss="cross_entropy", optimizer="sgd", precision="fp16")
         with pytest.raises(FloatingPointError, match=r"even with a scale of 1\. .*layer '1' \(Bad\)"):
             trainer.fit(X, Y, epochs=20, verbose=0)
@@ -332,3 +327,42 @@ class TestHalfModels:
         assert norm.running_var.dtype == norm.running_mean.dtype == dt.float32
         assert norm.weight.dtype == half
         assert norm.running_var[0].item() == 1e6
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_activations_take_little_more_than_half_the_memory(half):
+    def convolution(inputs, outputs):
+        return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+
+    model = nn.Sequential(*convolution(3, 16), nn.MaxPool2d(2), *convolution(16, 16), nn.GlobalAvgPool2d())
+    x = dt.rand((8, 32, 32, 3))
+    kept = {}
+    for precision in ("float32", half):
+        before = dt.memory_stats()["in_use"]
+        with dt.autocast(half, enabled=precision == half):
+            y = model(x)
+        kept[precision] = dt.memory_stats()["in_use"] - before
+        del y
+    assert kept[half] <= 0.6 * kept["float32"]
+
+
+def many_layers():
+    return nn.Sequential(
+        *(nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.1)),
+        *(nn.ConvTranspose2d(8, 8, 3), nn.GroupNorm(2, 8), nn.GELU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+        nn.Linear(8, 2),
+    )
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_a_network_of_many_layers(half):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(64, 8, 8, 1)).astype(np.float32), rng.integers(0, 2, 64)
+    x[y == 1, 2:5, 2:5] += 2
+    losses = {}
+    for precision in ("float32", half):
+        dt.manual_seed(0)
+        trainer = Trainer(many_layers(), loss="cross_entropy", optimizer="adamw", precision=precision, seed=0)
+        losses[precision] = trainer.fit(x, y, epochs=15, verbose=0).history["loss"]
+    assert losses[half][-1] < losses[half][0]
+    np.testing.assert_allclose(losses[half], losses["float32"], rtol=0.05)

@@ -113,6 +113,28 @@ class TestRaise:
         message = message_of(new_trainer(loss=loss))
         assert "the gradient that reaches the output of layer '2' (Linear) has" in message
 
+    def test_a_weight_alone(self):
+        # Only the gradient of a large weight overflows: found while the step reads it.
+        x = np.full((32, 5000), 1e30, np.float32)
+        trainer = new_trainer(
+            nn.Linear(5000, 1), loss=lambda output, target: (output * 1e10).sum(), optimizer="adam"
+        )
+        trainer.model[0].weight.detach()[...] = 0
+        before = weights(trainer)
+        message = message_of(trainer, x, np.zeros((32, 1), np.float32))
+        assert "gradients are not finite" in message
+        assert "the backward of layer '0' (Linear) gives its weight 5000 inf" in message
+        assert same({"0.weight": before["0.weight"]}, weights(trainer))
+
+    @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+    def test_optimizers_do_not_watch_afterwards(self, optimizer):
+        trainer = new_trainer(optimizer=optimizer)
+        message_of(trainer, with_nan())
+        trainer.fit(X, Y, verbose=0)
+        trainer.model[0].bias.grad = dt.full((16,), np.nan)
+        trainer.optimizer.step()
+        assert np.isnan(trainer.model[0].bias.detach().numpy()).all()
+
     def test_the_random_numbers_are_those_of_the_step(self):
         # Infinite where dropout keeps one value of a thousand.
         class Rare(nn.Module):

@@ -111,7 +111,7 @@ void set_python_error(const Spec* spec) {
         set(PyExc_ValueError, e);
     } catch (const TypeError& e) { set(PyExc_TypeError, e); } catch (const IndexError& e) {
         set(PyExc_IndexError, e);
-    } catch (const MemoryError& e) {
+    } catch (const FloatError& e) { set(PyExc_FloatingPointError, e); } catch (const MemoryError& e) {
         PyErr_SetString(PyExc_MemoryError, e.what());
     } catch (const py::builtin_exception& e) { e.set_error(); } catch (const std::bad_alloc&) {
         PyErr_NoMemory();

@@ -19,10 +19,13 @@ void bind_optim(py::module_& m) {
         "None stands for those of the parameters. Returns False, with nothing changed, where one of these "
         "has "
         "none.\n"
+        "With watch, a gradient that is infinite or NaN raises FloatingPointError: mostly with nothing "
+        "changed, else the\n"
+        "step has counted such values as zero.\n"
         "As torch.optim.SGD.",
         {"parameters"_a, "gradients"_a, "buffers"_a, "step"_a, "lr"_a, "momentum"_a = 0.0,
          "dampening"_a = 0.0, "weight_decay"_a = 0.0, "nesterov"_a = false, "maximize"_a = false,
-         "grad_scale"_a = 1.0},
+         "grad_scale"_a = 1.0, "watch"_a = false},
         "sgd_step");
     op<&ops::adam_step>(m, "_adam_step",
                         "One step of Adam (Kingma and Ba, 2015), or with decoupled=True of AdamW (Loshchilov "
@@ -36,11 +39,14 @@ void bind_optim(py::module_& m) {
                         "first;\n"
                         "None stands for those of the parameters. Returns False, with nothing changed, where "
                         "one of these has none.\n"
+                        "With watch, a gradient that is infinite or NaN raises FloatingPointError: mostly "
+                        "with nothing changed, else the\n"
+                        "step has counted such values as zero.\n"
                         "As torch.optim.Adam.",
                         {"parameters"_a, "gradients"_a, "exp_avg"_a, "exp_avg_sq"_a, "max_exp_avg_sq"_a,
                          "step"_a, "lr"_a = 1e-3, "beta1"_a = 0.9, "beta2"_a = 0.999, "eps"_a = 1e-8,
                          "weight_decay"_a = 0.0, "decoupled"_a = false, "maximize"_a = false,
-                         "grad_scale"_a = 1.0},
+                         "grad_scale"_a = 1.0, "watch"_a = false},
                         "adam_step");
     op<&ops::grad_norm>(m, "_grad_norm",
                         "The Euclidean norm of the parameters' gradients, taken together; those without "

@@ -43,5 +43,6 @@ void value_error(std::initializer_list<Text> parts) { throw ValueError(join(part
 void type_error(std::initializer_list<Text> parts) { throw TypeError(join(parts)); }
 void index_error(std::initializer_list<Text> parts) { throw IndexError(join(parts)); }
 void runtime_error(std::initializer_list<Text> parts) { throw RuntimeError(join(parts)); }
+void float_error(std::initializer_list<Text> parts) { throw FloatError(join(parts)); }
 
 } // namespace dt

@@ -21,6 +21,9 @@ struct IndexError : std::runtime_error {
 struct RuntimeError : std::runtime_error { // a call at the wrong time, e.g. a second backward
     using std::runtime_error::runtime_error;
 };
+struct FloatError : std::runtime_error { // infinity or NaN where they must not be
+    using std::runtime_error::runtime_error;
+};
 struct MemoryError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
@@ -47,5 +50,6 @@ std::string join(std::initializer_list<Text> parts);
 [[noreturn]] void type_error(std::initializer_list<Text> parts);
 [[noreturn]] void index_error(std::initializer_list<Text> parts);
 [[noreturn]] void runtime_error(std::initializer_list<Text> parts);
+[[noreturn]] void float_error(std::initializer_list<Text> parts);
 
 } // namespace dt

@@ -20,6 +20,7 @@ struct SgdArgs {
     const OptimTensor* tensors = nullptr;
     double learning_rate = 0.001, momentum = 0, dampening = 0, weight_decay = 0, gradient_scale = 1;
     bool nesterov = false, maximize = false;
+    bool* nonfinite = nullptr; // see below
 };
 
 struct AdamArgs {
@@ -28,11 +29,14 @@ struct AdamArgs {
     double learning_rate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weight_decay = 0,
            gradient_scale = 1;
     bool decoupled = false, maximize = false; // decoupled: AdamW's weight decay
+    bool* nonfinite = nullptr;                // see below
 };
 
 enum class GradNorm : uint8_t { one, two, infinity };
 
-// [0] works on float32, [1] on float64. Work is cut into fixed blocks of the tensors laid end to end.
+// Where a step is given `nonfinite`, gradients that are infinite or NaN count as zero, and it becomes true if
+// there are any. [0] works on float32, [1] on float64. Work is cut into fixed blocks of the tensors laid end
+// to end.
 struct Optim {
     void (*sgd[2])(const SgdArgs& args);
     void (*adam[2])(const AdamArgs& args);

@@ -260,13 +260,18 @@ Tensor apply_half_product(const Convolution& c) {
     return out;
 }
 
+// What backward keeps: half formats as they are, not their float32 copies.
+Saved kept(const Tensor& given, const Tensor& prepared) {
+    return Saved(is_half(given.dtype()) ? given : prepared);
+}
+
 void record_backward(const Convolution& c, const Tensor& x, const Tensor& weight, const Tensor& out) {
     // Each factor is needed for the other's gradient only.
     const auto& [input, kernel] = c.given;
     const bool for_input = autograd::requires_grad(input), for_weight = autograd::requires_grad(kernel);
     record(
         c.op, out, {&input, &kernel, &c.bias},
-        [x = for_weight ? Saved(x) : Saved(), weight = for_input ? Saved(weight) : Saved(),
+        [x = for_weight ? kept(c.input, x) : Saved(), weight = for_input ? kept(c.weight, weight) : Saved(),
          y = c.activation == Activation::none ? Saved() : Saved(out), s = c.shape, transposed = c.transposed,
          input_shape = input.shape(), weight_shape = kernel.shape(), input_dtype = input.dtype(),
          weight_dtype = kernel.dtype(),
@@ -274,14 +279,18 @@ void record_backward(const Convolution& c, const Tensor& x, const Tensor& weight
             const DType computing = computing_dtype(back.grad().dtype());
             const LayerGradient layer = layer_gradient(back, y, computing, back.needs(2));
             const Tensor& grad = layer.before;
-            if (back.needs(0) && (transposed || !add_data(s, grad, weight.get(), back.waiting(0)))) {
-                Tensor g = Tensor::empty(input_shape, computing);
-                if (g.size()) run_data(s, !transposed, grad, weight.get(), Tensor(), Activation::none, g);
-                back.give(0, plain::convert(g, input_dtype));
+            if (back.needs(0)) {
+                const Tensor w = prepared(weight.get());
+                if (transposed || !add_data(s, grad, w, back.waiting(0))) {
+                    Tensor g = Tensor::empty(input_shape, computing);
+                    if (g.size()) run_data(s, !transposed, grad, w, Tensor(), Activation::none, g);
+                    back.give(0, plain::convert(g, input_dtype));
+                }
             }
             if (back.needs(1)) {
+                const Tensor from = prepared(x.get());
                 Tensor g = Tensor::empty(weight_shape, computing);
-                run_weight(s, transposed ? grad : x.get(), transposed ? x.get() : grad, g);
+                run_weight(s, transposed ? grad : from, transposed ? from : grad, g);
                 back.give(1, plain::convert(g, weight_dtype));
             }
             if (back.needs(2)) back.give(2, plain::convert(layer.bias, bias_dtype));

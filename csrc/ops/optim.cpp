@@ -95,7 +95,28 @@ Step gather(const char* op, const Tensors& parameters, Tensors gradients,
     return step;
 }
 
-template <class Args, class Kernel> void run(const Step& step, Args args, Kernel& kernel) {
+// Looks at the gradients that are small enough to cost nothing.
+void refuse_nonfinite(const Step& step) {
+    constexpr int64_t kSmall = 4096;
+    for (int p : {0, 1}) {
+        std::vector<OptimTensor> small;
+        for (const OptimTensor& t : step.entries[p])
+            if (t.size <= kSmall) small.push_back(t);
+        const auto& kernel = kernels().optim;
+        const int64_t count = static_cast<int64_t>(small.size());
+        const Tensor memory = scratch(kernel.norm_scratch(count, small.data()));
+        if (!std::isfinite(kernel.norm[p](GradNorm::infinity, count, small.data(), memory.data<double>())))
+            float_error({step.op, ": a gradient is infinite or NaN; nothing was changed"});
+    }
+}
+
+// True where it was to watch and found a gradient that is not finite.
+template <class Args, class Kernel> bool run(const Step& step, Args args, Kernel& kernel, bool watch) {
+    bool nonfinite = false;
+    if (watch) {
+        refuse_nonfinite(step);
+        args.nonfinite = &nonfinite;
+    }
     for (int p : {0, 1}) {
         if (step.entries[p].empty()) continue;
         args.count = static_cast<int64_t>(step.entries[p].size());
@@ -105,6 +126,11 @@ template <class Args, class Kernel> void run(const Step& step, Args args, Kernel
         LongWork work(elements);
         kernel[p](args);
     }
+    return nonfinite;
+}
+
+[[noreturn]] void report_nonfinite(const char* op) {
+    float_error({op, ": values of a gradient are infinite or NaN; the step counted them as zero"});
 }
 
 void bump_versions(std::initializer_list<const Tensors*> lists) {
@@ -123,7 +149,7 @@ void check_common(const char* op, double lr, double weight_decay, double grad_sc
 
 bool sgd_step(const Tensors& parameters, const std::optional<Tensors>& gradients, const Tensors& buffers,
               int64_t step, double lr, double momentum, double dampening, double weight_decay, bool nesterov,
-              bool maximize, double grad_scale) {
+              bool maximize, double grad_scale, bool watch) {
     const char* op = "sgd_step";
     check_common(op, lr, weight_decay, grad_scale);
     check_between(op, "momentum", momentum, 0, kLargest);
@@ -141,15 +167,16 @@ bool sgd_step(const Tensors& parameters, const std::optional<Tensors>& gradients
     args.gradient_scale = grad_scale;
     args.nesterov = nesterov;
     args.maximize = maximize;
-    run(all, args, kernels().optim.sgd);
+    const bool nonfinite = run(all, args, kernels().optim.sgd, watch);
     bump_versions({&parameters, used});
+    if (nonfinite) report_nonfinite(op);
     return true;
 }
 
 bool adam_step(const Tensors& parameters, const std::optional<Tensors>& gradients, const Tensors& exp_avg,
                const Tensors& exp_avg_sq, const Tensors& max_exp_avg_sq, int64_t step, double lr,
                double beta1, double beta2, double eps, double weight_decay, bool decoupled, bool maximize,
-               double grad_scale) {
+               double grad_scale, bool watch) {
     const char* op = "adam_step";
     check_common(op, lr, weight_decay, grad_scale);
     for (auto [name, beta] : {std::pair{"beta1", beta1}, {"beta2", beta2}})
@@ -171,8 +198,9 @@ bool adam_step(const Tensors& parameters, const std::optional<Tensors>& gradient
     args.gradient_scale = grad_scale;
     args.decoupled = decoupled;
     args.maximize = maximize;
-    run(all, args, kernels().optim.adam);
+    const bool nonfinite = run(all, args, kernels().optim.adam, watch);
     bump_versions({&parameters, &exp_avg, &exp_avg_sq, largest});
+    if (nonfinite) report_nonfinite(op);
     return true;
 }
 

@@ -128,6 +128,52 @@ template <class T> void check_adam(Checks& c, const std::vector<int64_t>& sizes,
     }
 }
 
+// A step that watches: values that are not finite count as zero and are reported; nothing else changes.
+template <class T, class Args, class Kernel>
+void check_watching(Checks& c, const char* name, Kernel& kernel, Args args,
+                    const std::vector<int64_t>& sizes) {
+    c.at(name, " that watches, ", int64_t(sizes.size()), " tensors");
+    Tensors<T> t(c, sizes, true, true, false, false);
+    const Tensors<T> before = t;
+    args.count = t.count();
+    args.tensors = t.list.data();
+    const auto restore = [&] {
+        for (size_t k = 0; k < sizes.size(); ++k)
+            for (int64_t i = 0; i < sizes[k]; ++i) {
+                t.parameter[k][i] = before.parameter[k][i];
+                t.first[k][i] = before.first[k][i];
+                t.second[k][i] = before.second[k][i];
+            }
+    };
+    const auto spoil = [&](T first, T last) {
+        for (size_t k = 0; k < sizes.size(); ++k)
+            if (sizes[k]) t.gradient[k][sizes[k] / 2] = first, t.gradient[k][sizes[k] - 1] = last;
+    };
+    bool any = false, found = false;
+    for (int64_t n : sizes) any |= n > 0;
+    args.nonfinite = &found;
+    c.call(kernel, args); // of finite gradients
+    c.expect_true("finite gradients are not reported", !found);
+    for (const auto [first, last] : {std::pair<T, T>{T(NAN), T(1)}, {T(1), T(-INFINITY)}}) {
+        restore();
+        spoil(first == T(1) ? T(1) : T(0), last == T(1) ? T(1) : T(0));
+        args.nonfinite = nullptr;
+        c.call(kernel, args);
+        const Tensors<T> expected = t;
+        restore();
+        spoil(first, last);
+        found = false;
+        args.nonfinite = &found;
+        c.call(kernel, args);
+        c.expect_true("reported", found == any);
+        for (size_t k = 0; k < sizes.size(); ++k) {
+            c.expect_exactly("parameter", t.parameter[k],
+                             [&](int64_t i) { return expected.parameter[k][i]; });
+            c.expect_exactly("first", t.first[k], [&](int64_t i) { return expected.first[k][i]; });
+        }
+    }
+}
+
 template <class T> void check_norms(Checks& c, const std::vector<int64_t>& sizes) {
     Tensors<T> t(c, sizes, false, false, false, false);
     int64_t total = 0;
@@ -171,6 +217,10 @@ void check_optim(Checks& c) {
             const int step = !sizes.empty() && sizes[0] > 1000 ? 5 : 1; // some variants of the large ones
             for (int variant = 0; variant < 32; variant += step) check_sgd<T>(c, sizes, variant);
             for (int variant = 0; variant < 16; variant += step) check_adam<T>(c, sizes, variant);
+            SgdArgs sgd;
+            sgd.momentum = 0.9;
+            check_watching<T>(c, "sgd", c.table.optim.sgd[sizeof(T) == 8], sgd, sizes);
+            check_watching<T>(c, "adam", c.table.optim.adam[sizeof(T) == 8], AdamArgs{}, sizes);
             check_norms<T>(c, sizes);
             check_scale<T>(c, sizes);
         });

@@ -7,6 +7,10 @@ namespace {
 
 constexpr int64_t kBlock = 16384; // elements of the concatenation handed out at once
 
+template <class T> constexpr T kLargest = T();
+template <> constexpr float kLargest<float> = __FLT_MAX__;
+template <> constexpr double kLargest<double> = __DBL_MAX__;
+
 int64_t total_size(int64_t count, const OptimTensor* tensors) {
     int64_t total = 0;
     for (int64_t i = 0; i < count; ++i) total += tensors[i].size;
@@ -29,6 +33,22 @@ template <class F> DT_INLINE void for_all_pieces(int64_t count, const OptimTenso
              [&](int64_t begin, int64_t end) { for_pieces(tensors, begin, end, body); });
 }
 
+// Looks at the gradients of a piece as they are loaded, where the step has a `nonfinite`.
+template <class T> struct Watch {
+    bool* nonfinite;
+    Mask<T> bad{};
+
+    DT_INLINE Vec<T> seen(Vec<T> gradient) {
+        if (!nonfinite) return gradient;
+        const Mask<T> finite = abs(gradient) <= broadcast(kLargest<T>);
+        bad |= ~finite;
+        return select(finite, gradient, zero<T>());
+    }
+    DT_INLINE void report() const {
+        if (nonfinite && any(bad)) __atomic_store_n(nonfinite, true, __ATOMIC_RELAXED);
+    }
+};
+
 template <class T> void sgd(const SgdArgs& args) {
     const T rate = T(args.learning_rate), momentum = T(args.momentum), fraction = T(1 - args.dampening);
     const T decay = T(args.weight_decay),
@@ -39,9 +59,10 @@ template <class T> void sgd(const SgdArgs& args) {
         const T* gradient = static_cast<const T*>(t.gradient) + begin;
         T* buffer = t.first ? static_cast<T*>(t.first) + begin : nullptr;
         const bool fresh = t.fresh;
+        Watch<T> watch{args.nonfinite};
         for_vectors<T>(end - begin, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
             const Vec<T> p = load(parameter + i, part);
-            Vec<T> g = load(gradient + i, part) * scale;
+            Vec<T> g = watch.seen(load(gradient + i, part)) * scale;
             if (decay != 0) g += p * decay;
             if (buffer) {
                 const Vec<T> b = fresh ? g : load(buffer + i, part) * momentum + g * fraction;
@@ -50,6 +71,7 @@ template <class T> void sgd(const SgdArgs& args) {
             }
             store(parameter + i, p - g * rate, part);
         });
+        watch.report();
     });
 }
 
@@ -66,9 +88,10 @@ template <class T> void adam(const AdamArgs& args) {
         T* maximum = t.maximum ? static_cast<T*>(t.maximum) + begin : nullptr;
         const T rate = T(args.learning_rate / (1 - __builtin_pow(args.beta1, double(t.step))));
         const T unbias = T(1 / __builtin_sqrt(1 - __builtin_pow(args.beta2, double(t.step))));
+        Watch<T> watch{args.nonfinite};
         for_vectors<T>(end - begin, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
             Vec<T> p = load(parameter + i, part) * keep;
-            Vec<T> g = load(gradient + i, part) * scale;
+            Vec<T> g = watch.seen(load(gradient + i, part)) * scale;
             if (coupled != 0) g += p * coupled;
             const Vec<T> old = load(mean + i, part);
             const Vec<T> m = old + (g - old) * rest1;
@@ -81,6 +104,7 @@ template <class T> void adam(const AdamArgs& args) {
             }
             store(parameter + i, p - m * rate / (sqrt(v) * unbias + epsilon), part);
         });
+        watch.report();
     });
 }
 

@@ -33,6 +33,7 @@ class Adam(Optimizer):
     """
 
     _decoupled = False  # AdamW: weight decay acts on the parameters, not on the gradients
+    _watch = False
 
     def __init__(
         self,
@@ -93,6 +94,7 @@ class Adam(Optimizer):
             self._decoupled,
             group["maximize"],
             grad_scale,
+            self._watch,
         )
 
 

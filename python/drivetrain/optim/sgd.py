@@ -57,6 +57,8 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults)
 
+    _watch = False
+
     def _check_options(self, options: Mapping[str, Any]) -> None:
         check_at_least_zero("SGD", options, "lr", "momentum", "weight_decay")
         check_number("SGD", "dampening", options["dampening"], "a number", lambda value: True)
@@ -91,4 +93,5 @@ class SGD(Optimizer):
             group["nesterov"],
             group["maximize"],
             grad_scale,
+            self._watch,
         )

@@ -16,10 +16,12 @@ POLICIES = ("raise", "skip", "ignore")
 
 
 class NonFiniteGuard:
-    """Looks at the loss and the gradients of every step before the optimizer uses them.
+    """Looks at the loss and the gradients of every step.
 
-    That reads each gradient once. Only where something is infinite or NaN is the step computed again, from
-    the same batch and random numbers, with a look at every layer.
+    With "raise" our optimizers look at the gradients while they read them, which costs nothing, and refuse
+    those that are not finite; with "skip" they are read once more, so that a step is left out as a whole.
+    Only where something is infinite or NaN is the step computed again, from the same batch and random
+    numbers, with a look at every layer.
     """
 
     def __init__(self, model: Any, policy: str, precision: str) -> None:
@@ -49,12 +51,24 @@ class NonFiniteGuard:
         if self.watches:
             self._before = default_generator.get_state(), [buffer.clone() for buffer in self._buffers]
 
-    def gradients_are_finite(self, optimizer: Any) -> bool:
-        if not self.watches:
+    def step(self, optimizer: Any) -> bool:
+        """Makes the optimizer's step; False where gradients are not finite."""
+        if self.policy == "raise" and getattr(optimizer, "_watch", None) is not None:
+            optimizer._watch = True
+            try:
+                optimizer.step()
+            except FloatingPointError:
+                return False
+            finally:
+                optimizer._watch = False
             return True
-        groups = hasattr(optimizer, "param_groups")
-        parameters = parameters_of(optimizer) if groups else list(self.model.parameters())
-        return math.isfinite(_grad_norm(parameters))
+        if self.watches:
+            groups = hasattr(optimizer, "param_groups")
+            parameters = parameters_of(optimizer) if groups else list(self.model.parameters())
+            if not math.isfinite(_grad_norm(parameters)):
+                return False
+        optimizer.step()
+        return True
 
     def handle(self, what: str, where: str, batch: Any, run: Callable[[], Any]) -> None:
         """Undoes the step, and raises, or with "skip" warns of the first one.

@@ -141,8 +141,8 @@ class Trainer(Predictor):
             ValueError: For lengths that differ, no samples, numbers out of range; and what the model and the
                 loss raise.
             TypeError: For data of a kind that cannot be trained on.
-            FloatingPointError: For a loss or gradients that are not finite, before the weights are changed;
-                see ``on_nonfinite``.
+            FloatingPointError: For a loss or gradients that are not finite, before they get into the
+                weights; see ``on_nonfinite``.
             KeyboardInterrupt: On Ctrl-C, after ``on_train_end`` of the callbacks; ``trainer.history`` has
                 what was done. Within ``on_epoch_end`` it waits until that is done; a second Ctrl-C does not.
         """
@@ -225,10 +225,8 @@ class Trainer(Predictor):
             # A scale that is no larger than 1 cannot be what made them overflow.
             if self.scaler.skipped_steps > skipped and scale <= 1 and self._guard.watches:
                 return f"gradients are not finite, even with a scale of {scale:g}"
-        elif not self._guard.gradients_are_finite(self.optimizer):
+        elif not self._guard.step(self.optimizer):
             return f"gradients are not finite (the loss is {loss:g})"
-        else:
-            self.optimizer.step()
         return ""
 
     def _forward(self, batch: Batch) -> tuple[Any, Any]:
