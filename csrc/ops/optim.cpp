@@ -102,6 +102,7 @@ void refuse_nonfinite(const Step& step) {
         std::vector<OptimTensor> small;
         for (const OptimTensor& t : step.entries[p])
             if (t.size <= kSmall) small.push_back(t);
+        if (small.empty()) continue;
         const auto& kernel = kernels().optim;
         const int64_t count = static_cast<int64_t>(small.size());
         const Tensor memory = scratch(kernel.norm_scratch(count, small.data()));

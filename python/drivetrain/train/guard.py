@@ -31,15 +31,12 @@ class NonFiniteGuard:
             )
         self.model = model
         self.policy = policy
+        self.watches = policy != "ignore"
         self.hint = " (float16 ends at 65,504; bfloat16 does not)" if precision == "float16" else ""
         self.skipped_steps = 0
         self._buffers: list[Tensor] = []
         self._before: tuple[Any, list[Tensor]] = (None, [])  # random state and buffers
         self._warned = False
-
-    @property
-    def watches(self) -> bool:
-        return self.policy != "ignore"
 
     def begin_fit(self) -> None:
         self._warned = False
