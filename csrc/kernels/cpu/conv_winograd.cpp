@@ -102,6 +102,11 @@ struct Transformed {
     }
 };
 
+// Blocks of about `some` tiles, without a small one at the end: it would read the whole weight for little.
+int64_t even_blocks(int64_t tiles, int64_t some) {
+    return ceil_div(tiles, max(int64_t{1}, (tiles + some / 2) / some));
+}
+
 int64_t tile_grain(int64_t channels) { return grain_for(channels * kPoints / 8); }
 
 void transform_inputs(const TileGrid& g, const float* x, int64_t first, const Transformed& to) {
@@ -266,7 +271,7 @@ struct Winograd {
         count_path(Path::conv_winograd_shared);
         const bool fresh = block < grid.filters;
         const int64_t some =
-            kTileRows * max(int64_t{1}, kSharedTransforms / (grid.channels + block) / kTileRows);
+            even_blocks(tiles, max(int64_t{kTileRows}, kSharedTransforms / (grid.channels + block)));
         transformed = scratch<float>(Scratch::conv_weight, kPoints * weight_step(min(block, grid.filters)));
         if (!fresh) transform_weight(0, grid.filters, transformed);
         for (int64_t t = 0; t < tiles; t += some) run_tiles(t, min(tiles, t + some), block, fresh);
@@ -377,7 +382,8 @@ struct WinogradGradient {
         count_path(Path::conv_weight_winograd_shared);
         const int64_t block =
             min(round_up(grid.filters, kPanel), max(kPanel, kWeightBlock / grid.channels / kPanel * kPanel));
-        const int64_t some = max(int64_t{16}, kSharedTransforms / (grid.channels + block));
+        const int64_t some =
+            even_blocks(tiles, max(int64_t{16}, kSharedTransforms / (grid.channels + block)));
         const int64_t most = min(block, grid.filters);
         for (int64_t t = 0; t < tiles; t += some) {
             const int64_t count = min(some, tiles - t);
