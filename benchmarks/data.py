@@ -101,6 +101,29 @@ def conv(o: Options) -> Data:
     }
 
 
+def conv1d(o: Options) -> Data:
+    weight = normal(o["outputs"], o["size"], o["inputs"], seed=1)
+    weight *= np.float32(1 / np.sqrt(weight[0].size))
+    return {
+        "x": normal(o["batch"], o["length"], o["inputs"]),
+        "weight": weight,
+        "grad": normal(o["batch"], o["length"], o["outputs"], seed=2),
+    }
+
+
+def conv_transpose(o: Options) -> Data:
+    """The weight is (inputs, height, width, outputs)."""
+    n, height, width, size = o["batch"], o["height"], o["width"], o["size"]
+    after = [(s - 1) * o["stride"] - 2 * o["padding"] + size for s in (height, width)]
+    weight = normal(o["inputs"], size, size, o["outputs"], seed=1)
+    weight *= np.float32(1 / np.sqrt(weight[0].size))
+    return {
+        "x": normal(n, height, width, o["inputs"]),
+        "weight": weight,
+        "grad": normal(n, *after, o["outputs"], seed=2),
+    }
+
+
 def network(o: Options) -> Data:
     rng = np.random.default_rng(0)
     layers = networks.layers_of(o)

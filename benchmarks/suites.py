@@ -5,6 +5,7 @@ from math import prod
 from typing import Any
 
 from benchmarks.cases import Bar, Case, Variant
+from benchmarks.convolutions import CONV, CONV_3X3
 
 FLAT = {"torch channels_last tuned": "no images", "torch compile tuned": "a single kernel, as in eager mode"}
 NUMPY = Bar("numpy", 1.0)
@@ -207,7 +208,7 @@ HALF_KERNELS = [
 ]
 
 
-# --- Products and convolutions ---
+# --- Products ---
 
 
 def gemm(
@@ -286,58 +287,6 @@ HALF = [
     half_gemm(1, 1000, 2048, least=1.0),
     half_gemm(32, 64, 64, half="float16", least=1.0),
     half_gemm(1, 1000, 2048, "b", half="float16", least=1.0),
-]
-
-
-def conv(
-    name: str,
-    channels: tuple[int, int],
-    pixels: int,
-    size: int,
-    stride: int,
-    least: float,
-    goal: float | None,
-    numpy: float = 1.0,
-    groups: int = 1,
-    input_gradient: bool = True,
-) -> Case:
-    inputs, outputs = channels
-    after = (pixels + 2 * (size // 2) - size) // stride + 1
-    products = 2.0 * 32 * after * after * outputs * size * size * inputs / groups
-    options = {
-        "batch": 32,
-        "height": pixels,
-        "width": pixels,
-        "inputs": inputs,
-        "outputs": outputs,
-        "size": size,
-        "stride": stride,
-        "padding": size // 2,
-        "groups": groups,
-        "input_gradient": input_gradient,
-    }
-    tiny = {"batch": 2, "height": 9, "width": 9}
-    tiny |= {"inputs": 4, "outputs": 4, "groups": 4} if groups > 1 else {"inputs": 3, "outputs": 5}
-    return Case(
-        f"{name}, 32x{pixels}x{pixels}, forward+backward",
-        "conv",
-        options,
-        (Bar("peers", least, goal), Bar("numpy", numpy)),
-        flops=products * (3 if input_gradient else 2),
-        seconds=0.3,
-        tiny=tiny,
-        without={"torch compile tuned": "a single kernel, as in eager mode"},
-        readme="Convolution 3x3, 64 channels, forward and backward" if name.startswith("conv 3x3 64") else "",
-    )
-
-
-CONV_3X3 = conv("conv 3x3 64-64", (64, 64), 56, 3, 1, 1.6, 2.2, 4.0)
-CONV = [
-    CONV_3X3,
-    conv("conv 3x3 stride 2 128-128", (128, 128), 28, 3, 2, 1.4, None, 4.0),
-    conv("conv 1x1 256-64", (256, 64), 56, 1, 1, 1.4, None),
-    conv("conv 7x7 stride 2 3-64", (3, 64), 224, 7, 2, 1.3, None, input_gradient=False),
-    conv("depthwise 3x3 144", (144, 144), 56, 3, 1, 1.6, 2.5, groups=144),
 ]
 
 

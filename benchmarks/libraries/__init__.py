@@ -27,7 +27,8 @@ class Missing(Exception):
 
 KERNELS = (
     *("gemm", "elementwise", "random", "dropout", "layer"),
-    *("function", "softmax_loss", "embedding", "optimizer", "conv"),
+    *("function", "softmax_loss", "embedding", "optimizer"),
+    *("conv", "conv1d", "conv_transpose"),
 )
 NETWORKS = ("network", "module_call")
 

@@ -274,3 +274,33 @@ def conv(data: Data, o: Data, mode: str) -> Job:
         return Job(backward(run, data["grad"], weight, data["x"]), read)
     x = jnp.asarray(data["x"])
     return Job(backward(lambda weight: run(weight, x), data["grad"], weight), read)
+
+
+def conv1d(data: Data, o: Data, mode: str) -> Job:
+    edge = o["size"] // 2
+
+    def run(weight: Any, x: Any) -> Any:
+        layout = ("NWC", "WIO", "NWC")
+        return lax.conv_general_dilated(x, weight, (1,), ((edge, edge),), dimension_numbers=layout)
+
+    def read(value: Any) -> list[np.ndarray]:
+        y, weight, x = arrays(value)
+        return [y, weight.transpose(2, 0, 1), x]
+
+    weight = np.ascontiguousarray(data["weight"].transpose(1, 2, 0))
+    return Job(backward(run, data["grad"], weight, data["x"]), read)
+
+
+def conv_transpose(data: Data, o: Data, mode: str) -> Job:
+    strides, edge = (o["stride"], o["stride"]), o["size"] - 1 - o["padding"]
+
+    def run(weight: Any, x: Any) -> Any:  # weight (height, width, outputs, inputs)
+        edges = ((edge, edge), (edge, edge))
+        return lax.conv_transpose(x, weight, strides, edges, transpose_kernel=True)
+
+    def read(value: Any) -> list[np.ndarray]:
+        y, weight, x = arrays(value)
+        return [y, weight.transpose(3, 0, 1, 2), x]
+
+    weight = np.ascontiguousarray(data["weight"].transpose(1, 2, 3, 0))
+    return Job(backward(run, data["grad"], weight, data["x"]), read)

@@ -199,3 +199,61 @@ def conv(data: Data, o: Data, mode: str) -> Job:
         return (y, *own.gradients, back) if needed else (y, *own.gradients)
 
     return Job(step, same)
+
+
+def conv1d(data: Data, o: Data, mode: str) -> Job:
+    """A product for every position of the kernel."""
+    x, weight, grad, edge = data["x"], data["weight"], data["grad"], o["size"] // 2
+    n, length, inputs = x.shape
+    padded = np.zeros((n, length + 2 * edge, inputs), np.float32)
+    back, gw, y, part = np.empty_like(padded), np.empty_like(weight), np.empty_like(grad), np.empty_like(grad)
+    rows, gradient_rows = np.empty_like(x), grad.reshape(-1, grad.shape[-1])
+    taps = [slice(i, i + length) for i in range(o["size"])]
+
+    def step() -> tuple[Any, ...]:
+        padded[:, edge : edge + length] = x
+        for i, here in enumerate(taps):
+            np.matmul(padded[:, here], weight[:, i].T, out=part if i else y)
+            if i:
+                np.add(y, part, out=y)
+        back.fill(0)
+        for i, here in enumerate(taps):
+            np.copyto(rows, padded[:, here])
+            gw[:, i] = gradient_rows.T @ rows.reshape(-1, inputs)
+            np.matmul(gradient_rows, weight[:, i], out=rows.reshape(-1, inputs))
+            back[:, here] += rows
+        return y, gw, back[:, edge : edge + length]
+
+    return Job(step, same)
+
+
+def conv_transpose(data: Data, o: Data, mode: str) -> Job:
+    """One product with all positions of the kernel, whose results are then added where they belong."""
+    x, weight, grad, p = data["x"], data["weight"], data["grad"], o["padding"]
+    n, height, width, inputs = x.shape
+    size, outputs, s = o["size"], weight.shape[3], o["stride"]
+    flat, rows = weight.reshape(inputs, -1), x.reshape(-1, inputs)
+    columns = np.empty((n, height, width, size, size, outputs), np.float32)
+    matrix = columns.reshape(len(rows), -1)
+    full = np.zeros((n, grad.shape[1] + 2 * p, grad.shape[2] + 2 * p, outputs), np.float32)
+    padded, back, gw = np.zeros_like(full), np.empty_like(rows), np.empty_like(flat)
+    inner = (slice(None), slice(p, p + grad.shape[1]), slice(p, p + grad.shape[2]))
+    places = [
+        (i, j, (slice(None), slice(i, i + s * height, s), slice(j, j + s * width, s)))
+        for i in range(size)
+        for j in range(size)
+    ]
+
+    def step() -> tuple[Any, ...]:
+        np.matmul(rows, flat, out=matrix)
+        full.fill(0)
+        for i, j, here in places:
+            full[here] += columns[:, :, :, i, j]
+        padded[inner] = grad
+        for i, j, here in places:
+            columns[:, :, :, i, j] = padded[here]
+        np.matmul(rows.T, matrix, out=gw)
+        np.matmul(matrix, flat.T, out=back)
+        return np.ascontiguousarray(full[inner]), gw.reshape(weight.shape), back.reshape(x.shape)
+
+    return Job(step, same)

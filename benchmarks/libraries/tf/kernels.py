@@ -267,3 +267,29 @@ def conv(data: Data, o: Data, mode: str) -> Job:
     if o["input_gradient"]:
         return Job(backward(run, grad, [weight, x], mode), read)
     return Job(backward(lambda weight: run(weight, x), grad, [weight], mode), read)
+
+
+def conv1d(data: Data, o: Data, mode: str) -> Job:
+    x, grad = tf.constant(data["x"]), tf.constant(data["grad"])
+    weight = tf.constant(data["weight"].transpose(1, 2, 0))
+    run = lambda weight, x: tf.nn.conv1d(x, weight, 1, "SAME")  # noqa: E731
+
+    def read(value: Any) -> list[np.ndarray]:
+        y, gw, gx = arrays(value)
+        return [y, gw.transpose(2, 0, 1), gx]
+
+    return Job(backward(run, grad, [weight, x], mode), read)
+
+
+def conv_transpose(data: Data, o: Data, mode: str) -> Job:
+    x, grad, stride, padding = tf.constant(data["x"]), tf.constant(data["grad"]), o["stride"], o["padding"]
+    edges = [[0, 0], [padding, padding], [padding, padding], [0, 0]]
+    weight = tf.constant(data["weight"].transpose(1, 2, 3, 0))  # (height, width, outputs, inputs)
+    shape = data["grad"].shape
+    run = lambda weight, x: tf.nn.conv2d_transpose(x, weight, shape, stride, edges)  # noqa: E731
+
+    def read(value: Any) -> list[np.ndarray]:
+        y, gw, gx = arrays(value)
+        return [y, gw.transpose(3, 0, 1, 2), gx]
+
+    return Job(backward(run, grad, [weight, x], mode), read)

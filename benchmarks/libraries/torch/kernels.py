@@ -213,3 +213,17 @@ def conv(data: Data, o: Data, mode: str) -> Job:
     if o["input_gradient"]:
         return Job(backward(run, grad, [weight, x]), arrays)
     return Job(backward(lambda weight: run(weight, x), grad, [weight]), arrays)
+
+
+def conv1d(data: Data, o: Data, mode: str) -> Job:
+    x, weight, grad = (torch.from_numpy(data[k]).mT.contiguous() for k in ("x", "weight", "grad"))
+    run = compiled(lambda weight, x: F.conv1d(x, weight, None, 1, o["size"] // 2), mode)
+    step = backward(run, grad, [weight, x])
+    return Job(step, lambda value: [v.detach().mT.numpy() for v in value])
+
+
+def conv_transpose(data: Data, o: Data, mode: str) -> Job:
+    x, weight, grad = image(data["x"], mode), image(data["weight"], mode), image(data["grad"], mode)
+    stride, padding = o["stride"], o["padding"]
+    run = compiled(lambda weight, x: F.conv_transpose2d(x, weight, None, stride, padding), mode)
+    return Job(backward(run, grad, [weight, x]), arrays)
