@@ -169,6 +169,31 @@ def test_residual_without_gradient_and_alone() -> None:
     assert r.grad is None
 
 
+@pytest.mark.parametrize("activation", [None, "relu"])
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("shape", [(7, 5), (70, 20, 20, 256)])  # the larger one is written past the caches
+def test_backward_takes_the_place_of_a_gradient_that_nobody_sees(
+    shape: tuple[int, ...], residual: bool, activation: str | None
+) -> None:
+    x, other, g = (rng.standard_normal(shape).astype("float32") for _ in range(3))
+
+    def grads(seen: bool) -> list[np.ndarray]:
+        leaves = [dt.tensor(v, requires_grad=True) for v in (x, other)]
+        add = leaves[1] if residual else None
+        y = dt.batch_norm(leaves[0], None, None, training=True, residual=add, activation=activation)
+        out, given, kept = y * 2.0, dt.tensor(g), []
+        if seen:
+            y.register_hook(kept.append)
+        (y if seen else out).backward(dt.tensor(2 * g) if seen else given)
+        np.testing.assert_array_equal(given.numpy(), g)
+        if seen:
+            np.testing.assert_array_equal(kept[0].numpy(), 2 * g)
+        return [leaf.grad.numpy() for leaf in leaves[: 1 + residual]]
+
+    for a, b in zip(grads(seen=True), grads(seen=False), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_layer_with_activation_and_residual() -> None:
     layer = dt.nn.BatchNorm2d(3, activation="relu")
     x, r = dt.tensor(rng.standard_normal((2, 4, 4, 3)), dtype="float32"), dt.ones((2, 4, 4, 3))

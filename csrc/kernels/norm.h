@@ -38,10 +38,10 @@ struct GroupNormGradArgs {
     const void* inverse_std = nullptr;
     const void* output_grad = nullptr;
     bool fixed_statistics = false; // the statistics came from outside (inference): they carry no gradient
-    void* input_grad = nullptr;    // each gradient only where asked for
+    void* input_grad = nullptr;    // each gradient only where asked for; this may be output_grad's memory
     void* weight_grad = nullptr;
     void* bias_grad = nullptr;
-    void* residual_grad = nullptr; // with ReLU only: without, it is output_grad
+    void* residual_grad = nullptr; // with ReLU only: without, it is output_grad; may be output_grad's memory
     double* scratch = nullptr;     // group_scratch() values
 };
 

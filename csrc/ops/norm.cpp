@@ -133,6 +133,7 @@ struct Kept {
 };
 
 void backward_of(Backward& b, const Kept& kept) {
+    const bool owned = b.owns_grad();
     const Tensor grad = plain::contiguous(b.grad());
     const Tensor &input = kept.input.get(), &weight = kept.weight.get();
     const bool relu = kept.relu_bits.defined();
@@ -150,10 +151,11 @@ void backward_of(Backward& b, const Kept& kept) {
     args.output_grad = grad.data();
     args.fixed_statistics = kept.fixed_statistics;
     Tensor grads[4];
-    if (b.needs(0)) grads[0] = empty_like(input);
+    if (b.needs(3)) grads[3] = !relu ? b.grad() : owned ? grad : empty_like(input);
+    // The gradient's own memory takes one result, where nobody else looks at it.
+    if (b.needs(0)) grads[0] = owned && !grads[3].defined() ? grad : empty_like(input);
     for (int i : {1, 2})
         if (b.needs(i)) grads[i] = Tensor::empty({view.channels}, kept.mean.dtype());
-    if (b.needs(3)) grads[3] = relu ? empty_like(input) : b.grad();
     args.input_grad = data_of(grads[0]);
     args.weight_grad = data_of(grads[1]);
     args.bias_grad = data_of(grads[2]);

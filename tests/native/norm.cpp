@@ -107,7 +107,7 @@ template <class T> void check_group_forward(Checks& c, const Shape& s, int varia
 template <class T> void check_group_backward(Checks& c, const Shape& s, int variant) {
     using P = Beside<T>;
     const bool affine = variant & 1, relu = variant & 2, fixed = variant & 4;
-    const bool residual = relu && variant & 8;
+    const bool residual = relu && variant & 8, in_place = variant & 16;
     c.at("group_backward ", describe(s), ", variant ", variant);
     const Array<T> x = c.uniform_array<T>(s.size(), -1, 2), other = c.uniform_array<T>(s.size()),
                    dy = c.uniform_array<T>(s.size());
@@ -134,7 +134,10 @@ template <class T> void check_group_backward(Checks& c, const Shape& s, int vari
     args.input = x.data(), args.weight = affine ? weight.data() : nullptr;
     args.relu_bits = relu ? bits.data() : nullptr;
     args.residual_grad = residual ? residual_grad.data() : nullptr;
-    args.mean = mean.data(), args.inverse_std = inverse.data(), args.output_grad = dy.data();
+    Array<T>& taken = residual ? residual_grad : dx; // in place: the result that takes dy's memory
+    for (int64_t i = 0; in_place && i < s.size(); ++i) taken[i] = dy[i];
+    args.mean = mean.data(), args.inverse_std = inverse.data();
+    args.output_grad = in_place ? taken.data() : dy.data();
     args.fixed_statistics = fixed, args.input_grad = dx.data(), args.scratch = scratch.data();
     args.weight_grad = affine ? dw.data() : nullptr;
     args.bias_grad = affine ? db.data() : nullptr;
@@ -242,11 +245,13 @@ void check_norm(Checks& c) {
             for (int variant = 0; variant < 16; ++variant) {
                 check_group_forward<T>(c, s, variant);
                 check_group_backward<T>(c, s, variant);
+                check_group_backward<T>(c, s, variant | 16);
             }
         for (const Shape& s : large)
             for (int variant : {0, 7, 10, 11}) {
                 check_group_forward<T>(c, s, variant);
                 check_group_backward<T>(c, s, variant);
+                check_group_backward<T>(c, s, variant | 16);
             }
         if constexpr (!is_half(dtype_of<T>)) check_inverse_std<T>(c);
         for (bool affine : {false, true})

@@ -437,17 +437,19 @@ void write_unit_grads(const GroupNormGradArgs& args, const Layout& layout, int64
     S* dx = args.input_grad ? static_cast<S*>(args.input_grad) + offset : nullptr;
     S* residual = args.residual_grad ? static_cast<S*>(args.residual_grad) + offset : nullptr;
     const bool fixed = args.fixed_statistics;
-    const bool streaming = (!dx || layout.streams(dx)) && (!residual || layout.streams(residual));
+    // Past the caches, unless it takes the place of what was just read.
+    const bool dx_streams = dx && dx != grad.grad && layout.streams(dx);
+    const bool residual_streams = residual && residual != grad.grad && layout.streams(residual);
     for_elements<T>(layout, unit_index, [&](int64_t at, int64_t j, auto part) DT_INLINE_LAMBDA {
         const Vec<T> g = grad(at, part);
-        if (residual) streaming ? stream(residual + at, g, part) : store(residual + at, g, part);
+        if (residual) residual_streams ? stream(residual + at, g, part) : store(residual + at, g, part);
         if (!dx) return;
         Vec<T> d = g * load(scale + j, part);
         if (!fixed)
             d -= (load(x + at, part) - load(mean + j, part)) * load(slope + j, part) + load(shift + j, part);
-        streaming ? stream(dx + at, d, part) : store(dx + at, d, part);
+        dx_streams ? stream(dx + at, d, part) : store(dx + at, d, part);
     });
-    if (streaming) finish_streaming();
+    if (dx_streams || residual_streams) finish_streaming();
 }
 
 template <class S> void group_backward(const GroupNormGradArgs& args) {
