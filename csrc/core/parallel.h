@@ -5,9 +5,9 @@ namespace dt {
 
 // Calls function(context, begin, end) for the blocks [0, grain), [grain, 2 grain), ... of [0, n), the last
 // one shorter. The blocks depend on n and grain only, never on the number of threads; they are handed out
-// dynamically and run under one floating-point mode. Runs serially for a single block, within another
-// parallel_for and while another thread's parallel_for has the pool. The first exception of a block skips the
-// blocks that are left and is thrown again by the caller.
+// dynamically and run under one floating-point mode. Runs serially for little more than a block, within
+// another parallel_for and while another thread's parallel_for has the pool. The first exception of a block
+// skips the blocks that are left and is thrown again by the caller.
 using BlockFunction = void (*)(void* context, int64_t begin, int64_t end);
 void parallel_for(int64_t n, int64_t grain, BlockFunction function, void* context);
 

@@ -338,7 +338,8 @@ void parallel_for(int64_t n, int64_t grain, BlockFunction function, void* contex
     const auto serially = [&] {
         for (int64_t i = 0; i < n; i += grain) function(context, i, std::min(n, i + grain));
     };
-    if (n <= grain || inside) return serially();
+    // What little is left beside one block does not pay for a second thread.
+    if (n <= grain + grain / 4 || inside) return serially();
     Inside guard; // for one thread too: their number may change meanwhile, and what is nested stays serial
     const int threads = thread_count();
     if (threads == 1) return serially();

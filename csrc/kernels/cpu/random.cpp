@@ -122,15 +122,31 @@ void integers(const RandomSource& source, int64_t n, int64_t low, int64_t high, 
 }
 
 // Fisher and Yates, in the form of Durstenfeld (1964), from the front: position i swaps with one of 0 .. i.
+// These lie anywhere: those of the next group of numbers are fetched while the ones before it swap.
 void permutation(const RandomSource& source, int64_t n, int64_t* output) {
-    uint32_t words[kGroupWords];
-    for (int64_t i = 0; i < n; ++i) {
-        const int64_t number = source.begin + i;
-        if (i == 0 || number % 32 == 0) philox_group(source, number / 32, words);
-        const uint64_t bits = wide_word(words, int(number % 32));
-        const int64_t j = int64_t((unsigned __int128)bits * uint64_t(i + 1) >> 64);
-        output[i] = output[j];
-        output[j] = i;
+    constexpr int64_t most = kGroupWords / 2;
+    struct {
+        int64_t begin = 0, end = 0, partner[most];
+    } groups[2];
+    const int64_t first = source.begin / most, last = ceil_div(source.begin + n, most);
+    for (int64_t g = first; g <= last; ++g) {
+        auto& next = groups[g % 2];
+        next.begin = max(g * most - source.begin, int64_t{0});
+        next.end = min((g + 1) * most - source.begin, n);
+        uint32_t words[kGroupWords];
+        if (next.begin < next.end) philox_group(source, g, words);
+        for (int64_t i = next.begin; i < next.end; ++i) {
+            const uint64_t bits = wide_word(words, int((source.begin + i) % most));
+            const int64_t j = int64_t((unsigned __int128)bits * uint64_t(i + 1) >> 64);
+            __builtin_prefetch(output + j, 1);
+            next.partner[i - next.begin] = j;
+        }
+        const auto& ready = groups[(g + 1) % 2];
+        for (int64_t i = ready.begin; i < ready.end; ++i) {
+            const int64_t j = ready.partner[i - ready.begin];
+            output[i] = output[j];
+            output[j] = i;
+        }
     }
 }
 
