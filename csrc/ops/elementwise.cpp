@@ -198,6 +198,9 @@ Tensor exponent_grad(const Tensor& g, const Operand& a, const Tensor& y) {
 Tensor pow(const Operand& x1, const Operand& x2) {
     if (x1.is_tensor() && !x2.is_tensor() && is_floating(x1.tensor.dtype()))
         return power(x1.tensor, x2.scalar.real);
+    if (x1.is_tensor() && !x2.is_tensor() && is_integer(x1.tensor.dtype()) &&
+        x2.scalar.kind != DType::float64 && x2.scalar.integer == 2)
+        return square(x1.tensor);
     const Pair p = make_pair("pow", x1, x2, Kinds::numbers);
     check_integer_exponent(p);
     Tensor out = run(p, BinaryOp::power);

@@ -183,6 +183,36 @@ int64_t source_of(int64_t i, int64_t n, bool reflect) {
     return at < n ? at : period - at;
 }
 
+// Copies x into the middle, then axis after axis the planes beside it from within.
+Tensor pad_by_planes(const Tensor& x, const Dims& before, const Dims& after, bool reflect) {
+    Dims shape = x.shape();
+    for (int i = 0; i < x.rank(); ++i) shape[i] = padded_size(shape[i], before[i], after[i]);
+    Tensor out = Tensor::empty(shape, x.dtype(), x.device(), "pad");
+    if (out.size() == 0) return out;
+    const Dims& strides = out.strides();
+    int64_t offset = 0;
+    for (int i = 0; i < x.rank(); ++i) offset += before[i] * strides[i];
+    Dims done = x.shape();
+    plain::copy(out.alias(done, strides, offset), x);
+    for (int i = 0; i < x.rank(); ++i) {
+        const int64_t n = x.shape(i), first = offset - before[i] * strides[i];
+        Dims plane = done;
+        plane[i] = 1;
+        const auto fill = [&](int64_t begin, int64_t end) {
+            for (int64_t k = begin; k < end; ++k) {
+                const int64_t source = before[i] + source_of(k - before[i], n, reflect);
+                plain::copy(out.alias(plane, strides, first + k * strides[i]),
+                            out.alias(plane, strides, first + source * strides[i]));
+            }
+        };
+        fill(0, before[i]);
+        fill(before[i] + n, shape[i]);
+        done[i] = shape[i];
+        offset = first;
+    }
+    return out;
+}
+
 } // namespace
 
 Tensor pad(const Tensor& x, const Dims& before, const Dims& after, const std::string& mode,
@@ -203,13 +233,15 @@ Tensor pad(const Tensor& x, const Dims& before, const Dims& after, const std::st
             });
         return out;
     }
+    for (int i = 0; i < x.rank(); ++i)
+        if (x.shape(i) == 0 && (before[i] != 0 || after[i] != 0))
+            value_error({"pad: axis ", i, " is empty (shape ", x.shape(), "); mode '", mode,
+                         "' has nothing to repeat"});
+    if (!recording({&x})) return pad_by_planes(x, before, after, mode == "reflect");
     Tensor out = x;
     for (int i = 0; i < x.rank(); ++i) {
         if (before[i] == 0 && after[i] == 0) continue;
         const int64_t n = x.shape(i);
-        if (n == 0)
-            value_error({"pad: axis ", i, " is empty (shape ", x.shape(), "); mode '", mode,
-                         "' has nothing to repeat"});
         Tensor indices =
             Tensor::empty({padded_size(n, before[i], after[i])}, DType::int64, Device::cpu, "pad");
         for (int64_t k = 0; k < indices.size(); ++k)

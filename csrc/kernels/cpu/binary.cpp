@@ -167,6 +167,20 @@ template <class T, class U> T integer_power(T base, T exponent) {
     }
     return T(result);
 }
+// The same for vectors: as many squarings as the largest exponent has bits.
+template <class V> DT_INLINE V integer_powers(V base, V exponent) {
+    using T = Lane<V>;
+    const V one = broadcast(T(1));
+    V result = one, factor = base, left = exponent < V{} ? V{} : exponent;
+    while (any(left)) {
+        result = (left & 1) != V{} ? result * factor : result;
+        factor *= factor;
+        left >>= 1;
+    }
+    const V sign = (exponent & 1) != V{} ? -one : one;
+    const V inverse = base == one ? one : base == -one ? sign : V{};
+    return exponent < V{} ? inverse : result;
+}
 template <class T, class U> T shift_left(T a, T bits) {
     return bits < 0 || bits >= T(sizeof(T) * 8) ? T(0) : T(U(a) << bits);
 }
@@ -182,7 +196,15 @@ template <class T, class U> Mapped integer_op(BinaryOp op) {
         DT_SCALAR(multiply, kCheapGrain, U(a) * U(b))
         DT_SCALAR(floor_divide, kHeavyGrain, (integer_floor_divide<T, U>(a, b)))
         DT_SCALAR(remainder, kHeavyGrain, (integer_remainder<T, U>(a, b)))
-        DT_SCALAR(power, kHeavyGrain, (integer_power<T, U>(a, b)))
+    case BinaryOp::power:
+        if constexpr (sizeof(T) > 1)
+            return map_vector<T, 2>(
+                [](Vec<T> a, Vec<T> b, Vec<T>, Vec<T>)
+                    DT_INLINE_LAMBDA { return (Vec<T>)integer_powers((Vec<T>)a, (Vec<T>)b); },
+                kHeavyGrain);
+        else
+            return map_scalar<T, T, 2>([](T a, T b, T) DT_INLINE_LAMBDA { return integer_power<T, U>(a, b); },
+                                       kHeavyGrain);
         DT_SCALAR(maximum, kCheapGrain, a > b ? a : b)
         DT_SCALAR(minimum, kCheapGrain, a < b ? a : b)
         DT_SCALAR(bitwise_and, kCheapGrain, a & b)

@@ -289,6 +289,31 @@ void copy_whole_rows(const Loop& loop, int64_t item) {
     });
 }
 
+// The same where each row is written a few times: those stand one behind the other, and it is read once.
+void repeat_rows(const Loop& given, int64_t item) {
+    Loop loop = given;
+    const int repeated = loop.shape.rank() - 2;
+    const int64_t bytes = loop.shape.back() * item, times = loop.shape[repeated];
+    const int64_t step = loop.strides[0][repeated];
+    loop.shape.erase(repeated);
+    for (int k = 0; k < 2; ++k) loop.strides[k].erase(repeated);
+    const int64_t to = loop.strides[0][repeated - 1], from = loop.strides[1][repeated - 1];
+    for_rows(loop, 16 + times * (bytes / 4), [&](char* out, const char* in, int64_t n) {
+        for (int64_t i = 0; i < n; ++i)
+            for (int64_t k = 0; k < times; ++k) copy_row(out + i * to + k * step, in + i * from, bytes);
+    });
+}
+
+// Rows of one value each.
+void fill_rows(const Loop& loop, int64_t item) {
+    const int across = loop.shape.rank() - 2;
+    const int64_t columns = loop.shape.back(), to = loop.strides[0][across], from = loop.strides[1][across];
+    for_rows(loop, 4 + columns, [&](char* out, const char* in, int64_t n) {
+        for (int64_t i = 0; i < n; ++i)
+            copy_strided(int(item), columns, out + i * to, item, in + i * from, 0);
+    });
+}
+
 // Every value a few times, side by side: whole vectors are written, and what is too much is overwritten by
 // the next value.
 template <class T> void repeat_values(const Loop& loop) {
@@ -358,6 +383,8 @@ void copy(DType dtype, const Loop& given) {
             if (loop.strides[1][d] == item && loop.shape[d] >= 4)
                 return transpose_copy(loop, d, raw_storage_of(dtype));
     if (last > 0 && loop.strides[0][last] == item) {
+        if (loop.strides[1][last] == item && last > 1 && loop.strides[1][last - 1] == 0)
+            return repeat_rows(loop, item);
         if (loop.strides[1][last] == item) return copy_whole_rows(loop, item);
         if (loop.strides[1][last] == 0 && loop.shape[last] * item <= kVectorBytes &&
             loop.strides[0][last - 1] == loop.shape[last] * item)
@@ -365,6 +392,7 @@ void copy(DType dtype, const Loop& given) {
                    : item == 2 ? repeat_values<uint16_t>(loop)
                    : item == 4 ? repeat_values<uint32_t>(loop)
                                : repeat_values<uint64_t>(loop);
+        if (loop.strides[1][last] == 0 && loop.shape[last] >= kShort) return fill_rows(loop, item);
     }
     copy_rows(loop, int(item));
 }

@@ -1,5 +1,6 @@
 #pragma once
 // Reductions whose blocks are no plain running values: positions of extremes, and variances.
+#include "kernels/cpu/lanes.h"
 #include "kernels/cpu/mask_bits.h"
 #include "kernels/cpu/reduce_ops.h"
 
@@ -24,11 +25,40 @@ template <class T, bool largest> struct Position {
     static void write(const Acc& acc, const Finish& f) { store_int64(f, acc.index); }
 
     static void rows(Acc& acc, const T* x, int64_t n, int64_t first) {
+        if constexpr (sizeof(T) > 1)
+            if (n <= 4 * kLanes<T>) {
+                const int64_t at = short_row(x, n);
+                if (acc.index < 0 || better(x[at], acc.value)) acc = {x[at], first + at};
+                return;
+            }
         for (int64_t i = 0; i < n; i += kSumBlock) { // few blocks hold a new best, and need a search
             const int64_t m = n - i < kSumBlock ? n - i : kSumBlock;
             const T best = top_of(x + i, m);
             if (acc.index < 0 || better(best, acc.value)) acc = {best, first + i + find(x + i, m, best)};
         }
+    }
+
+    // The place of the best of a few values, which stay in registers.
+    static DT_INLINE int64_t short_row(const T* x, int64_t n) {
+        constexpr int lanes = kLanes<T>;
+        Vec<T> v[4] = {}, top = broadcast(Top::init());
+        Mask<T> strange{};
+        for (int k = 0; k < 4; ++k) {
+            const int64_t left = n - k * lanes;
+            if (left <= 0) break;
+            v[k] = left >= lanes ? load(x + k * lanes)
+                                 : fill_rest(load_tail(x + k * lanes, left), Top::init(), Part{left});
+            top = largest ? max_or_second(v[k], top) : min_or_second(v[k], top);
+            if constexpr (kFloating<T>) strange |= v[k] != v[k];
+        }
+        if (any(strange)) return find(x, n, T(__builtin_nan("")));
+        const T best = reduce(top, [](Vec<T> a, Vec<T> b) DT_INLINE_LAMBDA {
+            return largest ? max_or_second(a, b) : min_or_second(a, b);
+        });
+        int k = 0;
+        uint32_t bits;
+        while ((bits = mask_bits<T>(v[k] == best)) == 0) ++k;
+        return k * lanes + __builtin_ctz(bits);
     }
 
     // The extreme of n > 0 values, NaN if any is. Numbers are compared without a thought for NaN, which

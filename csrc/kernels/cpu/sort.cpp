@@ -8,31 +8,41 @@ namespace {
 
 // By keys that hold the position as well: unique, so that any sort of them is stable.
 template <class T> void sort_joined(int64_t n, bool descending, const T* in, int64_t* out) {
+    constexpr int64_t chunk = 512;
+    typename Key<T>::Unsigned codes[chunk];
     uint64_t* keys = scratch<uint64_t>(Scratch::kernel, n + spare_keys(n));
-    for (int64_t i = 0; i < n; ++i) keys[i] = uint64_t(Key<T>::of(in[i], descending)) << 32 | uint64_t(i);
+    for (int64_t first = 0; first < n; first += chunk) {
+        const int64_t m = min(n - first, chunk);
+        Key<T>::make(m, in + first, descending, codes);
+        for (int64_t i = 0; i < m; ++i) keys[first + i] = uint64_t(codes[i]) << 32 | uint64_t(first + i);
+    }
     sort_keys(keys, n, keys + n);
     for (int64_t i = 0; i < n; ++i) out[i] = int64_t(keys[i] & 0xffffffff);
 }
 
 // By keys that take their positions with them, behind them those whose key is the largest number.
 template <class T> void sort_with_positions(int64_t n, bool descending, const T* in, int64_t* out) {
-    constexpr uint64_t largest = Key<T>::wide ? ~uint64_t(0) : uint64_t(~uint32_t(0));
+    using K = typename Key<T>::Unsigned;
+    constexpr int64_t chunk = 512;
+    K codes[chunk];
     uint64_t* keys = scratch<uint64_t>(Scratch::kernel, n + 2 * spare_keys(n));
     int64_t last = 0;
-    for (int64_t i = 0; i < n; ++i) {
-        keys[i] = Key<T>::of(in[i], descending);
-        last += keys[i] == largest;
-        out[i] = i;
+    for (int64_t first = 0; first < n; first += chunk) {
+        const int64_t m = min(n - first, chunk);
+        Key<T>::make(m, in + first, descending, codes);
+        for (int64_t i = 0; i < m; ++i) last += codes[i] == K(~K(0));
+        for (int64_t i = 0; i < m; ++i) keys[first + i] = codes[i];
+        for (int64_t i = 0; i < m; ++i) out[first + i] = first + i;
     }
     if (last) {
         int64_t count = 0, to = n - last;
         for (int64_t i = 0; i < n; ++i)
-            if (Key<T>::of(in[i], descending) != largest) {
+            if (keys[i] != K(~K(0))) {
                 keys[count] = keys[i];
                 out[count++] = i;
             }
         for (int64_t i = 0; i < n && to < n; ++i)
-            if (Key<T>::of(in[i], descending) == largest) out[to++] = i;
+            if (Key<T>::of(in[i], descending) == K(~K(0))) out[to++] = i;
     }
     sort_tagged(keys, reinterpret_cast<uint64_t*>(out), n - last, keys + n);
 }
@@ -55,9 +65,9 @@ void sort_values(int64_t rows, int64_t n, bool descending, const void* given, vo
     parallel(rows, grain_for(n * 4), [&](int64_t begin, int64_t end) {
         K* keys = scratch<K>(Scratch::kernel, n + spare_keys(n));
         for (int64_t r = begin; r < end; ++r) {
-            for (int64_t i = 0; i < n; ++i) keys[i] = Code<T>::encode(in[r * n + i], flip);
+            Code<T>::encode(n, in + r * n, flip, keys);
             sort_keys(keys, n, keys + n);
-            for (int64_t i = 0; i < n; ++i) out[r * n + i] = Code<T>::decode(keys[i], flip);
+            Code<T>::decode(n, keys, flip, out + r * n);
         }
     });
 }

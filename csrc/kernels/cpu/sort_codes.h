@@ -1,7 +1,7 @@
 #pragma once
 // Values as unsigned numbers in the order of a sort.
 #include "kernels/cpu/half.h"
-#include "kernels/cpu/vec.h"
+#include "kernels/cpu/lanes.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -42,34 +42,55 @@ template <class T> struct Key {
             return Unsigned(x) ^ (T(-1) < T(0) ? sign : 0) ^ flip;
         }
     }
+
+    // Of n values; the compiler finds no vectors in of().
+    static void make(int64_t n, const T* in, bool descending, Unsigned* keys) {
+        if constexpr (sizeof(T) >= 4) {
+            const Unsigned flip = descending ? ~Unsigned(0) : Unsigned(0);
+            for_vectors<T>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
+                const Vec<T> x = load(in + i, part) + T(0);
+                Vec<Unsigned> key = (Vec<Unsigned>)x;
+                if constexpr (kFloating<T>) {
+                    key ^= (Vec<Unsigned>)((Vec<Signed>)x >> (bits - 1)) | sign;
+                    key = x != x ? ~Vec<Unsigned>{} : key ^ flip;
+                } else {
+                    key ^= sign ^ flip;
+                }
+                store(keys + i, key, part);
+            });
+        } else {
+            for (int64_t i = 0; i < n; ++i) keys[i] = of(in[i], descending);
+        }
+    }
 };
 
 // Values as keys and back. -0 stands before 0 here, and every NaN comes back as one.
 template <class T> struct Code {
     using K = typename Key<T>::Unsigned;
-    using Signed = typename Choose<sizeof(K) == 8, int64_t, int32_t>::type;
-    static constexpr int bits = 8 * sizeof(K);
-    static DT_INLINE K encode(T x, K flip) {
-        K key;
-        if constexpr (kFloating<T>) {
-            memcpy(&key, &x, sizeof key);
-            key ^= K(Signed(key) >> (bits - 1)) | Key<T>::sign;
-            return x != x ? ~K(0) : key ^ flip;
-        } else {
-            return (K(x) ^ (T(-1) < T(0) ? Key<T>::sign : 0)) ^ flip;
-        }
+    using Signed = typename Key<T>::Signed;
+    static constexpr int bits = Key<T>::bits;
+    static constexpr K sign = T(-1) < T(0) ? Key<T>::sign : K(0);
+
+    static void encode(int64_t n, const T* in, K flip, K* keys) {
+        if constexpr (kFloating<T>)
+            for_vectors<T>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
+                const Vec<T> x = load(in + i, part);
+                const Vec<K> key = (Vec<K>)x ^ ((Vec<K>)((Vec<Signed>)x >> (bits - 1)) | sign);
+                store(keys + i, x != x ? ~Vec<K>{} : key ^ flip, part);
+            });
+        else
+            for (int64_t i = 0; i < n; ++i) keys[i] = K(in[i]) ^ sign ^ flip;
     }
-    static DT_INLINE T decode(K key, K flip) {
-        if constexpr (kFloating<T>) {
-            const K plain = key ^ flip;
-            const K raw = key == ~K(0) ? K(sizeof(T) == 8 ? 0x7ff8000000000000 : 0x7fc00000)
-                                       : plain ^ (~K(Signed(plain) >> (bits - 1)) | Key<T>::sign);
-            T x;
-            memcpy(&x, &raw, sizeof x);
-            return x;
-        } else {
-            return T((key ^ flip) ^ (T(-1) < T(0) ? Key<T>::sign : 0));
-        }
+    static void decode(int64_t n, const K* keys, K flip, T* out) {
+        constexpr K quiet = sizeof(T) == 8 ? K(0x7ff8000000000000) : K(0x7fc00000);
+        if constexpr (kFloating<T>)
+            for_vectors<T>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
+                const Vec<K> key = load(keys + i, part), plain = key ^ flip;
+                const Vec<K> raw = plain ^ (~(Vec<K>)((Vec<Signed>)plain >> (bits - 1)) | sign);
+                store(out + i, (Vec<T>)(key == ~Vec<K>{} ? broadcast(quiet) : raw), part);
+            });
+        else
+            for (int64_t i = 0; i < n; ++i) out[i] = T(keys[i] ^ sign ^ flip);
     }
 };
 

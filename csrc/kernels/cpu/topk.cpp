@@ -56,11 +56,17 @@ void pick_row(int64_t n, int64_t k, bool descending, const T* in, int64_t* at, u
                  .spare = memory + 2 * room};
     constexpr K largest = K(~typename Key<T>::Unsigned(0));
     best.limit = largest;
-    K codes[kChunk];
+    typename Key<T>::Unsigned codes[kChunk];
     for (int64_t first = 0; first < n; first += kChunk) {
         const int64_t m = min(n - first, kChunk);
-        for (int64_t i = 0; i < m; ++i) codes[i] = Key<T>::of(in[first + i], descending);
-        best.take(m, codes, first);
+        Key<T>::make(m, in + first, descending, codes);
+        if constexpr (sizeof(K) == sizeof codes[0]) {
+            best.take(m, codes, first);
+        } else {
+            K wide[kChunk];
+            for (int64_t i = 0; i < m; ++i) wide[i] = codes[i];
+            best.take(m, wide, first);
+        }
     }
     best.sort();
     for (int64_t i = 0; i < best.held; ++i) at[i] = int64_t(best.tags[i]);

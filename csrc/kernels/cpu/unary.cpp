@@ -23,6 +23,13 @@ namespace {
     case UnaryOp::name:                                                                                      \
         return map_scalar<T, T, 1>([](T x, [[maybe_unused]] T p) DT_INLINE_LAMBDA { return T(body); }, grain);
 
+// x ** 0.5, which unlike sqrt(x) is 0 at -0 and infinite at -infinity.
+template <FloatVec V> DT_INLINE V root(V x) {
+    using T = Lane<V>;
+    const V infinity = broadcast(T(__builtin_inf()));
+    return sqrt(select(x == -infinity, infinity, x + T(0)));
+}
+
 // x ** p, with the exponents people write most for themselves.
 template <class T> Mapped power_of(double exponent) {
     using V = Vec<T>;
@@ -35,8 +42,8 @@ template <class T> Mapped power_of(double exponent) {
     DT_POWER(2.0, x * x)
     DT_POWER(3.0, x * x * x)
     DT_POWER(-1.0, T(1) / x)
-    DT_POWER(0.5, sqrt(x))
-    DT_POWER(-0.5, T(1) / sqrt(x))
+    DT_POWER(0.5, root(x))
+    DT_POWER(-0.5, T(1) / root(x))
 #undef DT_POWER
     return map_vector<T, 1>([](V x, V p, V) DT_INLINE_LAMBDA { return pow(x, p); }, kHeavyGrain);
 }
