@@ -30,7 +30,14 @@ def elementwise(o: Options) -> Data:
     if o["op"] in ("sqrt", "log", "power"):
         np.abs(x, out=x)
         x += np.float32(0.1)
-    return {"x": x, "y": y}
+    rng = np.random.default_rng(2)
+    return {
+        "x": x,
+        "y": y,
+        "columns": rng.integers(0, o["shape"][-1], o["shape"][-1]),
+        "places": rng.permutation(x.size),
+        "draws": rng.integers(0, x.size, x.size),  # with repetitions
+    }
 
 
 def random(o: Options) -> Data:

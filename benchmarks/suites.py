@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmarks.cases import Bar, Case, Variant
 from benchmarks.convolutions import CONV, CONV_3X3
+from benchmarks.passes import PASSES
 
 FLAT = {"torch channels_last tuned": "no images", "torch compile tuned": "a single kernel, as in eager mode"}
 NUMPY = Bar("numpy", 1.0)
@@ -29,34 +30,6 @@ def elementwise(op: str, shape: tuple[int, ...], passes: int) -> Case:
     )
 
 
-PASSES = {
-    "add": 3,
-    "scale": 2,
-    "divide": 3,
-    "relu": 2,
-    "exp": 2,
-    "log": 2,
-    "sqrt": 2,
-    "tanh": 2,
-    "sigmoid": 2,
-    "sine": 2,
-    "power": 3,
-    "greater": 2,
-    "where": 3,
-    "sum": 1,
-    "sum first axis": 1,
-    "sum last axis": 1,
-    "variance": 1,
-    "max": 1,
-    "argmax": 1,
-    "softmax": 2,
-    "transpose": 2,
-    "copy": 2,
-    "to int32": 2,
-    "add every second": 2,
-    "concat": 4,
-    "roll": 2,
-}
 SHAPES = [(64, 64), (4096, 1024)]
 
 
@@ -115,7 +88,7 @@ def optimizer(name: str, passes: int, **options: Any) -> Case:
 
 
 STEM = {"size": 3, "stride": 2, "padding": 1}
-HALF = {"size": 2, "stride": 2, "padding": 0}
+HALVING = {"size": 2, "stride": 2, "padding": 0}
 BATCH_NORM_ADD_RELU = layer("batch norm + add + ReLU", "batch_norm_add_relu", [32, 56, 56, 64], 1.8, 10)
 FUSED = [
     layer("batch norm", "batch_norm", [32, 56, 56, 64], 1.4, 7),
@@ -123,8 +96,8 @@ FUSED = [
     layer("layer norm", "layer_norm", [8192, 768], 1.4, 5),
     layer("group norm, 32 groups", "group_norm", [32, 28, 28, 128], 1.0, 7, groups=32),
     layer("max pool 3x3 stride 2", "max_pool", [32, 112, 112, 64], 1.5, 3, **STEM),
-    layer("max pool 2x2", "max_pool", [32, 56, 56, 64], 1.5, 3, **HALF),
-    layer("average pool 2x2", "avg_pool", [32, 56, 56, 64], 1.5, 3, **HALF),
+    layer("max pool 2x2", "max_pool", [32, 56, 56, 64], 1.5, 3, **HALVING),
+    layer("average pool 2x2", "avg_pool", [32, 56, 56, 64], 1.5, 3, **HALVING),
     layer("global average pool", "global_pool", [32, 56, 56, 64], 1.0, 2),
     Case(
         "softmax + cross entropy 512x32000, forward+backward",
@@ -157,6 +130,7 @@ FUSED = [
     random("normal", 1 << 24, (Bar("peers", 6, 20),)),
     random("uniform", 1 << 24, ()),
     random("integers", 1 << 24, ()),
+    random("Bernoulli", 1 << 24, ()),
     replace(random("permutation", 1 << 20, ()), name="random permutation of 1M"),
     *(function(name, 3) for name in ("mean squared loss", "cross entropy of sigmoid loss", "smooth L1 loss")),
     *(function(name, 4) for name in ("GELU", "SiLU", "log softmax")),
@@ -272,7 +246,7 @@ GEMM = [
 ]
 
 
-HALF = [
+HALF_PRODUCTS = [
     *(half_gemm(n, n, n, half=half) for half in ("bfloat16", "float16") for n in (512, 1024, 2048)),
     half_gemm(25088, 64, 576),  # convolutions as products: 3x3 64-64 on 8x56x56, 1x1 256-64 and 512-2048
     half_gemm(25088, 64, 256),
@@ -507,7 +481,7 @@ SUITES: dict[str, list[Case]] = {
     "networks": NETWORKS,
     "conv": CONV,
     "gemm": GEMM,
-    "half": HALF,
+    "half products": HALF_PRODUCTS,
     "kernels": KERNELS,
     "half kernels": HALF_KERNELS,
     "overhead": OVERHEAD,

@@ -4,6 +4,7 @@ import copy
 import gc
 import io
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -155,3 +156,37 @@ class TestCopies:
         t.to(dt.float64).clone().astype("float32").backward(dt.tensor([1.0, 2.0]))
         assert t.grad.tolist() == [1, 2]
         assert t.grad.dtype == dt.float32
+
+
+@pytest.mark.parametrize("mode", ["edge", "reflect"])
+@pytest.mark.parametrize("shape", [(5,), (4, 6), (2, 3, 4), (1, 5)])
+def test_pad_from_within(mode: Any, shape: tuple[int, ...]) -> None:
+    """Wider than the array, too; recorded and not."""
+    rng = np.random.default_rng(len(shape))
+    x = rng.standard_normal(shape).astype(np.float32)
+    widths = [(int(rng.integers(0, 12)), int(rng.integers(0, 12))) for _ in shape]
+    expected = np.pad(x, widths, mode=mode)
+    np.testing.assert_array_equal(dt.pad(dt.tensor(x), widths, mode=mode).numpy(), expected)
+    recorded = dt.pad(dt.tensor(x, requires_grad=True), widths, mode=mode)
+    np.testing.assert_array_equal(recorded.detach().numpy(), expected)
+    np.testing.assert_array_equal(
+        dt.pad(dt.flip(dt.tensor(x), 0), widths, mode=mode).numpy(), np.pad(x[::-1], widths, mode=mode)
+    )
+
+
+@pytest.mark.parametrize("dtype", ["bool", "float16", "float32", "int64"])
+def test_repeated_rows_and_values(dtype: str) -> None:
+    x = (np.random.default_rng(3).standard_normal((6, 16, 5)) * 3).astype(dtype)
+    t = dt.tensor(x)
+    for axis in range(3):
+        for repeats in (1, 2, 3, 40):
+            np.testing.assert_array_equal(
+                dt.repeat(t, repeats, axis=axis).numpy(), np.repeat(x, repeats, axis=axis)
+            )
+    for view, shape in (
+        (np.s_[:, None], (6, 3, 16, 5)),
+        (np.s_[:, :1], (6, 16, 5)),
+        (np.s_[..., None], (6, 16, 5, 100)),
+    ):
+        copied = dt.broadcast_to(t[view], shape).contiguous().numpy()
+        np.testing.assert_array_equal(copied, np.broadcast_to(x[view], shape))

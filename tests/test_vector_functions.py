@@ -118,6 +118,38 @@ def test_exact_results(level: str) -> None:
         np.testing.assert_array_equal(dt.log2(dt.exp2(twos)).numpy(), twos.numpy())
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_roots_are_powers(dtype: str, level: str) -> None:
+    """Which sqrt is not at -0 and minus infinity."""
+    x = dt.tensor([-np.inf, -0.0, 0.0, 4.0, np.inf, -4.0, np.nan], dtype=dtype)
+    root, inverse = (x**0.5).numpy(), (x**-0.5).numpy()
+    np.testing.assert_array_equal(root, [np.inf, 0, 0, 2, np.inf, np.nan, np.nan])
+    np.testing.assert_array_equal(inverse, [0, np.inf, np.inf, 0.5, 0, np.nan, np.nan])
+    assert not np.signbit([root[1], inverse[0]]).any()
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint8"])
+def test_integer_powers(dtype: str, level: str) -> None:
+    rng = np.random.default_rng(5)
+    x = rng.integers(0 if dtype == "uint8" else -9, 10, 333).astype(dtype)
+    y = rng.integers(0, 40, 333).astype(dtype)  # most results wrap around
+    np.testing.assert_array_equal(dt.pow(dt.tensor(x), dt.tensor(y)).numpy(), x**y)
+    for exponent in range(6):
+        np.testing.assert_array_equal((dt.tensor(x) ** exponent).numpy(), x**exponent)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64"])
+def test_argmax_of_short_rows(dtype: str, level: str) -> None:
+    rng = np.random.default_rng(6)
+    for n in range(1, 70):
+        x = rng.integers(-3, 4, (6, n)).astype(dtype)  # with equal values: the first counts
+        if dtype.startswith("float"):
+            x[0, n // 2 :] = np.nan
+            x[1] = -np.inf
+        np.testing.assert_array_equal(dt.argmax(dt.tensor(x), axis=1).numpy(), x.argmax(1))
+        np.testing.assert_array_equal(dt.argmin(dt.tensor(x), axis=1).numpy(), x.argmin(1))
+
+
 def test_a_value_does_not_depend_on_its_place(level: str) -> None:
     """Also beside numbers that another way is taken for."""
     x = np.linspace(-3, 3, 101, dtype=np.float32)

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""The largest errors of the vector functions, in units in the last place, as the table in docs/reproducibility.md.
+"""The largest errors of the vector functions in units in the last place, for docs/reproducibility.md.
 
     python tools/function_errors.py [level ...]     # the best level without any
 
-Each function is measured on two million numbers of its domain (bit patterns, and the ranges that people use)
-against float64 for float32 and against long double for float64, and on the arguments that are hardest to
-reduce, against mpmath: for sin, cos and tan the numbers nearest to multiples of pi / 2 (the convergents of its
-continued fraction, for every exponent) up to 1e9 (float32: 1e5), beyond which the C library is asked, for the
-others the neighbours of 0, 1 and of powers of two.
+Each function is measured on about two million numbers of its domain (bit patterns, and the ranges that people
+use) against float64 for float32 and against long double for float64, and on arguments that are hard to reduce
+against mpmath: for sin, cos and tan the numbers nearest to multiples of pi / 2 (the convergents of its continued
+fraction, for every exponent) up to 1e9 (float32: 1e5), beyond which the C library is asked, for the others the
+neighbours of 0, 1, powers of two and halves of ln 2.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def near_half_pi(dtype: str) -> Array:
             part = x - (x.numerator // x.denominator)
             if part == 0 or q >= 2**bits or q * 2.0**exponent > most:
                 break
-            found += [float(Fraction(q * k) * Fraction(2) ** exponent) for k in (1, 2, 3, 5, 7) if q * k < 2**bits]
+            found += [
+                float(Fraction(q * k) * Fraction(2) ** exponent) for k in (1, 2, 3, 5, 7) if q * k < 2**bits
+            ]
             x = 1 / part
             before, q = q, (x.numerator // x.denominator) * q + before
     x = np.unique(found).astype(dtype)
@@ -71,7 +73,17 @@ def near_half_pi(dtype: str) -> Array:
 def edges(dtype: str) -> Array:
     """Neighbours of 0, 1 and of powers of two, and of ln 2's multiples."""
     info = np.finfo(dtype)
-    centres = [1.0, 0.5, 2.0, 0.75, 1.5, np.sqrt(0.5), np.sqrt(2.0), 0.0, *(np.log(2) * (k + 0.5) for k in range(40))]
+    centres = [
+        1.0,
+        0.5,
+        2.0,
+        0.75,
+        1.5,
+        np.sqrt(0.5),
+        np.sqrt(2.0),
+        0.0,
+        *(np.log(2) * (k + 0.5) for k in range(40)),
+    ]
     x = np.array([c + s * k * info.eps for c in centres for k in range(40) for s in (-1, 1)])
     return np.concatenate([x, 2.0 ** np.arange(-60, 60), -x]).astype(dtype)
 
@@ -80,7 +92,11 @@ def arguments(name: str, dtype: str, count: int) -> Array:
     rng = np.random.default_rng(1)
     low, high = FUNCTIONS[name][2:]
     raw = rng.integers(0, 2**64, count, dtype=np.uint64)
-    patterns = raw.view(np.float64) if dtype == "float64" else (raw >> np.uint64(32)).astype(np.uint32).view(np.float32)
+    patterns = (
+        raw.view(np.float64)
+        if dtype == "float64"
+        else (raw >> np.uint64(32)).astype(np.uint32).view(np.float32)
+    )
     parts = [patterns]
     for a, b in RANGES:
         values = rng.uniform(a, b, count // len(RANGES)).astype(dtype)
@@ -107,14 +123,18 @@ def by_mpmath(name: str, x: Array) -> Array:
         values = [function(mpmath.mpf(float(v))) for v in x]
         wide = np.longdouble if x.dtype == np.float64 else np.float64
         high = [float(v) for v in values]
-        return np.array(high, wide) + np.array([float(v - h) for v, h in zip(values, high, strict=True)], wide)
+        return np.array(high, wide) + np.array(
+            [float(v - h) for v, h in zip(values, high, strict=True)], wide
+        )
 
 
 def worst(name: str, dtype: str, count: int = 1_000_000) -> tuple[float, float]:
     """The largest error, and where."""
     x = arguments(name, dtype, count)
     low, high = FUNCTIONS[name][2:]
-    hard = np.concatenate([edges(dtype), near_half_pi(dtype)] if name in ("sin", "cos", "tan") else [edges(dtype)])
+    hard = np.concatenate(
+        [edges(dtype), near_half_pi(dtype)] if name in ("sin", "cos", "tan") else [edges(dtype)]
+    )
     inside = (hard > low) & (hard < high)
     hard = np.unique(hard[inside])
     wide = x.astype(np.longdouble if dtype == "float64" else np.float64)

@@ -43,6 +43,13 @@ def gemm(data: Data, o: Data, mode: str) -> Job:
 
 def elementwise(data: Data, o: Data, mode: str) -> Job:
     x, y = dt.from_numpy(data["x"]), given(data["y"], o)
+    columns, places, draws = (dt.from_numpy(data[name]) for name in ("columns", "places", "draws"))
+    flat, other, changed = x.reshape(-1), y.reshape(-1), dt.zeros(x.size)
+
+    def put() -> Any:
+        changed[places] = flat
+        return changed
+
     steps: dict[str, Callable[[], Any]] = {
         "add": lambda: x + y,
         "scale": lambda: x * 0.5,
@@ -73,17 +80,25 @@ def elementwise(data: Data, o: Data, mode: str) -> Job:
         "add every second": lambda: x[:, ::2] + y[:, ::2],
         "concat": lambda: dt.concat([x, y], axis=-1),
         "roll": lambda: dt.roll(x, 3, axis=-1),
+        "sort": lambda: dt.sort(x),
+        "topk": lambda: dt.topk(x, 5)[0],
+        "cumsum": lambda: dt.cumulative_sum(x, axis=-1),
+        "take": lambda: dt.take(x, columns, axis=-1),
+        "index get": lambda: flat[draws],
+        "index put": put,
+        "index add": lambda: dt.zeros(x.size).scatter_add_(draws, other, 0),
     }
     return Job(steps[o["op"]], arrays)
 
 
 def random(data: Data, o: Data, mode: str) -> Job:
-    size = o["size"]
+    size, p = o["size"], dt.full(o["size"], 0.3)
     draws: dict[str, Callable[[], Any]] = {
         "normal": lambda: dt.randn(size),
         "uniform": lambda: dt.rand(size),
         "integers": lambda: dt.randint(0, 256, (size,)),
         "permutation": lambda: dt.randperm(size),
+        "Bernoulli": lambda: dt.bernoulli(p),
     }
     return Job(draws[o["kind"]], moments)
 

@@ -67,10 +67,22 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "add every second": lambda x, y: x[:, ::2] + y[:, ::2],
     "concat": lambda x, y: jnp.concatenate([x, y], -1),
     "roll": lambda x, y: jnp.roll(x, 3, -1),
+    "sort": lambda x, y: jnp.sort(x),
+    "topk": lambda x, y: jax.lax.top_k(x, 5)[0],
+    "cumsum": lambda x, y: jnp.cumsum(x, -1),
+}
+INDEXED: dict[str, tuple[str, Callable[..., Any]]] = {
+    "take": ("columns", lambda x, y, i: jnp.take(x, i, -1)),
+    "index get": ("draws", lambda x, y, i: x.ravel()[i]),
+    "index put": ("places", lambda x, y, i: jnp.zeros(x.size, x.dtype).at[i].set(x.ravel())),
+    "index add": ("draws", lambda x, y, i: jnp.zeros(x.size, x.dtype).at[i].add(y.ravel())),
 }
 
 
 def elementwise(data: Data, o: Data, mode: str) -> Job:
+    if o["op"] in INDEXED:
+        name, run = INDEXED[o["op"]]
+        return Job(call(run, data["x"], data["y"], data[name]), arrays)
     return Job(call(OPERATIONS[o["op"]], data["x"], data["y"]), arrays)
 
 
@@ -99,6 +111,7 @@ def random(data: Data, o: Data, mode: str) -> Job:
         "uniform": lambda key: jax.random.uniform(key, (size,)),
         "integers": lambda key: jax.random.randint(key, (size,), 0, 256),
         "permutation": lambda key: jax.random.permutation(key, size),
+        "Bernoulli": lambda key: jax.random.bernoulli(key, 0.3, (size,)).astype(jnp.float32),
     }
     return Job(keyed(draws[o["kind"]]), moments)
 

@@ -48,6 +48,18 @@ def elementwise(data: Data, o: Data, mode: str) -> Job:
         np.copyto(turned, x.T)
         return turned
 
+    flat, other, changed = x.ravel(), y.ravel(), np.empty(x.size, np.float32)
+    columns, places, draws = data["columns"], data["places"], data["draws"]
+
+    def put() -> np.ndarray:
+        changed[places] = flat
+        return changed
+
+    def add_at() -> np.ndarray:
+        changed.fill(0)
+        np.add.at(changed, draws, other)
+        return changed
+
     steps: dict[str, Callable[[], Any]] = {
         "add": lambda: np.add(x, y, out=out),
         "scale": lambda: np.multiply(x, half, out=out),
@@ -75,18 +87,26 @@ def elementwise(data: Data, o: Data, mode: str) -> Job:
         "add every second": lambda: x[:, ::2] + y[:, ::2],
         "concat": lambda: np.concatenate([x, y], -1),
         "roll": lambda: np.roll(x, 3, -1),
+        "sort": lambda: np.sort(x, -1),
+        "topk": lambda: np.sort(np.partition(x, -5, -1)[:, -5:], -1)[:, ::-1],
+        "cumsum": lambda: np.cumsum(x, -1, out=out),
+        "take": lambda: np.take(x, columns, -1),
+        "index get": lambda: flat[draws],
+        "index put": put,
+        "index add": add_at,
     }
     return Job(steps[o["op"]], same)
 
 
 def random(data: Data, o: Data, mode: str) -> Job:
     generator, size = np.random.Generator(np.random.SFC64(0)), o["size"]
-    out = np.empty(size, np.float32)
+    out, p = np.empty(size, np.float32), np.full(size, 0.3, np.float32)
     draws: dict[str, Callable[[], np.ndarray]] = {
         "normal": lambda: generator.standard_normal(dtype=np.float32, out=out),
         "uniform": lambda: generator.random(dtype=np.float32, out=out),
         "integers": lambda: generator.integers(0, 256, size),
         "permutation": lambda: generator.permutation(size),
+        "Bernoulli": lambda: np.less(generator.random(dtype=np.float32, out=out), p, out=out),
     }
     return Job(draws[o["kind"]], moments)
 

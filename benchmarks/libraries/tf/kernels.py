@@ -60,10 +60,27 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "add every second": lambda x, y: x[:, ::2] + y[:, ::2],
     "concat": lambda x, y: tf.concat([x, y], -1),
     "roll": lambda x, y: tf.roll(x, 3, -1),
+    "sort": lambda x, y: tf.sort(x),
+    "topk": lambda x, y: tf.math.top_k(x, 5).values,
+    "cumsum": lambda x, y: tf.cumsum(x, -1),
+}
+INDEXED: dict[str, tuple[str, Callable[..., Any]]] = {
+    "take": ("columns", lambda x, y, i: tf.gather(x, i, axis=-1)),
+    "index get": ("draws", lambda x, y, i: tf.gather(tf.reshape(x, [-1]), i)),
+    "index put": (
+        "places",
+        lambda x, y, i: tf.scatter_nd(i[:, None], tf.reshape(x, [-1]), tf.shape(i, tf.int64)),
+    ),
+    "index add": ("draws", lambda x, y, i: tf.math.unsorted_segment_sum(tf.reshape(y, [-1]), i, tf.size(x))),
 }
 
 
 def elementwise(data: Data, o: Data, mode: str) -> Job:
+    if o["op"] in INDEXED:
+        name, indexed = INDEXED[o["op"]]
+        inputs = [tf.constant(data[key]) for key in ("x", "y", name)]
+        step = graph(indexed, mode)
+        return Job(lambda: step(*inputs), arrays)
     if o["op"] not in OPERATIONS:
         raise Missing("tf.identity does not copy")
     x, y = tf.constant(data["x"]), tf.constant(data["y"])
@@ -78,6 +95,7 @@ def random(data: Data, o: Data, mode: str) -> Job:
         "uniform": lambda: tf.random.uniform((size,)),
         "integers": lambda: tf.random.uniform((size,), 0, 256, tf.int64),
         "permutation": lambda: tf.random.shuffle(tf.range(size, dtype=tf.int64)),
+        "Bernoulli": lambda: tf.cast(tf.random.uniform((size,)) < 0.3, tf.float32),
     }
     return Job(graph(draws[o["kind"]], mode), moments)
 

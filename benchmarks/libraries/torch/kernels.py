@@ -61,6 +61,8 @@ def gemm(data: Data, o: Data, mode: str) -> Job:
 def elementwise(data: Data, o: Data, mode: str) -> Job:
     x, y = torch.from_numpy(data["x"]), to_half(torch.from_numpy(data["y"]), o)
     out = torch.empty_like(x)
+    columns, places, draws = (torch.from_numpy(data[name]) for name in ("columns", "places", "draws"))
+    flat, other, changed = x.reshape(-1), y.reshape(-1), torch.zeros(x.numel())
     steps: dict[str, Callable[[], Any]] = {
         "add": lambda: torch.add(x, y, out=out),
         "scale": lambda: torch.mul(x, 0.5, out=out),
@@ -91,18 +93,26 @@ def elementwise(data: Data, o: Data, mode: str) -> Job:
         "add every second": lambda: x[:, ::2] + y[:, ::2],
         "concat": lambda: torch.cat([x, y], -1),
         "roll": lambda: torch.roll(x, 3, -1),
+        "sort": lambda: torch.sort(x, -1).values,
+        "topk": lambda: torch.topk(x, 5, -1).values,
+        "cumsum": lambda: torch.cumsum(x, -1, out=out),
+        "take": lambda: torch.index_select(x, -1, columns),
+        "index get": lambda: flat[draws],
+        "index put": lambda: changed.index_put_((places,), flat),
+        "index add": lambda: torch.zeros_like(flat).scatter_add_(0, draws, other),
     }
     return Job(steps[o["op"]], arrays)
 
 
 def random(data: Data, o: Data, mode: str) -> Job:
     size = o["size"]
-    out = torch.empty(size)
+    out, p = torch.empty(size), torch.full((size,), 0.3)
     draws: dict[str, Callable[[], Any]] = {
         "normal": out.normal_,
         "uniform": out.uniform_,
         "integers": lambda: torch.randint(0, 256, (size,)),
         "permutation": lambda: torch.randperm(size),
+        "Bernoulli": lambda: torch.bernoulli(p, out=out),
     }
     return Job(draws[o["kind"]], moments)
 
