@@ -3,11 +3,11 @@
 
     python tools/function_errors.py [level ...]     # the best level without any
 
-Each function is measured on about two million numbers of its domain (bit patterns, and the ranges that people
-use) against float64 for float32 and against long double for float64, and on arguments that are hard to reduce
-against mpmath: for sin, cos and tan the numbers nearest to multiples of pi / 2 (the convergents of its continued
-fraction, for every exponent) up to 1e9 (float32: 1e5), beyond which the C library is asked, for the others the
-neighbours of 0, 1, powers of two and halves of ln 2.
+Each function is measured on about two million numbers of its domain (bit patterns, and the ranges that
+people use) against float64 for float32 and against long double for float64, and on arguments that are hard
+to reduce against mpmath: for sin, cos and tan the numbers nearest to multiples of pi / 2 (the convergents of
+its continued fraction, for every exponent) up to 1e9, for the others the neighbours of 0, 1, powers of two
+and halves of ln 2. Beyond 1e9 (float32: 1e5) the C library is asked.
 """
 
 from __future__ import annotations
