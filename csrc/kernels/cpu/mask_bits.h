@@ -13,6 +13,13 @@
 namespace dt::cpu::DT_LEVEL {
 namespace {
 
+// A vector of 1, 2, 4, ...
+template <class T> DT_INLINE Mask<T> lane_bits() {
+    Mask<T> bits{};
+    for (int i = 0; i < kLanes<T>; ++i) bits[i] = 1 << i;
+    return bits;
+}
+
 template <class T> DT_INLINE uint32_t mask_bits(Mask<T> mask) {
 #if defined(DT_LEVEL_v4)
     if constexpr (sizeof(T) == 4)
@@ -30,9 +37,8 @@ template <class T> DT_INLINE uint32_t mask_bits(Mask<T> mask) {
     else
         return uint32_t(_mm_movemask_pd((__m128d)mask));
 #else
-    uint32_t bits = 0;
-    for (int i = 0; i < kLanes<T>; ++i) bits |= uint32_t(mask[i] != 0) << i;
-    return bits;
+    return uint32_t(
+        reduce(mask & lane_bits<T>(), [](Mask<T> a, Mask<T> b) DT_INLINE_LAMBDA { return a | b; }));
 #endif
 }
 

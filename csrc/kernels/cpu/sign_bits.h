@@ -2,6 +2,7 @@
 // One bit for each element of an array, set where it is above 0: what the backward of a fused ReLU needs to
 // know. The format is the same on every ISA level: bit i % 8 of byte i / 8.
 #include "kernels/cpu/lanes.h"
+#include "kernels/cpu/mask_bits.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -12,32 +13,14 @@ namespace {
 
 constexpr int64_t sign_bytes(int64_t n) { return n / 8 + 5; } // whole words are read and written
 
-// A vector of 1, 2, 4, ...
-template <class T> DT_INLINE Mask<T> lane_bits() {
-    Mask<T> bits{};
-    for (int i = 0; i < kLanes<T>; ++i) bits[i] = 1 << i;
-    return bits;
-}
-
 template <class T> DT_INLINE uint32_t bits_above_zero(Vec<T> v) {
-#if defined(DT_LEVEL_v4)
+#if defined(DT_LEVEL_v4) // mask_bits costs two instructions more
     if constexpr (sizeof(T) == 4)
         return _mm512_cmp_ps_mask((__m512)v, (__m512)Vec<T>{}, _CMP_GT_OQ);
     else
         return _mm512_cmp_pd_mask((__m512d)v, (__m512d)Vec<T>{}, _CMP_GT_OQ);
-#elif defined(DT_LEVEL_v3)
-    if constexpr (sizeof(T) == 4)
-        return uint32_t(_mm256_movemask_ps((__m256)(v > Vec<T>{})));
-    else
-        return uint32_t(_mm256_movemask_pd((__m256d)(v > Vec<T>{})));
-#elif defined(__SSE2__)
-    if constexpr (sizeof(T) == 4)
-        return uint32_t(_mm_movemask_ps((__m128)(v > Vec<T>{})));
-    else
-        return uint32_t(_mm_movemask_pd((__m128d)(v > Vec<T>{})));
 #else
-    const Mask<T> bits = (v > Vec<T>{}) & lane_bits<T>();
-    return uint32_t(reduce(bits, [](Mask<T> a, Mask<T> b) DT_INLINE_LAMBDA { return a | b; }));
+    return mask_bits<T>(v > Vec<T>{});
 #endif
 }
 
