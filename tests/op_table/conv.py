@@ -136,112 +136,85 @@ TRANSPOSED1D_LARGE = [
 ]
 
 
+# What the errors advise.
+PERMUTE = r"the shape looks like NCHW; drivetrain uses NHWC: input\.permute_dims\(\(0, 2, 3, 1\)\)"
+WEIGHT = r"weight looks like PyTorch's layout; .*: weight\.permute_dims\(\(0, 2, 3, 1\)\)"
+
+CALL2D = ((2, 8, 8, 1), (6, 3, 3, 1))  # shapes of an input and a weight that fit
+
+# Shapes of input, weight and perhaps bias, options, what the error says.
+WRONG2D: list[tuple[tuple[tuple[int, ...], ...], dict[str, Any], str]] = [
+    (
+        ((32, 28, 28, 3), (8, 3, 3, 1)),
+        {},
+        r"input has 3 channels \(shape \(32, 28, 28, 3\), NHWC\), but weight \(8, 3, 3, 1\) expects 1$",
+    ),
+    (((32, 3, 28, 28), (8, 5, 5, 3)), {}, rf"input has 28 channels .* expects 3; {PERMUTE}$"),
+    (((3, 28, 28), (8, 5, 5, 3)), {}, r"input has 28 .*permute_dims\(\(1, 2, 0\)\)$"),
+    (((32, 28, 28, 1), (8, 1, 5, 5)), {}, rf"input has 1 channels .* expects 5; {WEIGHT}$"),
+    (((32, 1, 28, 28), (8, 1, 5, 5)), {}, rf".*{PERMUTE}; {WEIGHT}$"),
+    (((2, 8, 8, 3), (4, 3, 3, 3)), {"groups": 2}, r".*with groups 2 expects 6$"),
+    (
+        ((2, 8, 8, 8), (6, 3, 3, 2)),
+        {"groups": 4},
+        r"the 6 output channels of weight \(6, 3, 3, 2\) cannot be divided into 4 groups",
+    ),
+    (CALL2D, {"groups": 0}, r"groups must be at least 1, got 0"),
+    (CALL2D, {"padding": -1}, r"padding must be at least 0, got -1"),
+    (CALL2D, {"stride": (1, 0)}, r"stride must be at least 1, got \(1, 0\)"),
+    (CALL2D, {"dilation": 0}, r"dilation must be at least 1"),
+    (CALL2D, {"stride": (1, 1, 1)}, r"stride must be an int or a pair of ints, got \(1, 1, 1\)"),
+    (
+        CALL2D,
+        {"padding": "same", "stride": 2},
+        r'padding="same" is not supported for strided convolutions, got stride \(2, 2\)',
+    ),
+    (CALL2D, {"padding": "full"}, r'padding must be "same", "valid" or sizes, got "full"'),
+    (
+        ((2, 4, 8, 1), (6, 5, 5, 1)),
+        {},
+        r"the kernel reaches over \(5, 5\) elements .* padded input has only \(4, 8\) \(shape",
+    ),
+    (CALL2D, {"dilation": 2**30}, r"the kernel reaches over \(2147483649, 2147483649\) elements"),
+    (((2, 0, 8, 1), (6, 3, 3, 1)), {"padding": 3}, r"input has no elements along a spatial"),
+    (((2, 8, 8, 1), (6, 0, 3, 1)), {}, r"weight must have no axis of size 0"),
+    (((2, 8, 8, 0), (6, 3, 3, 0)), {}, r"weight must have no axis of size 0"),
+    (((8, 8), (6, 3, 3, 1)), {}, r"input must have 4 dimensions .* got 2 \(shape \(8, 8\)\)"),
+    (((2, 8, 8, 1), (6, 3, 3)), {}, r"weight must have 4 dimensions .* got 3"),
+    ((*CALL2D, (5,)), {}, r"bias has shape \(5,\), but weight \(6, 3, 3, 1\) expects \(6,\)"),
+    (
+        CALL2D,
+        {"padding": 2**30},
+        r"shape \(2, 2147483654, 2147483654, 6\) of float32 has more elements than memory can hold",
+    ),
+    (CALL2D, {"padding": 2**31}, r"padding must be at most"),
+]
+
+
 def conv2d_errors(name: str) -> list[Error]:
     conv2d, name = getattr(dt, name), "conv2d(_relu)?"  # it mostly speaks of the op that it stands for
-    permute = r"the shape looks like NCHW; drivetrain uses NHWC: input\.permute_dims\(\(0, 2, 3, 1\)\)"
-    weight = r"weight looks like PyTorch's layout; .*: weight\.permute_dims\(\(0, 2, 3, 1\)\)"
+    x, w = (zeros(*shape) for shape in CALL2D)
 
-    def error(call: Callable[[], Any], match: str, kind: type[Exception] = ValueError) -> Error:
-        return Error(call, kind, f"^{name}: {match}")
+    def wrong(shapes: tuple[tuple[int, ...], ...], options: dict[str, Any], match: str) -> Error:
+        return Error(lambda: conv2d(*(zeros(*s) for s in shapes), **options), ValueError, f"^{name}: {match}")
+
+    def wrong_kind(call: Callable[[], Any], match: str) -> Error:
+        return Error(call, TypeError, f"^{name}: {match}")
 
     return [
-        error(
-            lambda: conv2d(zeros(32, 28, 28, 3), zeros(8, 3, 3, 1)),
-            r"input has 3 channels \(shape \(32, 28, 28, 3\), NHWC\), but weight \(8, 3, 3, 1\) expects 1$",
-        ),
-        error(
-            lambda: conv2d(zeros(32, 3, 28, 28), zeros(8, 5, 5, 3)),
-            rf"input has 28 channels .* expects 3; {permute}$",
-        ),
-        error(
-            lambda: conv2d(zeros(3, 28, 28), zeros(8, 5, 5, 3)),
-            r"input has 28 .*permute_dims\(\(1, 2, 0\)\)$",
-        ),
-        error(
-            lambda: conv2d(zeros(32, 28, 28, 1), zeros(8, 1, 5, 5)),
-            rf"input has 1 channels .* expects 5; {weight}$",
-        ),
-        error(lambda: conv2d(zeros(32, 1, 28, 28), zeros(8, 1, 5, 5)), rf".*{permute}; {weight}$"),
-        error(lambda: conv2d(zeros(2, 8, 8, 3), zeros(4, 3, 3, 3), groups=2), r".*with groups 2 expects 6$"),
-        error(
-            lambda: conv2d(zeros(2, 8, 8, 8), zeros(6, 3, 3, 2), groups=4),
-            r"the 6 output channels of weight \(6, 3, 3, 2\) cannot be divided into 4 groups",
-        ),
-        error(
-            lambda: conv2d(zeros(2, 8, 8, 1), zeros(6, 3, 3, 1), groups=0),
-            r"groups must be at least 1, got 0",
-        ),
-        error(
-            lambda: conv2d(zeros(2, 8, 8, 1), zeros(6, 3, 3, 1), padding=-1),
-            r"padding must be at least 0, got -1",
-        ),
-        error(
-            lambda: conv2d(zeros(2, 8, 8, 1), zeros(6, 3, 3, 1), stride=(1, 0)),
-            r"stride must be at least 1, got \(1, 0\)",
-        ),
-        error(
-            lambda: conv2d(zeros(2, 8, 8, 1), zeros(6, 3, 3, 1), dilation=0), r"dilation must be at least 1"
-        ),
-        error(
-            lambda: conv2d(zeros(2, 8, 8, 1), zeros(6, 3, 3, 1), stride=(1, 1, 1)),
-            r"stride must be an int or a pair of ints, got \(1, 1, 1\)",
-        ),
-        error(
-            lambda: conv2d(zeros(2, 8, 8, 1), zeros(6, 3, 3, 1), padding="same", stride=2),
-            r'padding="same" is not supported for strided convolutions, got stride \(2, 2\)',
-        ),
-        error(
-            lambda: conv2d(zeros(2, 8, 8, 1), zeros(6, 3, 3, 1), padding="full"),
-            r'padding must be "same", "valid" or sizes, got "full"',
-        ),
-        error(
-            lambda: conv2d(zeros(2, 8, 8, 1), zeros(6, 3, 3, 1), padding=0.5),
+        *(wrong(*case) for case in WRONG2D),
+        wrong_kind(
+            lambda: conv2d(x, w, padding=0.5),
             r'padding must be an int, a sequence of ints, "same" or "valid", got float',
-            TypeError,
         ),
-        error(
-            lambda: conv2d(zeros(2, 4, 8, 1), zeros(6, 5, 5, 1)),
-            r"the kernel reaches over \(5, 5\) elements .* padded input has only \(4, 8\) \(shape",
+        wrong_kind(
+            lambda: conv2d(x, w.astype("float64")), r"input has dtype float32, but weight has dtype float64"
         ),
-        error(
-            lambda: conv2d(zeros(2, 8, 8, 1), zeros(6, 3, 3, 1), dilation=2**30),
-            r"the kernel reaches over \(2147483649, 2147483649\) elements",
-        ),
-        error(
-            lambda: conv2d(zeros(2, 0, 8, 1), zeros(6, 3, 3, 1), padding=3),
-            r"input has no elements along a spatial",
-        ),
-        error(lambda: conv2d(zeros(2, 8, 8, 1), zeros(6, 0, 3, 1)), r"weight must have no axis of size 0"),
-        error(lambda: conv2d(zeros(2, 8, 8, 0), zeros(6, 3, 3, 0)), r"weight must have no axis of size 0"),
-        error(
-            lambda: conv2d(zeros(8, 8), zeros(6, 3, 3, 1)),
-            r"input must have 4 dimensions .* got 2 \(shape \(8, 8\)\)",
-        ),
-        error(lambda: conv2d(zeros(2, 8, 8, 1), zeros(6, 3, 3)), r"weight must have 4 dimensions .* got 3"),
-        error(
-            lambda: conv2d(zeros(2, 8, 8, 1), zeros(6, 3, 3, 1), zeros(5)),
-            r"bias has shape \(5,\), but weight \(6, 3, 3, 1\) expects \(6,\)",
-        ),
-        error(
-            lambda: conv2d(zeros(2, 8, 8, 1), zeros(6, 3, 3, 1, dtype="float64")),
-            r"input has dtype float32, but weight has dtype float64",
-            TypeError,
-        ),
-        error(
-            lambda: conv2d(zeros(2, 8, 8, 1), zeros(6, 3, 3, 1), zeros(6, dtype="float64")),
+        wrong_kind(
+            lambda: conv2d(x, w, zeros(6, dtype="float64")),
             r"bias has dtype float64, but weight has dtype float32",
-            TypeError,
         ),
-        error(
-            lambda: conv2d(zeros(2, 8, 8, 1), zeros(6, 3, 3, 1), padding=2**30),
-            r"shape \(2, 2147483654, 2147483654, 6\) of float32 has more elements than memory can hold",
-        ),
-        error(
-            lambda: conv2d(zeros(2, 8, 8, 1), zeros(6, 3, 3, 1), padding=2**31), r"padding must be at most"
-        ),
-        error(
-            lambda: conv2d(np.zeros((2, 8, 8, 1)), zeros(6, 3, 3, 1)), r"input must be a Tensor", TypeError
-        ),
+        wrong_kind(lambda: conv2d(x.numpy(), w), r"input must be a Tensor"),
     ]
 
 
