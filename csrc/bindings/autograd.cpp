@@ -164,16 +164,14 @@ int64_t autocast_cache_size() { return autograd::cached_casts(); }
 
 void bind_autocast(py::module_& m) {
     op<&is_autocast_enabled>(m, "is_autocast_enabled",
-                             to_text({"Whether this thread is within a region of `autocast`.", "", "bool", "",
-                                      ">>> dt.is_autocast_enabled()\nFalse"})
-                                 .c_str(),
+                             {"Whether this thread is within a region of `autocast`.", "", "bool", "",
+                              ">>> dt.is_autocast_enabled()\nFalse"},
                              {});
     op<&get_autocast_dtype>(m, "get_autocast_dtype",
-                            to_text({"The dtype that products and convolutions of this thread compute in.",
-                                     "", "float16 or bfloat16; None outside of `autocast`.", "",
-                                     ">>> with dt.autocast():\n...     dt.get_autocast_dtype()\n"
-                                     "drivetrain.bfloat16"})
-                                .c_str(),
+                            {"The dtype that products and convolutions of this thread compute in.", "",
+                             "float16 or bfloat16; None outside of `autocast`.", "",
+                             ">>> with dt.autocast():\n...     dt.get_autocast_dtype()\n"
+                             "drivetrain.bfloat16"},
                             {});
     op<&enter_autocast>(m, "_enter_autocast",
                         "Begins a region with this dtype, or with None one without autocast. Returns what "
@@ -195,55 +193,45 @@ void bind_autograd(py::module_& m) {
     attribute<&grad_fn>("grad_fn", "The recorded op that made this tensor; None for leaves.");
     method<&register_hook>(
         "register_hook",
-        to_text(
-            {"Has a function called whenever backward has computed the gradient of this tensor.",
-             "hook: Called as hook(grad); a tensor that it returns takes the gradient's place.",
-             "RemovableHandle, whose remove() ends it.",
-             "RuntimeError: where the tensor requires no gradient.\nTypeError: for what cannot be called.",
-             ">>> w = dt.tensor([1.0], requires_grad=True)\n>>> handle = w.register_hook(lambda g: 10 * g)\n"
-             ">>> (2 * w).sum().backward()\n>>> w.grad\ntensor([20.])"})
-            .c_str(),
+        {"Has a function called whenever backward has computed the gradient of this tensor.",
+         "hook: Called as hook(grad); a tensor that it returns takes the gradient's place.",
+         "RemovableHandle, whose remove() ends it.",
+         "RuntimeError: where the tensor requires no gradient.\nTypeError: for what cannot be called.",
+         ">>> w = dt.tensor([1.0], requires_grad=True)\n>>> handle = w.register_hook(lambda g: 10 * g)\n"
+         ">>> (2 * w).sum().backward()\n>>> w.grad\ntensor([20.])"},
         {"hook"_a});
-    method<&retain_grad>(
-        "retain_grad", to_text({"Has backward keep the gradient of this tensor, which is no leaf, in .grad.",
-                                "", "", "RuntimeError: where it requires no gradient.",
-                                ">>> w = dt.tensor([1.0], requires_grad=True)\n>>> y = 2 * w\n>>> "
-                                "y.retain_grad()\n>>> y.sum().backward()\n>>> y.grad\ntensor([1.])"})
-                           .c_str());
-    method<&detach>(
-        "detach",
-        to_text({"The same memory without the history: gradients do not flow through it.", "", "Tensor", "",
-                 ">>> dt.tensor([1.0], requires_grad=True).detach().requires_grad\nFalse"})
-            .c_str());
-    method<&requires_grad_>(
-        "requires_grad_",
-        to_text({"Sets requires_grad.", "requires_grad: A bool.", "The tensor.",
-                 "RuntimeError: for a tensor that is no leaf.\nTypeError: for other than floats.",
-                 ">>> dt.tensor([1.0]).requires_grad_().requires_grad\nTrue"})
-            .c_str(),
-        {"requires_grad"_a = true});
+    method<&retain_grad>("retain_grad",
+                         {"Has backward keep the gradient of this tensor, which is no leaf, in .grad.", "",
+                          "", "RuntimeError: where it requires no gradient.",
+                          ">>> w = dt.tensor([1.0], requires_grad=True)\n>>> y = 2 * w\n>>> "
+                          "y.retain_grad()\n>>> y.sum().backward()\n>>> y.grad\ntensor([1.])"});
+    method<&detach>("detach",
+                    {"The same memory without the history: gradients do not flow through it.", "", "Tensor",
+                     "", ">>> dt.tensor([1.0], requires_grad=True).detach().requires_grad\nFalse"});
+    method<&requires_grad_>("requires_grad_",
+                            {"Sets requires_grad.", "requires_grad: A bool.", "The tensor.",
+                             "RuntimeError: for a tensor that is no leaf.\nTypeError: for other than floats.",
+                             ">>> dt.tensor([1.0]).requires_grad_().requires_grad\nTrue"},
+                            {"requires_grad"_a = true});
     method<&backward>(
         "backward",
-        to_text(
-            {"Adds the gradients of this tensor to the .grad of the leaves it was computed from.",
-             "gradient: Tensor of its shape, by which they are multiplied; may be left out for one element.\n"
-             "retain_graph: Whether the history is kept for another backward.\n"
-             "inputs: Sequence of the leaves to treat; None for all.",
-             "",
-             "RuntimeError: where the tensor requires no gradient, its history was freed, or what it\n    "
-             "needs was changed in place.\n"
-             "ValueError: where gradient has another shape.",
-             ">>> w = dt.tensor([3.0], requires_grad=True)\n>>> (w * w).sum().backward()\n>>> "
-             "w.grad\ntensor([6.])"})
-            .c_str(),
+        {"Adds the gradients of this tensor to the .grad of the leaves it was computed from.",
+         "gradient: Tensor of its shape, by which they are multiplied; may be left out for one element.\n"
+         "retain_graph: Whether the history is kept for another backward.\n"
+         "inputs: Sequence of the leaves to treat; None for all.",
+         "",
+         "RuntimeError: where the tensor requires no gradient, its history was freed, or what it\n    "
+         "needs was changed in place.\n"
+         "ValueError: where gradient has another shape.",
+         ">>> w = dt.tensor([3.0], requires_grad=True)\n>>> (w * w).sum().backward()\n>>> "
+         "w.grad\ntensor([6.])"},
         {"gradient"_a = py::none(), "retain_graph"_a = false, "inputs"_a = py::none()});
     bind_nodes(m);
     op<&walk_backward>(m, "_backward", "", {"tensors"_a, "grads"_a, "retain_graph"_a, "inputs"_a});
     op<&walk_grad>(m, "_grad", "", {"outputs"_a, "inputs"_a, "grads"_a, "retain_graph"_a});
     op<&is_grad_enabled>(m, "is_grad_enabled",
-                         to_text({"Whether ops are recorded for backward, in this thread.", "", "bool", "",
-                                  ">>> dt.is_grad_enabled()\nTrue"})
-                             .c_str(),
+                         {"Whether ops are recorded for backward, in this thread.", "", "bool", "",
+                          ">>> dt.is_grad_enabled()\nTrue"},
                          {});
     op<&set_grad_enabled>(m, "_set_grad_enabled", "Switches recording on or off for this thread.",
                           {"mode"_a});

@@ -129,19 +129,17 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
 void release_buffer(PyObject*, Py_buffer* view) { delete static_cast<Layout*>(view->internal); }
 
 void bind_buffer(py::module_& m) {
-    method<&tobytes>("tobytes", to_text({"A copy of the elements, in the order of the axes.", "", "bytes", "",
-                                         ">>> dt.tensor([1, 2], dtype=\"uint8\").tobytes()\nb'\\x01\\x02'"})
-                                    .c_str());
+    method<&tobytes>("tobytes", {"A copy of the elements, in the order of the axes.", "", "bytes", "",
+                                 ">>> dt.tensor([1, 2], dtype=\"uint8\").tobytes()\nb'\\x01\\x02'"});
     method<&tobytes>("__bytes__", "");
     op<&frombuffer>(
         m, "frombuffer",
-        to_text({"A tensor that shares the memory of bytes, a memoryview or any other buffer.",
-                 "buffer: What has the buffer protocol.\ndtype: Of the elements.\nshape: Sizes; None for one "
-                 "axis.",
-                 "Tensor; one that cannot be changed in place where the buffer is read-only.",
-                 "ValueError: where the bytes are not those of the shape.\nTypeError: for what is no buffer.",
-                 ">>> dt.frombuffer(b\"\\x01\\x02\", \"uint8\")\ntensor([1, 2], dtype=uint8)"})
-            .c_str(),
+        {"A tensor that shares the memory of bytes, a memoryview or any other buffer.",
+         "buffer: What has the buffer protocol.\ndtype: Of the elements.\nshape: Sizes; None for one "
+         "axis.",
+         "Tensor; one that cannot be changed in place where the buffer is read-only.",
+         "ValueError: where the bytes are not those of the shape.\nTypeError: for what is no buffer.",
+         ">>> dt.frombuffer(b\"\\x01\\x02\", \"uint8\")\ntensor([1, 2], dtype=uint8)"},
         {"buffer"_a, "dtype"_a, "shape"_a = py::none()});
 }
 

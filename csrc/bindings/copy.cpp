@@ -37,63 +37,53 @@ Tensor cpu(const Tensor& x) { return x; }
 } // namespace
 
 #define DT_CONVERT(name, dtype)                                                                              \
-    method<&as<DType::dtype>>(name, to_text({"The tensor as drivetrain." #dtype "; itself where it is.", "", \
-                                             "Tensor of the same shape.", "",                                \
-                                             ">>> dt.tensor([1.0])." name "().dtype.name\n'" #dtype "'"})    \
-                                        .c_str());
+    method<&as<DType::dtype>>(name, {"The tensor as drivetrain." #dtype "; itself where it is.", "",         \
+                                     "Tensor of the same shape.", "",                                        \
+                                     ">>> dt.tensor([1.0])." name "().dtype.name\n'" #dtype "'"});
 
 void bind_copy(py::module_&) {
-    method<&ops::clone>("clone", to_text({"A copy in memory of its own; gradients flow through it.", "",
-                                          "Tensor of the same shape and dtype.", "",
-                                          ">>> dt.tensor([1, 2]).clone()\ntensor([1, 2])"})
-                                     .c_str());
+    method<&ops::clone>("clone", {"A copy in memory of its own; gradients flow through it.", "",
+                                  "Tensor of the same shape and dtype.", "",
+                                  ">>> dt.tensor([1, 2]).clone()\ntensor([1, 2])"});
     method<&ops::contiguous>("contiguous",
-                             to_text({"The tensor with its elements in memory in the order of the axes.", "",
-                                      "The tensor itself where they lie so, else a copy.", "",
-                                      ">>> dt.ones((2, 3)).T.contiguous().strides\n(2, 1)"})
-                                 .c_str());
+                             {"The tensor with its elements in memory in the order of the axes.", "",
+                              "The tensor itself where they lie so, else a copy.", "",
+                              ">>> dt.ones((2, 3)).T.contiguous().strides\n(2, 1)"});
     method<&ops::astype>(
         "astype",
-        to_text({"The elements converted to a dtype.",
-                 "dtype: A dtype or its name.\ncopy: False gives the tensor itself where it has the dtype.",
-                 "Tensor of the same shape. Floats lose their fraction where they become integers; what an\n"
-                 "integer cannot hold becomes the nearest that it can, NaN 0.",
-                 "TypeError: for what is no dtype.",
-                 ">>> dt.tensor([1.5, -2.0]).astype(\"int64\")\ntensor([ 1, -2])"})
-            .c_str(),
+        {"The elements converted to a dtype.",
+         "dtype: A dtype or its name.\ncopy: False gives the tensor itself where it has the dtype.",
+         "Tensor of the same shape. Floats lose their fraction where they become integers; what an\n"
+         "integer cannot hold becomes the nearest that it can, NaN 0.",
+         "TypeError: for what is no dtype.",
+         ">>> dt.tensor([1.5, -2.0]).astype(\"int64\")\ntensor([ 1, -2])"},
         {"dtype"_a, "copy"_a = true});
-    method<&to>(
-        "to",
-        to_text({"The tensor with another dtype.",
+    method<&to>("to",
+                {"The tensor with another dtype.",
                  "target: A dtype, a tensor whose dtype to take, or the name of a device.\ndtype: A dtype.\n"
                  "device: 'cpu', the only one.",
                  "The tensor itself where nothing changes, else a converted copy.",
                  "ValueError: for another device.\nTypeError: for other kinds.",
-                 ">>> dt.tensor([1, 2]).to(\"float32\")\ntensor([1., 2.])"})
-            .c_str(),
-        {"target"_a = py::none(), "dtype"_a = py::none(), keyword("device"_a = py::none())});
+                 ">>> dt.tensor([1, 2]).to(\"float32\")\ntensor([1., 2.])"},
+                {"target"_a = py::none(), "dtype"_a = py::none(), keyword("device"_a = py::none())});
     method<&InPlace<&copy_in_place>::call>(
         "copy_",
-        to_text({"Writes `source` into the tensor.",
-                 "source: Tensor or number; it is broadcast to the shape and converted to the dtype.",
-                 "The tensor itself.",
-                 "ValueError: where it does not broadcast, or a number does not fit the dtype.",
-                 ">>> dt.zeros(2).copy_(dt.tensor([1, 2]))\ntensor([1., 2.])"})
-            .c_str(),
+        {"Writes `source` into the tensor.",
+         "source: Tensor or number; it is broadcast to the shape and converted to the dtype.",
+         "The tensor itself.", "ValueError: where it does not broadcast, or a number does not fit the dtype.",
+         ">>> dt.zeros(2).copy_(dt.tensor([1, 2]))\ntensor([1., 2.])"},
         {"source"_a});
-    method<&as<DType::boolean>>("bool", to_text({"The tensor as drivetrain.bool; itself where it is.", "",
-                                                 "Tensor of the same shape.", "",
-                                                 ">>> dt.tensor([0, 2]).bool()\ntensor([False,  True])"})
-                                            .c_str());
+    method<&as<DType::boolean>>("bool", {"The tensor as drivetrain.bool; itself where it is.", "",
+                                         "Tensor of the same shape.", "",
+                                         ">>> dt.tensor([0, 2]).bool()\ntensor([False,  True])"});
     DT_CONVERT("int", int32)
     DT_CONVERT("long", int64)
     DT_CONVERT("half", float16)
     DT_CONVERT("bfloat16", bfloat16)
     DT_CONVERT("float", float32)
     DT_CONVERT("double", float64)
-    method<&cpu>("cpu", to_text({"The tensor itself: all memory is the CPU's.", "", "Tensor", "",
-                                 ">>> dt.tensor([1]).cpu()\ntensor([1])"})
-                            .c_str());
+    method<&cpu>("cpu", {"The tensor itself: all memory is the CPU's.", "", "Tensor", "",
+                         ">>> dt.tensor([1]).cpu()\ntensor([1])"});
 }
 
 } // namespace dt::bindings

@@ -42,12 +42,11 @@ void bind_create(py::module_& m) {
         {many("shape"_a), dtype(), DT_GRAD});
     const char* value_errors = "ValueError: for negative sizes, and where the value does not fit the dtype.";
     op<&ops::full>(m, "full",
-                   to_text({"A tensor of one value.",
-                            "shape: An int or a sequence of ints.\nfill_value: A number.\n"
-                            "dtype: None for that of the value: float32, int64 or bool.\n"
-                            "requires_grad: Whether backward computes a gradient for it.",
-                            "Tensor", value_errors, ">>> dt.full((2,), 7)\ntensor([7, 7])"})
-                       .c_str(),
+                   {"A tensor of one value.",
+                    "shape: An int or a sequence of ints.\nfill_value: A number.\n"
+                    "dtype: None for that of the value: float32, int64 or bool.\n"
+                    "requires_grad: Whether backward computes a gradient for it.",
+                    "Tensor", value_errors, ">>> dt.full((2,), 7)\ntensor([7, 7])"},
                    {"shape"_a, "fill_value"_a, same_dtype(), DT_GRAD});
     op<static_cast<Tensor (*)(const Tensor&, const std::optional<DType>&, bool)>(&ops::empty_like)>(
         m, "empty_like",
@@ -66,53 +65,42 @@ void bind_create(py::module_& m) {
             .c_str(),
         {"x"_a, same_dtype(), DT_GRAD});
     op<&ops::full_like>(m, "full_like",
-                        to_text({"A tensor of one value in the shape of `x`.",
-                                 "x: Tensor.\nfill_value: A number.\ndtype: None for that of x.\n"
-                                 "requires_grad: Whether backward computes a gradient for it.",
-                                 "Tensor of the shape of x.", value_errors,
-                                 ">>> dt.full_like(dt.tensor([1, 2]), 7)\ntensor([7, 7])"})
-                            .c_str(),
+                        {"A tensor of one value in the shape of `x`.",
+                         "x: Tensor.\nfill_value: A number.\ndtype: None for that of x.\n"
+                         "requires_grad: Whether backward computes a gradient for it.",
+                         "Tensor of the shape of x.", value_errors,
+                         ">>> dt.full_like(dt.tensor([1, 2]), 7)\ntensor([7, 7])"},
                         {"x"_a, "fill_value"_a, same_dtype(), DT_GRAD});
     op<&ops::arange>(
         m, "arange",
-        to_text(
-            {"start, start + step, ... below stop; arange(n) is 0 to n - 1.",
-             "start, stop, step: Numbers.\ndtype: None for int64, or float32 where one of them is a float.",
-             "Tensor (n,).",
-             "ValueError: for a step of 0, and where the range is not finite.\nTypeError: for bool.",
-             ">>> dt.arange(2, 8, 2)\ntensor([2, 4, 6])"})
-            .c_str(),
+        {"start, start + step, ... below stop; arange(n) is 0 to n - 1.",
+         "start, stop, step: Numbers.\ndtype: None for int64, or float32 where one of them is a float.",
+         "Tensor (n,).",
+         "ValueError: for a step of 0, and where the range is not finite.\nTypeError: for bool.",
+         ">>> dt.arange(2, 8, 2)\ntensor([2, 4, 6])"},
         {"start"_a, "stop"_a = py::none(), "step"_a = 1, same_dtype()});
-    op<&ops::linspace>(
-        m, "linspace",
-        to_text({"`num` values evenly spaced from start to stop.",
-                 "start, stop: Numbers.\nnum: How many.\nendpoint: Whether stop is the last of them.\n"
-                 "dtype: A floating-point one.",
-                 "Tensor (num,).", "ValueError: for a negative num.\nTypeError: for another dtype.",
-                 ">>> dt.linspace(0, 1, 5)\ntensor([0.  , 0.25, 0.5 , 0.75, 1.  ])"})
-            .c_str(),
-        {"start"_a, "stop"_a, "num"_a = 50, "endpoint"_a = true, dtype()});
-    op<&ops::eye>(
-        m, "eye",
-        to_text({"Ones on the k-th diagonal, zeros elsewhere.",
-                 "n_rows: Number of rows.\nn_cols: Number of columns; None for n_rows.\n"
-                 "k: Which diagonal: 0 the main one, above it positive.\ndtype: float32 by default.",
-                 "Tensor (n_rows, n_cols).", "ValueError: for negative sizes.",
-                 ">>> dt.eye(2)\ntensor([[1., 0.],\n        [0., 1.]])"})
-            .c_str(),
-        {"n_rows"_a, "n_cols"_a = py::none(), "k"_a = 0, dtype()});
+    op<&ops::linspace>(m, "linspace",
+                       {"`num` values evenly spaced from start to stop.",
+                        "start, stop: Numbers.\nnum: How many.\nendpoint: Whether stop is the last of them.\n"
+                        "dtype: A floating-point one.",
+                        "Tensor (num,).", "ValueError: for a negative num.\nTypeError: for another dtype.",
+                        ">>> dt.linspace(0, 1, 5)\ntensor([0.  , 0.25, 0.5 , 0.75, 1.  ])"},
+                       {"start"_a, "stop"_a, "num"_a = 50, "endpoint"_a = true, dtype()});
+    op<&ops::eye>(m, "eye",
+                  {"Ones on the k-th diagonal, zeros elsewhere.",
+                   "n_rows: Number of rows.\nn_cols: Number of columns; None for n_rows.\n"
+                   "k: Which diagonal: 0 the main one, above it positive.\ndtype: float32 by default.",
+                   "Tensor (n_rows, n_cols).", "ValueError: for negative sizes.",
+                   ">>> dt.eye(2)\ntensor([[1., 0.],\n        [0., 1.]])"},
+                  {"n_rows"_a, "n_cols"_a = py::none(), "k"_a = 0, dtype()});
     const char* leaf = "RuntimeError: for a leaf that requires a gradient.";
     method<&InPlace<&ops::fill_>::call>(
         "fill_",
-        to_text({"Sets every element to a value.", "value: A number.", "The tensor itself.",
-                 "ValueError: where the value does not fit the dtype.",
-                 ">>> dt.zeros(2).fill_(7)\ntensor([7., 7.])"})
-            .c_str(),
+        {"Sets every element to a value.", "value: A number.", "The tensor itself.",
+         "ValueError: where the value does not fit the dtype.", ">>> dt.zeros(2).fill_(7)\ntensor([7., 7.])"},
         {"value"_a});
-    method<&InPlace<&ops::zero_>::call>("zero_",
-                                        to_text({"Sets every element to 0.", "", "The tensor itself.", leaf,
-                                                 ">>> dt.ones(2).zero_()\ntensor([0., 0.])"})
-                                            .c_str());
+    method<&InPlace<&ops::zero_>::call>("zero_", {"Sets every element to 0.", "", "The tensor itself.", leaf,
+                                                  ">>> dt.ones(2).zero_()\ntensor([0., 0.])"});
 }
 
 } // namespace dt::bindings

@@ -237,15 +237,13 @@ Tensor take_dlpack(const py::object& x) { return from_dlpack(x, py::none(), std:
 void bind_dlpack(py::module_& m) {
     op<&from_dlpack>(
         m, "from_dlpack",
-        to_text(
-            {"A tensor that shares the memory of an array of another library, through DLPack.",
-             "x: What has __dlpack__ and __dlpack_device__, or a capsule.\ndevice: 'cpu' or None.\n"
-             "copy: True always copies, False never, None only where it must.",
-             "Tensor; one that cannot be changed in place where the library says so.",
-             "BufferError: for memory of another device.\nValueError: for sizes and strides that cannot be.\n"
-             "TypeError: for other dtypes and kinds.",
-             ">>> import numpy as np\n>>> dt.from_dlpack(np.ones(2))\ntensor([1., 1.], dtype=float64)"})
-            .c_str(),
+        {"A tensor that shares the memory of an array of another library, through DLPack.",
+         "x: What has __dlpack__ and __dlpack_device__, or a capsule.\ndevice: 'cpu' or None.\n"
+         "copy: True always copies, False never, None only where it must.",
+         "Tensor; one that cannot be changed in place where the library says so.",
+         "BufferError: for memory of another device.\nValueError: for sizes and strides that cannot be.\n"
+         "TypeError: for other dtypes and kinds.",
+         ">>> import numpy as np\n>>> dt.from_dlpack(np.ones(2))\ntensor([1., 1.], dtype=float64)"},
         {"x"_a, keyword("device"_a = py::none()), keyword("copy"_a = py::none())});
     method<&give_dlpack>("__dlpack__", "A capsule of DLPack that shares the memory.",
                          {keyword("stream"_a = py::none()), keyword("max_version"_a = py::none()),

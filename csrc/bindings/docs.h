@@ -6,10 +6,15 @@ namespace dt::bindings {
 
 struct Doc {
     const char* summary;
-    const char* args = ""; // "x: Tensor of any shape.\naxis: ..."; a line that begins with a blank goes on
-    const char* returns = "";
-    const char* raises = "";  // "ValueError: where ..."
-    const char* example = ""; // ">>> ...\n..."
+    const char* args; // "x: Tensor of any shape.\naxis: ..."; a line that begins with a blank goes on
+    const char* returns;
+    const char* raises;  // "ValueError: where ..."
+    const char* example; // ">>> ...\n..."
+
+    // From one string too: a docstring that is written out, or for what is private.
+    Doc(const char* summary_, const char* args_ = "", const char* returns_ = "", const char* raises_ = "",
+        const char* example_ = "")
+        : summary(summary_), args(args_), returns(returns_), raises(raises_), example(example_) {}
 };
 
 inline void add_section(std::string& text, const char* title, const char* lines) {
@@ -88,7 +93,7 @@ inline Doc elementwise_pair(Takes takes, const char* summary, const char* exampl
 
 // A function over `axis`; `returns` ends the sentence "Tensor without those axes ...".
 inline Doc reduction(const char* summary, const char* returns, const char* example, const char* more = "") {
-    static std::string args; // read by to_text at once
+    static std::string args; // read before the next call
     args = std::string("x: Tensor of any shape and dtype.\n"
                        "axis: An int, several, or None for all axes.\n") +
            more + "keepdims: Whether the reduced axes stay, with size 1.";

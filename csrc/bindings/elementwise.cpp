@@ -73,8 +73,7 @@ void bind_in_place() {
 } // namespace
 
 #define DT_BINARY(name, takes, summary, example)                                                             \
-    op<&ops::name>(m, #name, to_text(elementwise_pair(Takes::takes, summary, example)).c_str(),              \
-                   {"x1"_a, "x2"_a});
+    op<&ops::name>(m, #name, elementwise_pair(Takes::takes, summary, example), {"x1"_a, "x2"_a});
 
 void bind_elementwise(py::module_& m) {
     DT_BINARY(add, numbers, "The sum, element by element.",

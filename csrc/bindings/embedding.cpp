@@ -9,15 +9,14 @@ namespace dt::bindings {
 void bind_embedding(py::module_& m) {
     op<&ops::embedding>(
         m, "embedding",
-        to_text({"The rows of weight that input names.",
-                 "input: Integers of any shape, each in [0, rows).\nweight: Tensor (rows, features), float32 "
-                 "or float64.\n"
-                 "padding_idx: The row that gets no gradient, or None.",
-                 "Tensor input.shape + (features,).",
-                 "ValueError: for indices out of range.\nTypeError: for wrong dtypes.",
-                 ">>> dt.embedding(dt.tensor([1, 0]), dt.tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()\n"
-                 "[[3.0, 4.0], [1.0, 2.0]]"})
-            .c_str(),
+        {"The rows of weight that input names.",
+         "input: Integers of any shape, each in [0, rows).\nweight: Tensor (rows, features), float32 "
+         "or float64.\n"
+         "padding_idx: The row that gets no gradient, or None.",
+         "Tensor input.shape + (features,).",
+         "ValueError: for indices out of range.\nTypeError: for wrong dtypes.",
+         ">>> dt.embedding(dt.tensor([1, 0]), dt.tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()\n"
+         "[[3.0, 4.0], [1.0, 2.0]]"},
         {"input"_a, "weight"_a, "padding_idx"_a = py::none()});
 }
 

@@ -94,9 +94,9 @@ bool contains(const Tensor& x, const Operand& value) {
 
 #define DT_BOTH(name, doc, ...)                                                                              \
     {                                                                                                        \
-        const std::string text = to_text(doc);                                                               \
-        op<&ops::name>(m, #name, text.c_str(), {"x"_a, __VA_ARGS__});                                        \
-        method<&ops::name>(#name, text.c_str(), {__VA_ARGS__});                                              \
+        const Doc text = doc;                                                                                \
+        op<&ops::name>(m, #name, text, {"x"_a, __VA_ARGS__});                                                \
+        method<&ops::name>(#name, text, {__VA_ARGS__});                                                      \
     }
 
 void bind_index(py::module_& m) {
@@ -127,10 +127,8 @@ void bind_index(py::module_& m) {
             "indices"_a, "axis"_a)
     op<&ops::gather, 1>(
         m, "take_along_axis",
-        to_text(
-            {along, along_args, along_result, errors,
-             ">>> dt.take_along_axis(dt.tensor([[1, 2], [3, 4]]), dt.tensor([[1, 0]]), 0)\ntensor([[3, 2]])"})
-            .c_str(),
+        {along, along_args, along_result, errors,
+         ">>> dt.take_along_axis(dt.tensor([[1, 2], [3, 4]]), dt.tensor([[1, 0]]), 0)\ntensor([[3, 2]])"},
         {"x"_a, "indices"_a, "axis"_a});
     DT_BOTH(
         scatter_add,
@@ -143,30 +141,26 @@ void bind_index(py::module_& m) {
         "indices"_a, "source"_a, "axis"_a)
     method<&InPlace<&ops::scatter_add_>::call>(
         "scatter_add_",
-        to_text({"The same as `scatter_add`, in place.", "indices, source, axis: As there.",
-                 "The tensor itself.", errors,
-                 ">>> dt.zeros(3).scatter_add_(dt.tensor([0, 2, 0]), dt.ones(3), 0)\ntensor([2., 0., 1.])"})
-            .c_str(),
+        {"The same as `scatter_add`, in place.", "indices, source, axis: As there.", "The tensor itself.",
+         errors, ">>> dt.zeros(3).scatter_add_(dt.tensor([0, 2, 0]), dt.ones(3), 0)\ntensor([2., 0., 1.])"},
         {"indices"_a, "source"_a, "axis"_a});
-    op<&ops::one_hot>(
-        m, "one_hot",
-        to_text({"1 at the given positions of a new last axis, 0 elsewhere.",
-                 "indices: Tensor of integers, 0 or more.\n"
-                 "num_classes: Size of the new axis; None for the largest index plus 1.\n"
-                 "dtype: Of the result; float32 by default.",
-                 "Tensor (..., num_classes).",
-                 "ValueError: where an index is negative or not below num_classes.\n"
-                 "TypeError: where indices are no integers.",
-                 ">>> dt.one_hot(dt.tensor([2, 0]), 3)\ntensor([[0., 0., 1.],\n        [1., 0., 0.]])"})
-            .c_str(),
-        {"indices"_a, "num_classes"_a = py::none(),
-         "dtype"_a = py::reinterpret_borrow<py::object>(dtype_object(DType::float32))});
-    const std::string nonzero =
-        to_text({"The positions of what is not 0.", "x: Tensor of at least one axis.",
-                 "A tuple with one Tensor of int64 for each axis.", "TypeError: for what is no Tensor.",
-                 ">>> dt.nonzero(dt.tensor([0, 5, 6]))\n(tensor([1, 2]),)"});
-    op<&ops::nonzero>(m, "nonzero", nonzero.c_str(), {"x"_a});
-    method<&ops::nonzero>("nonzero", nonzero.c_str());
+    op<&ops::one_hot>(m, "one_hot",
+                      {"1 at the given positions of a new last axis, 0 elsewhere.",
+                       "indices: Tensor of integers, 0 or more.\n"
+                       "num_classes: Size of the new axis; None for the largest index plus 1.\n"
+                       "dtype: Of the result; float32 by default.",
+                       "Tensor (..., num_classes).",
+                       "ValueError: where an index is negative or not below num_classes.\n"
+                       "TypeError: where indices are no integers.",
+                       ">>> dt.one_hot(dt.tensor([2, 0]), 3)\ntensor([[0., 0., 1.],\n        [1., 0., 0.]])"},
+                      {"indices"_a, "num_classes"_a = py::none(),
+                       "dtype"_a = py::reinterpret_borrow<py::object>(dtype_object(DType::float32))});
+    const Doc nonzero = {"The positions of what is not 0.", "x: Tensor of at least one axis.",
+                         "A tuple with one Tensor of int64 for each axis.",
+                         "TypeError: for what is no Tensor.",
+                         ">>> dt.nonzero(dt.tensor([0, 5, 6]))\n(tensor([1, 2]),)"};
+    op<&ops::nonzero>(m, "nonzero", nonzero, {"x"_a});
+    method<&ops::nonzero>("nonzero", nonzero);
     const char
         *order =
             "x: Tensor of at least one axis.\naxis: An int.\ndescending: Whether the greatest comes first.",

@@ -142,14 +142,13 @@ void bind_classes(py::module_& m) {
 void bind_cosines(py::module_& m) {
     op<&ops::cosine_similarity>(
         m, "cosine_similarity",
-        to_text({"The cosine of the angle between vectors: x1 x2 / (max(|x1|, eps) max(|x2|, eps)).",
-                 "x1, x2: Tensors of one dtype, float32 or float64; equal sizes along axis, the other axes "
-                 "broadcast.\n"
-                 "axis: Of the vectors.\neps: A number, 0 or more.",
-                 "Tensor without axis.", "ValueError: for wrong shapes.\nTypeError: for wrong dtypes.",
-                 ">>> dt.cosine_similarity(dt.tensor([[1.0, 0.0]]), dt.tensor([[3.0, 4.0]])).tolist()\n"
-                 "[0.6000000238418579]"})
-            .c_str(),
+        {"The cosine of the angle between vectors: x1 x2 / (max(|x1|, eps) max(|x2|, eps)).",
+         "x1, x2: Tensors of one dtype, float32 or float64; equal sizes along axis, the other axes "
+         "broadcast.\n"
+         "axis: Of the vectors.\neps: A number, 0 or more.",
+         "Tensor without axis.", "ValueError: for wrong shapes.\nTypeError: for wrong dtypes.",
+         ">>> dt.cosine_similarity(dt.tensor([[1.0, 0.0]]), dt.tensor([[3.0, 4.0]])).tolist()\n"
+         "[0.6000000238418579]"},
         {"x1"_a, "x2"_a, "axis"_a = -1, "eps"_a = 1e-8});
     op<&ops::cosine_embedding_loss>(
         m, "cosine_embedding_loss",

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "bindings/convert.h"
+#include "bindings/docs.h"
 #include "core/parallel.h"
 
 // Binds C++ functions to Python with CPython's fast calling convention, clear errors and signatures for the
@@ -99,12 +100,12 @@ template <auto F, bool Method, int Alias> struct Bound {
 };
 
 template <auto F, bool Method, int Alias>
-Spec& make_spec(const char* name, const char* doc, std::vector<Arg> args, const char* shown) {
+Spec& make_spec(const char* name, const Doc& doc, std::vector<Arg> args, const char* shown) {
     using B = Bound<F, Method, Alias>;
     auto* spec = new Spec; // lives as long as the process, like the functions themselves
     spec->name = name;
     spec->shown = shown ? shown : name;
-    spec->doc = doc;
+    spec->doc = to_text(doc);
     if (Method) args.insert(args.begin(), Arg("self"));
     spec->args = std::move(args);
     spec->is_method = Method;
@@ -117,12 +118,12 @@ Spec& make_spec(const char* name, const char* doc, std::vector<Arg> args, const 
 }
 
 template <auto F, int Alias = 0>
-void op(py::module_& m, const char* name, const char* doc, std::vector<Arg> args,
+void op(py::module_& m, const char* name, const Doc& doc, std::vector<Arg> args,
         const char* shown = nullptr) {
     add_function(m, make_spec<F, false, Alias>(name, doc, std::move(args), shown));
 }
 template <auto F, int Alias = 0>
-void method(const char* name, const char* doc, std::vector<Arg> args = {}, const char* shown = nullptr) {
+void method(const char* name, const Doc& doc, std::vector<Arg> args = {}, const char* shown = nullptr) {
     add_method(make_spec<F, true, Alias>(name, doc, std::move(args), shown));
 }
 

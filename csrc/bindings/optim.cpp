@@ -54,17 +54,15 @@ void bind_optim(py::module_& m) {
                         {"parameters"_a});
     op<&ops::clip_grad_norm>(
         m, "clip_grad_norm_",
-        to_text(
-            {"Scales gradients in place so that their norm, taken over all of them together, is at most "
-             "max_norm.",
-             "parameters: Sequence of Tensors; those without gradient are passed over.\nmax_norm: A number.\n"
-             "norm_type: 1, 2 or inf.\nerror_if_nonfinite: Whether a norm that is infinite or NaN is an "
-             "error.",
-             "Tensor: the norm before (Pascanu et al., 2013), as torch.nn.utils.clip_grad_norm_.",
-             "ValueError: for another norm_type.\nRuntimeError: with error_if_nonfinite, for such a norm.",
-             ">>> w = dt.tensor([3.0, 4.0], requires_grad=True)\n>>> (w * w / 2).sum().backward()\n"
-             ">>> dt.clip_grad_norm_([w], 1.0)\ntensor(5.)"})
-            .c_str(),
+        {"Scales gradients in place so that their norm, taken over all of them together, is at most "
+         "max_norm.",
+         "parameters: Sequence of Tensors; those without gradient are passed over.\nmax_norm: A number.\n"
+         "norm_type: 1, 2 or inf.\nerror_if_nonfinite: Whether a norm that is infinite or NaN is an "
+         "error.",
+         "Tensor: the norm before (Pascanu et al., 2013), as torch.nn.utils.clip_grad_norm_.",
+         "ValueError: for another norm_type.\nRuntimeError: with error_if_nonfinite, for such a norm.",
+         ">>> w = dt.tensor([3.0, 4.0], requires_grad=True)\n>>> (w * w / 2).sum().backward()\n"
+         ">>> dt.clip_grad_norm_([w], 1.0)\ntensor(5.)"},
         {"parameters"_a, "max_norm"_a, "norm_type"_a = 2.0, "error_if_nonfinite"_a = false});
 }
 

@@ -9,9 +9,9 @@ namespace dt::bindings {
 // A function and a method of the same name and arguments.
 #define DT_BOTH(function, alias, name, doc, ...)                                                             \
     {                                                                                                        \
-        const std::string text = to_text(doc);                                                               \
-        op<&ops::function, alias>(m, name, text.c_str(), {"x"_a, __VA_ARGS__});                              \
-        method<&ops::function, alias>(name, text.c_str(), {__VA_ARGS__});                                    \
+        const Doc text = doc;                                                                                \
+        op<&ops::function, alias>(m, name, text, {"x"_a, __VA_ARGS__});                                      \
+        method<&ops::function, alias>(name, text, {__VA_ARGS__});                                            \
     }
 #define DT_AXIS "axis"_a = py::none()
 #define DT_KEEPDIMS "keepdims"_a = false

@@ -65,15 +65,15 @@ Tensor reversed(const Tensor& x) { return ops::transpose(x, std::nullopt); }
 // A function and a method; `shape` and `axes` of a method may be given as t.reshape(2, 3).
 #define DT_BOTH(function, name, doc, ...)                                                                    \
     {                                                                                                        \
-        const std::string text = to_text(doc);                                                               \
-        op<&function>(m, name, text.c_str(), {"x"_a, __VA_ARGS__});                                          \
-        method<&function>(name, text.c_str(), {__VA_ARGS__});                                                \
+        const Doc text = doc;                                                                                \
+        op<&function>(m, name, text, {"x"_a, __VA_ARGS__});                                                  \
+        method<&function>(name, text, {__VA_ARGS__});                                                        \
     }
 #define DT_SPREAD(function, name, doc, argument)                                                             \
     {                                                                                                        \
-        const std::string text = to_text(doc);                                                               \
-        op<&function>(m, name, text.c_str(), {"x"_a, argument});                                             \
-        method<&function>(name, text.c_str(), {many(argument)});                                             \
+        const Doc text = doc;                                                                                \
+        op<&function>(m, name, text, {"x"_a, argument});                                                     \
+        method<&function>(name, text, {many(argument)});                                                     \
     }
 
 namespace {
@@ -107,10 +107,9 @@ void bind_views(py::module_& m) {
                    ">>> dt.transpose(dt.ones((2, 3))).shape\n(3, 2)"}),
               "axes"_a = py::none())
     op<&ops::matrix_transpose>(m, "matrix_transpose",
-                               to_text({"The last two axes swapped.", "x: Tensor of at least two axes.",
-                                        kView, "ValueError: for fewer axes.",
-                                        ">>> dt.matrix_transpose(dt.ones((5, 2, 3))).shape\n(5, 3, 2)"})
-                                   .c_str(),
+                               {"The last two axes swapped.", "x: Tensor of at least two axes.", kView,
+                                "ValueError: for fewer axes.",
+                                ">>> dt.matrix_transpose(dt.ones((5, 2, 3))).shape\n(5, 3, 2)"},
                                {"x"_a});
     attribute<&reversed>("T", "A view with the axes reversed.");
     attribute<&ops::matrix_transpose>("mT", "A view with the last two axes swapped.");
@@ -141,21 +140,19 @@ void bind_views(py::module_& m) {
               (Doc{repeated, larger, kView, broadcast,
                    ">>> dt.broadcast_to(dt.tensor([1, 2]), (2, 2))\ntensor([[1, 2],\n        [1, 2]])"}),
               "shape"_a)
-    method<&ops::broadcast_to, 1>(
-        "expand",
-        to_text({repeated, larger, kView, broadcast,
-                 ">>> dt.tensor([1, 2]).expand(2, -1)\ntensor([[1, 2],\n        [1, 2]])"})
-            .c_str(),
-        {many("shape"_a)});
+    method<&ops::broadcast_to, 1>("expand",
+                                  {repeated, larger, kView, broadcast,
+                                   ">>> dt.tensor([1, 2]).expand(2, -1)\ntensor([[1, 2],\n        [1, 2]])"},
+                                  {many("shape"_a)});
     DT_BOTH(ops::flip, "flip",
             (Doc{"Axes reversed.", "x: Tensor.\naxis: An int, several, or None for all.", kView, kAxis,
                  ">>> dt.flip(dt.tensor([1, 2, 3]))\ntensor([3, 2, 1])"}),
             "axis"_a = py::none())
-    const std::string diagonal = to_text(
-        {"The diagonals of the last two axes.", "x: Tensor of at least two axes.", kView,
-         "ValueError: for fewer axes.", ">>> dt.diagonal(dt.tensor([[1, 2], [3, 4]]))\ntensor([1, 4])"});
-    op<&ops::diagonal>(m, "diagonal", diagonal.c_str(), {"x"_a});
-    method<&ops::diagonal>("diagonal", diagonal.c_str());
+    const Doc diagonal = {"The diagonals of the last two axes.", "x: Tensor of at least two axes.", kView,
+                          "ValueError: for fewer axes.",
+                          ">>> dt.diagonal(dt.tensor([[1, 2], [3, 4]]))\ntensor([1, 4])"};
+    op<&ops::diagonal>(m, "diagonal", diagonal, {"x"_a});
+    method<&ops::diagonal>("diagonal", diagonal);
     DT_BOTH(split, "split",
             (Doc{"Parts along an axis, as numpy.split.",
                  "x: Tensor.\nindices_or_sections: The number of equal parts, or the positions of the "
@@ -177,24 +174,21 @@ void bind_shape(py::module_& m) {
     bind_views(m);
     op<&ops::concat>(
         m, "concat",
-        to_text(
-            {"The tensors one after the other along an existing axis.",
-             "tensors: Sequence of Tensors whose other axes agree.\naxis: An int; None flattens them first.",
-             "Tensor of the promoted dtype.",
-             "ValueError: for no tensors, and where their shapes differ.\nIndexError: where axis is out of "
-             "range.",
-             ">>> dt.concat([dt.tensor([1, 2]), dt.tensor([3])])\ntensor([1, 2, 3])"})
-            .c_str(),
+        {"The tensors one after the other along an existing axis.",
+         "tensors: Sequence of Tensors whose other axes agree.\naxis: An int; None flattens them first.",
+         "Tensor of the promoted dtype.",
+         "ValueError: for no tensors, and where their shapes differ.\nIndexError: where axis is out of "
+         "range.",
+         ">>> dt.concat([dt.tensor([1, 2]), dt.tensor([3])])\ntensor([1, 2, 3])"},
         {"tensors"_a, "axis"_a = 0});
     op<&ops::stack>(
         m, "stack",
-        to_text({"The tensors along a new axis.",
-                 "tensors: Sequence of Tensors of one shape.\naxis: The place of the new axis.",
-                 "Tensor of the promoted dtype.",
-                 "ValueError: for no tensors, and where their shapes differ.\nIndexError: where axis is out "
-                 "of range.",
-                 ">>> dt.stack([dt.tensor([1, 2]), dt.tensor([3, 4])])\ntensor([[1, 2],\n        [3, 4]])"})
-            .c_str(),
+        {"The tensors along a new axis.",
+         "tensors: Sequence of Tensors of one shape.\naxis: The place of the new axis.",
+         "Tensor of the promoted dtype.",
+         "ValueError: for no tensors, and where their shapes differ.\nIndexError: where axis is out "
+         "of range.",
+         ">>> dt.stack([dt.tensor([1, 2]), dt.tensor([3, 4])])\ntensor([[1, 2],\n        [3, 4]])"},
         {"tensors"_a, "axis"_a = 0});
     DT_BOTH(
         ops::roll, "roll",

@@ -77,52 +77,42 @@ void install_hooks() {
 
 void bind_system(py::module_& m) {
     install_hooks();
-    op<&set_num_threads>(
-        m, "set_num_threads",
-        to_text({"Sets the number of threads that kernels use. Results do not depend on it.", "n: 1 or more.",
-                 "", "ValueError: for fewer.", ">>> dt.set_num_threads(dt.get_num_threads())"})
-            .c_str(),
-        {"n"_a});
-    op<&get_num_threads>(m, "get_num_threads",
-                         to_text({"The number of threads that kernels use.", "", "int", "",
-                                  ">>> dt.get_num_threads() >= 1\nTrue"})
-                             .c_str(),
-                         {});
-    op<&thread_limits_dict>(m, "_thread_limits", "What limits the default number of threads.", {});
-    op<&stats_dict>(
-        m, "memory_stats",
-        to_text({"What the allocator holds.", "",
-                 "dict: bytes in_use, their peak, bytes cached for reuse and held from the system;\n"
-                 "allocations, and those from_system.",
-                 "", ">>> dt.memory_stats()[\"in_use\"] >= 0\nTrue"})
-            .c_str(),
+    op<&set_num_threads>(m, "set_num_threads",
+                         {"Sets the number of threads that kernels use. Results do not depend on it.",
+                          "n: 1 or more.", "", "ValueError: for fewer.",
+                          ">>> dt.set_num_threads(dt.get_num_threads())"},
+                         {"n"_a});
+    op<&get_num_threads>(
+        m, "get_num_threads",
+        {"The number of threads that kernels use.", "", "int", "", ">>> dt.get_num_threads() >= 1\nTrue"},
         {});
-    op<&reset_peak>(m, "reset_peak_memory",
-                    to_text({"Starts a new measurement of the peak of memory_stats().", "", "", "",
-                             ">>> dt.reset_peak_memory()"})
-                        .c_str(),
+    op<&thread_limits_dict>(m, "_thread_limits", "What limits the default number of threads.", {});
+    op<&stats_dict>(m, "memory_stats",
+                    {"What the allocator holds.", "",
+                     "dict: bytes in_use, their peak, bytes cached for reuse and held from the system;\n"
+                     "allocations, and those from_system.",
+                     "", ">>> dt.memory_stats()[\"in_use\"] >= 0\nTrue"},
                     {});
-    op<&clear_cache>(m, "empty_cache",
-                     to_text({"Gives memory that is cached for reuse back to the system.", "", "", "",
-                              ">>> dt.empty_cache()"})
-                         .c_str(),
-                     {});
-    op<&set_isa>(
-        m, "set_isa",
-        to_text({"Uses the kernels of a lower ISA level. Results of two levels agree within rounding.",
-                 "level: One of isa_levels().", "", "ValueError: for others.",
-                 ">>> dt.set_isa(dt.get_isa())"})
-            .c_str(),
-        {"level"_a});
+    op<&reset_peak>(
+        m, "reset_peak_memory",
+        {"Starts a new measurement of the peak of memory_stats().", "", "", "", ">>> dt.reset_peak_memory()"},
+        {});
+    op<&clear_cache>(
+        m, "empty_cache",
+        {"Gives memory that is cached for reuse back to the system.", "", "", "", ">>> dt.empty_cache()"},
+        {});
+    op<&set_isa>(m, "set_isa",
+                 {"Uses the kernels of a lower ISA level. Results of two levels agree within rounding.",
+                  "level: One of isa_levels().", "", "ValueError: for others.",
+                  ">>> dt.set_isa(dt.get_isa())"},
+                 {"level"_a});
     op<&get_isa>(m, "get_isa",
-                 to_text({"The ISA level whose kernels are in use.", "", "str", "",
-                          ">>> dt.get_isa() in dt.isa_levels()\nTrue"})
-                     .c_str(),
+                 {"The ISA level whose kernels are in use.", "", "str", "",
+                  ">>> dt.get_isa() in dt.isa_levels()\nTrue"},
                  {});
     op<&isa_levels>(m, "isa_levels",
-                    to_text({"The ISA levels that this machine can run, lowest first.", "", "list of str", "",
-                             ">>> len(dt.isa_levels()) >= 1\nTrue"})
-                        .c_str(),
+                    {"The ISA levels that this machine can run, lowest first.", "", "list of str", "",
+                     ">>> len(dt.isa_levels()) >= 1\nTrue"},
                     {});
     op<&isa_built>(m, "_isa_built", "The ISA levels in this binary.", {});
     op<&kernel_paths>(m, "_kernel_paths", "How often each path of the matrix products and convolutions ran.",

@@ -69,18 +69,13 @@ void bind_tensor(py::module_& m) {
     attribute<&dtype>("dtype", "Type of the elements.");
     attribute<&device>("device", "Where the memory is: 'cpu'.");
     attribute<&version>("_version", "Number of changes made in place to the memory.");
-    method<&contiguous>("is_contiguous",
-                        to_text({"Whether the elements lie in memory in the order of the axes.", "", "bool",
-                                 "", ">>> dt.ones((2, 3)).T.is_contiguous()\nFalse"})
-                            .c_str());
-    method<&data_ptr>("data_ptr",
-                      to_text({"The address of the first element.", "", "int", "",
-                               ">>> t = dt.ones(2)\n>>> t.data_ptr() == t.detach().data_ptr()\nTrue"})
-                          .c_str());
-    method<&item>(
-        "item", to_text({"The value of a tensor of one element as a Python number.", "", "float, int or bool",
-                         "ValueError: for more or fewer elements.", ">>> dt.tensor([2.5]).item()\n2.5"})
-                    .c_str());
+    method<&contiguous>("is_contiguous", {"Whether the elements lie in memory in the order of the axes.", "",
+                                          "bool", "", ">>> dt.ones((2, 3)).T.is_contiguous()\nFalse"});
+    method<&data_ptr>("data_ptr", {"The address of the first element.", "", "int", "",
+                                   ">>> t = dt.ones(2)\n>>> t.data_ptr() == t.detach().data_ptr()\nTrue"});
+    method<&item>("item",
+                  {"The value of a tensor of one element as a Python number.", "", "float, int or bool",
+                   "ValueError: for more or fewer elements.", ">>> dt.tensor([2.5]).item()\n2.5"});
     method<&to_float>("__float__", "");
     method<&to_int>("__int__", "");
     method<&to_index>("__index__", "");

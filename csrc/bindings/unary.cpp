@@ -10,9 +10,9 @@ namespace {
 template <auto F>
 void function_and_method(py::module_& m, const char* name, Takes takes, const char* summary,
                          const char* example) {
-    const std::string doc = to_text(elementwise(takes, summary, example));
-    op<F>(m, name, doc.c_str(), {"x"_a});
-    method<F>(name, doc.c_str());
+    const Doc doc = elementwise(takes, summary, example);
+    op<F>(m, name, doc, {"x"_a});
+    method<F>(name, doc);
 }
 
 } // namespace
@@ -78,15 +78,15 @@ void bind_unary(py::module_& m) {
     DT_UNARY(erf, any, "The error function.", ">>> dt.erf(dt.tensor([0.0]))\ntensor([0.])")
     DT_UNARY(sigmoid, any, "1 / (1 + exp(-x)), without overflow.",
              ">>> dt.sigmoid(dt.tensor([0.0, 1000.0]))\ntensor([0.5, 1. ])")
-    const std::string clip =
-        to_text({"The elements limited to [min, max]; NaN stays NaN.",
-                 "x: Tensor of any shape, of integers or floats.\n"
-                 "min, max: Numbers, Tensors that broadcast to x, or None for no limit.",
-                 "Tensor of the shape of x, of the promoted dtype.",
-                 "ValueError: where the shapes do not broadcast.\nTypeError: for bool, and for other kinds.",
-                 ">>> dt.clip(dt.tensor([-2.0, 0.5, 7.0]), 0, 1)\ntensor([0. , 0.5, 1. ])"});
-    op<&ops::clip>(m, "clip", clip.c_str(), {"x"_a, "min"_a = py::none(), "max"_a = py::none()});
-    method<&ops::clip>("clip", clip.c_str(), {"min"_a = py::none(), "max"_a = py::none()});
+    const Doc clip = {
+        "The elements limited to [min, max]; NaN stays NaN.",
+        "x: Tensor of any shape, of integers or floats.\n"
+        "min, max: Numbers, Tensors that broadcast to x, or None for no limit.",
+        "Tensor of the shape of x, of the promoted dtype.",
+        "ValueError: where the shapes do not broadcast.\nTypeError: for bool, and for other kinds.",
+        ">>> dt.clip(dt.tensor([-2.0, 0.5, 7.0]), 0, 1)\ntensor([0. , 0.5, 1. ])"};
+    op<&ops::clip>(m, "clip", clip, {"x"_a, "min"_a = py::none(), "max"_a = py::none()});
+    method<&ops::clip>("clip", clip, {"min"_a = py::none(), "max"_a = py::none()});
     method<&InPlace<&ops::clip_>::call>("clip_", in_place_doc("clip", "0, 1").c_str(),
                                         {"min"_a = py::none(), "max"_a = py::none()});
     DT_IN_PLACE(negative)
