@@ -4,7 +4,7 @@
 #include "kernels/precision.h"
 #include "ops/common.h"
 
-// Checks and small helpers of the ops whose kernels come in float32 and float64.
+// Checks and small tools of the ops whose kernels come by precision, or compute half formats in float32.
 namespace dt::ops {
 
 using Optional = std::optional<Tensor>;

@@ -1,6 +1,6 @@
-// The gradient of a convolution's weight, computed transposed, (taps x
-// channels, filters): the taps are the rows of a tile, read from the image where they are, the filters its
-// columns, read from dy, and the depth runs over all outputs.
+// The gradient of a convolution's weight, computed transposed, (taps x channels, filters): the taps are the
+// rows of a tile, read from the image where they are, the filters its columns, read from dy, and the depth
+// runs over all outputs.
 #include "kernels/cpu/conv_parts.h"
 #include "kernels/cpu/correlation.h"
 #include "kernels/cpu/depthwise.h"

@@ -14,9 +14,8 @@ struct TileRegisters {
 };
 thread_local TileRegisters registers;
 
-inline void configure_tiles() {
-    memset(&registers, 0xff, sizeof registers);
-} // NaN wherever nothing was loaded
+// NaN wherever nothing was loaded.
+inline void configure_tiles() { memset(&registers, 0xff, sizeof registers); }
 inline void release_tiles() { memset(&registers, 0xff, sizeof registers); }
 template <int tile> void clear_tile() { memset(registers.values[tile], 0, sizeof registers.values[tile]); }
 template <int tile> void load_tile(const Pair* from, int64_t row) {

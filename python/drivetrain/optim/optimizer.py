@@ -39,7 +39,8 @@ class Optimizer:
     """
 
     grad_norm: float | None = None
-    # Whether a step raises FloatingPointError for gradients that are not finite; None: it cannot tell.
+    # Whether a step raises FloatingPointError for gradients that are not finite, having changed nothing or
+    # counted them as zero; None: it cannot tell.
     _watch: bool | None = None
 
     def __init__(self, params: Any, defaults: Mapping[str, Any]) -> None:

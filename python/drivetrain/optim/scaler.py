@@ -99,7 +99,7 @@ class GradScaler:
         return outputs * self._scale
 
     def unscale_(self, optimizer: Optimizer) -> None:
-        """Divides the gradients of the optimizer by the scale, in place, to look at or to change them.
+        """Divides the gradients of the optimizer by the scale, to look at or to change them.
 
         Not needed for clipping: ``scaler.step(optimizer, max_norm=1.0)`` clips what was divided.
 

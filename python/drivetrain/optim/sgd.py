@@ -36,6 +36,8 @@ class SGD(Optimizer):
         [0.5]
     """
 
+    _watch = False
+
     def __init__(
         self,
         params: Any,
@@ -56,8 +58,6 @@ class SGD(Optimizer):
             "maximize": maximize,
         }
         super().__init__(params, defaults)
-
-    _watch = False
 
     def _check_options(self, options: Mapping[str, Any]) -> None:
         check_at_least_zero("SGD", options, "lr", "momentum", "weight_decay")

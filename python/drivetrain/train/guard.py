@@ -18,8 +18,9 @@ POLICIES = ("raise", "skip", "ignore")
 class NonFiniteGuard:
     """Looks at the loss and the gradients of every step.
 
-    With "raise" our optimizers look at the gradients while they read them, which costs nothing, and refuse
-    those that are not finite; with "skip" they are read once more, so that a step is left out as a whole.
+    With "raise" our optimizers look at the gradients while they read them, which costs nothing, and let none
+    that is not finite into the weights; with "skip" they are read once more, so that a step is left out as a
+    whole.
     Only where something is infinite or NaN is the step computed again, from the same batch and random
     numbers, with a look at every layer.
     """
