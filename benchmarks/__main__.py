@@ -155,8 +155,9 @@ def write_report(arguments: argparse.Namespace) -> None:
 def measure_accuracy(arguments: argparse.Namespace) -> None:
     from benchmarks import accuracy  # imports drivetrain, which the others leave to processes of their own
 
-    a = arguments
-    accuracy.run(a.task, a.seeds, a.samples, a.epochs, a.precisions)
+    accuracy.run(
+        arguments.task, arguments.seeds, arguments.samples, arguments.epochs, arguments.precisions.split(",")
+    )
 
 
 def list_cases(arguments: argparse.Namespace) -> None:
@@ -206,14 +207,18 @@ def parser() -> argparse.ArgumentParser:
     promiser = commands.add_parser("promises", help="import cost, memory, page faults, bits")
     promiser.add_argument("--wheel", default="", help="a wheel to weigh")
     promiser.add_argument("--steps", type=int, default=10_000)
+    promiser.set_defaults(function=lambda a: promises.run(a.wheel, a.steps))
     measurer = commands.add_parser("accuracy", help="what half precision costs in test accuracy")
     measurer.add_argument("task", choices=("fashion", "resnet18"))
-    measurer.add_argument("--seeds", type=int, default=3)
+    measurer.add_argument("--seeds", type=int, default=3, help="runs of each precision; default: 3")
     measurer.add_argument("--samples", type=int, default=10_000, help="of the ResNet; default: 10000")
     measurer.add_argument("--epochs", type=int, default=0, help="default: 10 and 5")
-    measurer.add_argument("--precisions", default="float32,bfloat16,float16", help="beside the first one")
+    measurer.add_argument(
+        "--precisions",
+        default="float32,bfloat16,float16",
+        help="each is compared with the first; default: all",
+    )
     measurer.set_defaults(function=measure_accuracy)
-    promiser.set_defaults(function=lambda a: promises.run(a.wheel, a.steps))
     return top
 
 

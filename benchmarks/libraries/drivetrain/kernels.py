@@ -13,17 +13,17 @@ from drivetrain.nn import functional as F
 Data = dict[str, Any]
 
 
+HALVES = (dt.float16, dt.bfloat16)
+
+
 def arrays(value: Any) -> list[np.ndarray]:
     values = value if isinstance(value, (tuple, list)) else [value]
     return [(v.float() if v.dtype in HALVES else v).detach().numpy() for v in values]
 
 
-HALVES = (dt.float16, dt.bfloat16)
-
-
-def floats(value: Any) -> list[np.ndarray]:
-    """Of half formats."""
-    return [value.numpy() if value.dtype == dt.float64 else value.astype(dt.float32).numpy()]
+def to_half(t: Any, o: Data) -> Any:
+    """In the half format that the options name, where they do."""
+    return t.astype(o["half"]) if "half" in o else t
 
 
 def moments(value: Any) -> list[np.ndarray]:
@@ -33,16 +33,14 @@ def moments(value: Any) -> list[np.ndarray]:
 
 
 def gemm(data: Data, o: Data, mode: str) -> Job:
-    a, b = dt.from_numpy(data["a"]), dt.from_numpy(data["b"])
-    if half := o.get("half"):
-        a, b = a.astype(getattr(dt, half)), b.astype(getattr(dt, half))
+    a, b = (to_half(dt.from_numpy(data[name]), o) for name in "ab")
     a = a.T if o.get("transpose_a") else a
     b = b.T if o.get("transpose_b") else b
-    return Job(lambda: dt.matmul(a, b), floats)
+    return Job(lambda: dt.matmul(a, b), arrays)
 
 
 def elementwise(data: Data, o: Data, mode: str) -> Job:
-    x, y = dt.from_numpy(data["x"]), given(data["y"], o)
+    x, y = dt.from_numpy(data["x"]), to_half(dt.from_numpy(data["y"]), o)
     columns, places, draws = (dt.from_numpy(data[name]) for name in ("columns", "places", "draws"))
     flat, other, changed = x.reshape(-1), y.reshape(-1), dt.zeros(x.size)
 
@@ -104,7 +102,7 @@ def random(data: Data, o: Data, mode: str) -> Job:
 
 
 def dropout(data: Data, o: Data, mode: str) -> Job:
-    x = given(data["x"], o)
+    x = to_half(dt.from_numpy(data["x"]), o)
     return Job(lambda: F.dropout(x, o["p"]), moments)
 
 

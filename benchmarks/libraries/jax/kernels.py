@@ -35,9 +35,10 @@ def gemm(data: Data, o: Data, mode: str) -> Job:
     def run(a: Any, b: Any) -> Any:
         return (a.T if o.get("transpose_a") else a) @ (b.T if o.get("transpose_b") else b)
 
-    dtype = o.get("half") or "float32"
-    a, b = (jnp.asarray(data[name]).astype(dtype) for name in "ab")
-    return Job(call(run, a, b), lambda c: arrays(c.astype("float32")))
+    if half := o.get("half"):
+        a, b = (jnp.asarray(data[name]).astype(half) for name in "ab")
+        return Job(call(run, a, b), lambda c: arrays(c.astype("float32")))
+    return Job(call(run, data["a"], data["b"]), arrays)
 
 
 OPERATIONS: dict[str, Callable[..., Any]] = {

@@ -13,12 +13,12 @@ from benchmarks.libraries import Job
 Data = dict[str, Any]
 
 
+HALVES = (torch.float16, torch.bfloat16)
+
+
 def arrays(value: Any) -> list[np.ndarray]:
     values = value if isinstance(value, (tuple, list)) else [value]
     return [channels_back(v.detach().float() if v.dtype in HALVES else v.detach()).numpy() for v in values]
-
-
-HALVES = (torch.float16, torch.bfloat16)
 
 
 def to_half(t: torch.Tensor, o: Data) -> torch.Tensor:
@@ -49,13 +49,11 @@ def compiled(run: Callable[..., Any], mode: str) -> Callable[..., Any]:
 
 
 def gemm(data: Data, o: Data, mode: str) -> Job:
-    a, b = torch.from_numpy(data["a"]), torch.from_numpy(data["b"])
-    if half := o.get("half"):
-        a, b = a.to(getattr(torch, half)), b.to(getattr(torch, half))
+    a, b = (to_half(torch.from_numpy(data[name]), o) for name in "ab")
     a = a.T if o.get("transpose_a") else a
     b = b.T if o.get("transpose_b") else b
     out = torch.empty(o["m"], o["n"], dtype=a.dtype)
-    return Job(lambda: torch.matmul(a, b, out=out), lambda c: [(c.float() if o.get("half") else c).numpy()])
+    return Job(lambda: torch.matmul(a, b, out=out), arrays)
 
 
 def elementwise(data: Data, o: Data, mode: str) -> Job:
