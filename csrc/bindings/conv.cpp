@@ -58,7 +58,7 @@ Args:
 
 Returns:
     Tensor (batch, (length + 2 padding - dilation (kernel - 1) - 1) // stride + 1, out). float16 and bfloat16 are
-    computed in float32.
+    summed in float32.
 
 Raises:
     ValueError: where shapes do not fit or a number is out of range.
@@ -86,7 +86,7 @@ Args:
 Returns:
     Tensor (batch, height', width', out), with
     height' = (height + 2 padding - dilation (kernel - 1) - 1) // stride + 1, and width' alike. float16 and
-    bfloat16 are computed in float32.
+    bfloat16 are summed in float32.
 
 Raises:
     ValueError: where shapes do not fit or a number is out of range.

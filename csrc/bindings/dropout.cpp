@@ -11,7 +11,7 @@ void bind_dropout(py::module_& m) {
         m, "dropout",
         {"In training, zeros elements at random (Srivastava et al., 2014).\n\n"
          "The mask is not stored: the backward pass draws it again.",
-         "input: Tensor of any shape, float32 or float64.\np: The probability of a zero; the others "
+         "input: Tensor of any shape, of floats.\np: The probability of a zero; the others "
          "are divided by 1 - p.\n"
          "training: False gives input itself.\ngenerator: Where the random numbers come from; None "
          "for the default generator.",

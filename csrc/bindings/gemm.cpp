@@ -18,7 +18,7 @@ Args:
     x2: (..., k, n), or (k,) which counts as one column. The axes before the last two broadcast.
 
 Returns:
-    Tensor (..., m, n), without the axis that a vector stood for. float16 and bfloat16 are multiplied in float32.
+    Tensor (..., m, n), without the axis that a vector stood for. float16 and bfloat16 are summed in float32.
 
 Raises:
     ValueError: where the inner sizes differ or the stacks do not broadcast.

@@ -17,13 +17,16 @@ std::string loss_doc(const char* summary, const std::string& args, const char* e
         "reduction: 'mean' (sum(w * loss) / sum(w), w the sample weights), 'sum' or 'none'.\n"
         "sample_weight: Tensor of the dtype of the losses and of their shape or that of their leading\n"
         "    axes, or None.";
-    return to_text({summary, all.c_str(), "Tensor: one number, or with reduction='none' the losses.",
+    return to_text({summary, all.c_str(),
+                    "Tensor: one number, or with reduction='none' the losses; float32 for halves.",
                     "ValueError: for wrong shapes and values.\nTypeError: for wrong dtypes.", example});
 }
 
 std::string pair_doc(const char* summary, const char* example, const std::string& args = "") {
-    return loss_doc(summary, "input, target: Tensors of one shape and dtype, float32 or float64.\n" + args,
-                    example);
+    return loss_doc(
+        summary,
+        "input, target: Tensors of floats, of one shape and dtype; float32 and halves may mix.\n" + args,
+        example);
 }
 
 Arg mean() { return "reduction"_a = "mean"; }
@@ -107,8 +110,9 @@ void bind_classes(py::module_& m) {
     op<&ops::cross_entropy>(
         m, "cross_entropy",
         loss_doc("-log(softmax(input)) of the right class.",
-                 "input: Logits (..., classes), float32 or float64.\n" + labels +
-                     ";\n    or probabilities of the shape and dtype of input.\n" + weights +
+                 "input: Logits (..., classes), of floats.\n" + labels +
+                     ";\n    or probabilities of the shape and dtype of input, float32 beside halves too.\n" +
+                     weights +
                      "ignore_index: A label.\nlabel_smoothing: The share of the target that is spread over "
                      "all classes\n"
                      "    (Szegedy et al., 2016).\n",
@@ -119,7 +123,7 @@ void bind_classes(py::module_& m) {
     op<&ops::nll_loss>(
         m, "nll_loss",
         loss_doc("-input of the right class, for log-probabilities as log_softmax gives them.",
-                 "input: Tensor (..., classes), float32 or float64.\n" + labels + ".\n" + weights +
+                 "input: Tensor (..., classes), of floats.\n" + labels + ".\n" + weights +
                      "ignore_index: A label.\n",
                  ">>> dt.nll_loss(dt.tensor([[-1.0, -2.0]]), dt.tensor([1]))\ntensor(2.)")
             .c_str(),
@@ -131,7 +135,7 @@ void bind_classes(py::module_& m) {
             "The sum of max(0, margin - input[label] + input[c])^p over the other classes c, divided by "
             "their\n"
             "number plus one and multiplied by the label's weight.",
-            "input: Scores (..., classes), float32 or float64.\ntarget: Integer labels (...), each in [0, "
+            "input: Scores (..., classes), of floats.\ntarget: Integer labels (...), each in [0, "
             "classes).\n"
             "p: 1 or 2.\nmargin: A number.\nweight: Tensor (classes,), the weight of each class, or None.\n",
             ">>> dt.multi_margin_loss(dt.tensor([[1.0, 0.5]]), dt.tensor([0]))\ntensor(0.25)")
@@ -143,7 +147,7 @@ void bind_cosines(py::module_& m) {
     op<&ops::cosine_similarity>(
         m, "cosine_similarity",
         {"The cosine of the angle between vectors: x1 x2 / (max(|x1|, eps) max(|x2|, eps)).",
-         "x1, x2: Tensors of one dtype, float32 or float64; equal sizes along axis, the other axes "
+         "x1, x2: Tensors of floats of one dtype; equal sizes along axis, the other axes "
          "broadcast.\n"
          "axis: Of the vectors.\neps: A number, 0 or more.",
          "Tensor without axis.", "ValueError: for wrong shapes.\nTypeError: for wrong dtypes.",
@@ -154,7 +158,7 @@ void bind_cosines(py::module_& m) {
         m, "cosine_embedding_loss",
         loss_doc(
             "1 - cosine for pairs whose target is 1, max(0, cosine - margin) for those whose target is -1.",
-            "input1, input2: Vectors (..., features) of one shape and dtype, float32 or float64.\n"
+            "input1, input2: Vectors (..., features) of floats, of one shape and dtype.\n"
             "target: Numbers (...); other than 1 and -1, the loss is 0.\nmargin: From -1 to 1.\n",
             ">>> x = dt.tensor([[1.0, 0.0]])\n>>> dt.cosine_embedding_loss(x, x, "
             "dt.tensor([-1]))\ntensor(1.)")

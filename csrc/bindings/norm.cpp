@@ -11,11 +11,12 @@ void bind_norm(py::module_& m) {
     op<&ops::batch_norm>(
         m, "batch_norm",
         {"Normalises every channel over all other axes (Ioffe and Szegedy, 2015).",
-         "input: Tensor (batch, ..., channels), float32 or float64.\n"
-         "running_mean, running_var: Tensors (channels,) of the dtype of input, or None. In training "
-         "they move by\n"
-         "    momentum towards the statistics of the batch (with the unbiased variance), in place.\n"
-         "weight, bias: Tensors (channels,) of the dtype of input, or None.\n"
+         "input: Tensor (batch, ..., channels), of floats.\n"
+         "running_mean, running_var: Tensors (channels,) of the dtype of input, float32 beside halves too, "
+         "or None.\n"
+         "    In training they move by momentum towards the statistics of the batch (with the unbiased\n"
+         "    variance), in place.\n"
+         "weight, bias: Tensors (channels,) of the dtype of input, float32 beside halves too, or None.\n"
          "training: Whether to use the statistics of the batch (with the biased variance), not the "
          "running ones.\n"
          "momentum: How far the running statistics move.\neps: Added to the variance.\n"
@@ -36,11 +37,12 @@ void bind_norm(py::module_& m) {
         m, "instance_norm",
         {"Normalises every channel of every sample over its positions (Ulyanov, Vedaldi and "
          "Lempitsky, 2016).",
-         "input: Tensor (batch, ..., channels) of at least 3 axes, float32 or float64.\n"
-         "running_mean, running_var: Tensors (channels,) of the dtype of input, or None. They move "
-         "by momentum towards\n"
-         "    the batch's mean of the statistics, in place, where those are used.\n"
-         "weight, bias: Tensors (channels,) of the dtype of input, or None.\n"
+         "input: Tensor (batch, ..., channels) of at least 3 axes, of floats.\n"
+         "running_mean, running_var: Tensors (channels,) of the dtype of input, float32 beside halves too, "
+         "or None.\n"
+         "    They move by momentum towards the batch's mean of the statistics, in place, where those are "
+         "used.\n"
+         "weight, bias: Tensors (channels,) of the dtype of input, float32 beside halves too, or None.\n"
          "use_input_stats: False uses the running statistics instead of the sample's.\n"
          "momentum: How far the running statistics move.\neps: Added to the variance.",
          "Tensor of the shape and dtype of input.",
@@ -53,8 +55,9 @@ void bind_norm(py::module_& m) {
     op<&ops::group_norm>(
         m, "group_norm",
         {"Normalises groups of neighbouring channels of every sample (Wu and He, 2018).",
-         "input: Tensor (batch, ..., channels), float32 or float64.\nnum_groups: A divisor of channels.\n"
-         "weight, bias: Tensors (channels,) of the dtype of input, or None.\neps: Added to the variance.",
+         "input: Tensor (batch, ..., channels), of floats.\nnum_groups: A divisor of channels.\n"
+         "weight, bias: Tensors (channels,) of the dtype of input, float32 beside halves too, or None.\neps: "
+         "Added to the variance.",
          "Tensor of the shape and dtype of input.",
          "ValueError: for wrong shapes.\nTypeError: for wrong dtypes.",
          ">>> x = dt.tensor([[1.0, 3.0, 10.0, 30.0]])\n>>> dt.group_norm(x, 2, eps=0.0).tolist()\n"
@@ -63,9 +66,9 @@ void bind_norm(py::module_& m) {
     op<&ops::layer_norm>(
         m, "layer_norm",
         {"Normalises over the last axes (Ba, Kiros and Hinton, 2016).",
-         "input: Tensor, float32 or float64.\nnormalized_shape: The sizes of those axes.\n"
-         "weight, bias: Tensors of that shape and of the dtype of input, or None.\neps: Added to the "
-         "variance.",
+         "input: Tensor of floats.\nnormalized_shape: The sizes of those axes.\n"
+         "weight, bias: Tensors of that shape and of the dtype of input, float32 beside halves too, or "
+         "None.\neps: Added to the variance.",
          "Tensor of the shape and dtype of input.",
          "ValueError: for wrong shapes.\nTypeError: for wrong dtypes.",
          ">>> x = dt.tensor([[1.0, 3.0], [10.0, 30.0]])\n>>> dt.layer_norm(x, 2, eps=0.0).tolist()\n"

@@ -9,7 +9,7 @@ namespace {
 constexpr const char* kSoftmax = R"(exp(input) / sum(exp(input)) along an axis, without overflow.
 
 Args:
-    input: Tensor of any shape, float32 or float64.
+    input: Tensor of any shape, of floats.
     axis: An int.
 
 Returns:
@@ -28,7 +28,7 @@ constexpr const char* kLogSoftmax =
     R"(log(softmax(input)) along an axis, without the detour through tiny probabilities.
 
 Args:
-    input: Tensor of any shape, float32 or float64.
+    input: Tensor of any shape, of floats.
     axis: An int.
 
 Returns:
