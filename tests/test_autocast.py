@@ -123,13 +123,8 @@ class TestProducts:
         y.backward(grad)
         # The same in float32, from the operands as rounded.
         rounded = (x.astype(half), w.astype(half), b)
-        exact = [None if t is None else t.detach().clone().float() for t in rounded]
-        for t in exact:
-            if t is not None:
-                t.requires_grad = True
-        out = function(*(None if t is None else t * 1 for t in exact))
-        # Where a relu cuts off may differ by rounding: its gradient is tested by the sign of the half result.
-        out.backward(grad.float())
+        exact = [None if t is None else t.detach().clone().float().requires_grad_() for t in rounded]
+        function(*exact).backward(grad.float())
         for got, wanted in zip(operands, exact, strict=True):
             if got is None:
                 continue

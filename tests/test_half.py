@@ -99,29 +99,25 @@ def test_float32_rounds_to_the_nearest_half(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", HALVES)
-@pytest.mark.parametrize("level", LEVELS)
 def test_large_arrays_are_converted_past_the_caches(level: str, dtype: str) -> None:
     """Arrays of more than 24 MB are written with other instructions."""
     n = (13 << 20) + 37
     x = np.random.default_rng(4).standard_normal(n, np.float32)
-    with isa(level):
-        half = dt.tensor(x).astype(dtype)
-        bits = np.frombuffer(half.tobytes(), np.uint16)
-        back = half.astype("float32").numpy()
+    half = dt.tensor(x).astype(dtype)
+    bits = np.frombuffer(half.tobytes(), np.uint16)
+    back = half.astype("float32").numpy()
     assert np.array_equal(bits, nearest(x, dtype))
     assert np.array_equal(back, widened(bits, dtype))
 
 
 @pytest.mark.parametrize("dtype", HALVES)
-@pytest.mark.parametrize("level", LEVELS)
 def test_float64_and_integers_round_once(level: str, dtype: str) -> None:
     """A tie, and what lies beside it by less than float32 can tell."""
     bits = 11 if dtype == "float16" else 8
     one, ulp = 1.0, 2.0 ** (1 - bits)
     tie = one + ulp / 2
     x = np.array([tie, tie + 2.0**-40, tie - 2.0**-40, -tie - 2.0**-40, 3.0])
-    with isa(level):
-        actual = dt.tensor(x, dtype="float64").astype(dtype).astype("float64").numpy()
+    actual = dt.tensor(x, dtype="float64").astype(dtype).astype("float64").numpy()
     assert actual.tolist() == [one, one + ulp, one, -one - ulp, 3.0]
     for integer, shift in (("int32", 30), ("int64", 62), ("int64", 40)):
         if dtype == "float16":
@@ -130,8 +126,7 @@ def test_float64_and_integers_round_once(level: str, dtype: str) -> None:
         step = large >> 7
         whole = [large + step // 2 + d for d in (-1, 0, 1)]
         values = np.array([*whole, *(-w for w in whole), 7, -7], integer)
-        with isa(level):
-            actual = dt.tensor(values).astype(dtype).astype("float64").numpy()
+        actual = dt.tensor(values).astype(dtype).astype("float64").numpy()
         up = large + step
         assert actual.tolist() == [large, large, up, -large, -large, -up, 7, -7]
 
@@ -151,7 +146,7 @@ def test_fmod_gives_the_whole_part_of_the_exact_quotient() -> None:
     assert b.grad.tolist() == [-100.0]
 
 
-@pytest.mark.parametrize("half", ["bfloat16", "float16"])
+@pytest.mark.parametrize("half", HALVES)
 @pytest.mark.parametrize("layer", ["linear", "conv2d"])
 def test_gradients_of_float32_weights_are_not_rounded(half: str, layer: str) -> None:
     rng = np.random.default_rng(0)
@@ -232,14 +227,12 @@ def test_optimizers_say_how_to_train_in_half_precision(optimizer: Any, dtype: st
 
 
 @pytest.mark.parametrize("dtype", HALVES)
-@pytest.mark.parametrize("level", LEVELS)
 def test_softmax_of_a_long_row_sums_to_one(level: str, dtype: str) -> None:
     """The exponentials of 30,000 classes would not fit float16's range as they stand."""
     x = dt.tensor(np.random.default_rng(8).standard_normal((3, 30_000)) * 4, dtype=dtype)
-    with isa(level):
-        for rows in (x, x.T):
-            y = dt.softmax(rows, 1 if rows is x else 0).astype("float64").numpy()
-            exact = np.exp(rows.astype("float64").numpy())
-            exact /= exact.sum(1 if rows is x else 0, keepdims=True)
-            unit = 2.0**-11 if dtype == "float16" else 2.0**-8
-            np.testing.assert_allclose(y, exact, rtol=unit * 1.01, atol=2.0**-25)
+    for rows, axis in ((x, 1), (x.T, 0)):
+        y = dt.softmax(rows, axis).astype("float64").numpy()
+        exact = np.exp(rows.astype("float64").numpy())
+        exact /= exact.sum(axis, keepdims=True)
+        unit = 2.0**-11 if dtype == "float16" else 2.0**-8
+        np.testing.assert_allclose(y, exact, rtol=unit * 1.01, atol=2.0**-25)

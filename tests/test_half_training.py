@@ -8,7 +8,8 @@ from drivetrain import nn, optim
 from drivetrain.nn import functional
 from drivetrain.optim import GradScaler
 from drivetrain.train import Predictor, Trainer
-from trainer_tools import R, X, Y, same, weights
+from op_table.tools import on_threads
+from trainer_tools import BadBackward, R, X, Y, same, weights
 
 HALVES = ("bfloat16", "float16")
 
@@ -170,7 +171,7 @@ def train_small_gradients(scaler):
     dt.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 1))
     optimizer = optim.Adam(model.parameters(), lr=0.02, eps=1e-20)
-    before = weights(type("Holder", (), {"model": model}))
+    before = weights(Predictor(model))
     x, y = dt.tensor(X), dt.tensor(R[:, None])
     for _ in range(60):
         optimizer.zero_grad()
@@ -179,7 +180,7 @@ def train_small_gradients(scaler):
         scaler.scale(loss).backward()
         scaler.step(optimizer)
         scaler.update()
-    moved = not same(before, weights(type("Holder", (), {"model": model})))
+    moved = not same(before, weights(Predictor(model)))
     return moved, functional.mse_loss(model(x), y).item()
 
 
@@ -248,18 +249,12 @@ class TestTrainer:
 
     @pytest.mark.parametrize("half", HALVES)
     def test_same_bits_for_any_number_of_threads(self, half):
-        before = dt.get_num_threads()
-        results = []
-        try:
-            for threads in (1, 2, 3):
-                dt.set_num_threads(threads)
-                trainer = new_trainer(half)
-                trainer.fit(X, Y, epochs=3, verbose=0)
-                results.append(weights(trainer))
-        finally:
-            dt.set_num_threads(before)
-        assert same(results[0], results[1])
-        assert same(results[0], results[2])
+        def train():
+            trainer = new_trainer(half)
+            trainer.fit(X, Y, epochs=3, verbose=0)
+            return weights(trainer).values()
+
+        on_threads(train)
 
     @pytest.mark.parametrize("half", HALVES)
     def test_predicts_float32_in_the_half_format(self, half):
@@ -286,14 +281,10 @@ class TestTrainer:
         assert history.history["loss"][-1] < history.history["loss"][0]
 
     def test_an_overflow_that_no_scale_mends_is_named(self):
-        class Bad(nn.Module):
-            def forward(self, x):
-                return x + (x - x).sqrt()
-
         dt.manual_seed(0)
-        model = nn.Sequential(nn.Linear(4, 8), Bad(), nn.Linear(8, 3))
+        model = nn.Sequential(nn.Linear(4, 8), BadBackward(), nn.Linear(8, 3))
         trainer = Trainer(model, loss="cross_entropy", optimizer="sgd", precision="fp16")
-        with pytest.raises(FloatingPointError, match=r"even with a scale of 1\. .*layer '1' \(Bad\)"):
+        with pytest.raises(FloatingPointError, match=r"even with a scale of 1\. .*layer '1' \(BadBackward\)"):
             trainer.fit(X, Y, epochs=20, verbose=0)
         assert trainer.scaler.skipped_steps == 17
 

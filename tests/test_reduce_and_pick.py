@@ -198,3 +198,15 @@ def test_embedding_gradient_larger_than_the_caches() -> None:
     want = np.zeros((50000, 128))
     np.add.at(want, index, grad.astype("float64"))
     np.testing.assert_allclose(weight.grad.numpy(), want, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64"])
+def test_argmax_of_short_rows(dtype: str) -> None:
+    rng = np.random.default_rng(6)
+    for n in range(1, 70):
+        x = rng.integers(-3, 4, (6, n)).astype(dtype)  # with equal values: the first counts
+        if dtype.startswith("float"):
+            x[0, n // 2 :] = np.nan
+            x[1] = -np.inf
+        np.testing.assert_array_equal(dt.argmax(dt.tensor(x), axis=1).numpy(), x.argmax(1))
+        np.testing.assert_array_equal(dt.argmin(dt.tensor(x), axis=1).numpy(), x.argmin(1))

@@ -138,18 +138,6 @@ def test_integer_powers(dtype: str, level: str) -> None:
         np.testing.assert_array_equal((dt.tensor(x) ** exponent).numpy(), x**exponent)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64"])
-def test_argmax_of_short_rows(dtype: str, level: str) -> None:
-    rng = np.random.default_rng(6)
-    for n in range(1, 70):
-        x = rng.integers(-3, 4, (6, n)).astype(dtype)  # with equal values: the first counts
-        if dtype.startswith("float"):
-            x[0, n // 2 :] = np.nan
-            x[1] = -np.inf
-        np.testing.assert_array_equal(dt.argmax(dt.tensor(x), axis=1).numpy(), x.argmax(1))
-        np.testing.assert_array_equal(dt.argmin(dt.tensor(x), axis=1).numpy(), x.argmin(1))
-
-
 def test_a_value_does_not_depend_on_its_place(level: str) -> None:
     """Also beside numbers that another way is taken for."""
     x = np.linspace(-3, 3, 101, dtype=np.float32)
