@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The largest errors of the vector functions in units in the last place, for docs/reproducibility.md.
 
-    python tools/function_errors.py [level ...]     # the best level without any
+    python tools/function_errors.py [level ...]     # the best level without any; needs the package mpmath
 
 Each function is measured on about two million numbers of its domain (bit patterns, and the ranges that
 people use) against float64 for float32 and against long double for float64, and on arguments that are hard
@@ -71,7 +71,7 @@ def near_half_pi(dtype: str) -> Array:
 
 
 def edges(dtype: str) -> Array:
-    """Neighbours of 0, 1 and of powers of two, and of ln 2's multiples."""
+    """Neighbours of 0, 1 and of a few numbers between 0.5 and 2, and of the halves of ln 2; powers of two."""
     info = np.finfo(dtype)
     centres = [
         1.0,
