@@ -205,8 +205,7 @@ class Optimizer:
         if max_norm is None:
             return grad_scale
         check_number(name, "max_norm", max_norm, "positive or 0", lambda value: value >= 0)
-        parameters = [parameter for group in self.param_groups for parameter in group["params"]]
-        self.grad_norm = _core._grad_norm(parameters) * abs(grad_scale)
+        self.grad_norm = _core._grad_norm(parameters_of(self)) * abs(grad_scale)
         if not math.isfinite(self.grad_norm):
             raise RuntimeError(f"{name}: the norm of the gradients is {self.grad_norm}")
         factor = max_norm / (self.grad_norm + 1e-6)  # as PyTorch does
@@ -297,6 +296,15 @@ class Optimizer:
             lines.append(f"Parameter Group {number}")
             lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
         return "\n".join([*lines, ")"])
+
+
+def parameters_of(optimizer: Optimizer) -> list[Tensor]:
+    """All parameters that an optimizer changes."""
+    groups = optimizer.param_groups
+    if len(groups) == 1:
+        found: list[Tensor] = groups[0]["params"]
+        return found
+    return [parameter for group in groups for parameter in group["params"]]
 
 
 def check_number(

@@ -9,7 +9,7 @@ from typing import Any
 from .. import _core
 from .._core import Tensor
 from ..autograd import no_grad
-from .optimizer import Optimizer, check_number
+from .optimizer import Optimizer, check_number, parameters_of
 
 
 class GradScaler:
@@ -213,12 +213,3 @@ class GradScaler:
 
     def __repr__(self) -> str:
         return f"GradScaler(scale={self.get_scale():g}, skipped_steps={self.skipped_steps})"
-
-
-def parameters_of(optimizer: Optimizer) -> list[Tensor]:
-    """All parameters that an optimizer changes."""
-    groups = optimizer.param_groups
-    if len(groups) == 1:
-        found: list[Tensor] = groups[0]["params"]
-        return found
-    return [parameter for group in groups for parameter in group["params"]]

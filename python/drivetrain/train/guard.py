@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import default_generator, no_grad
 from .._core import Tensor, _grad_norm
-from ..optim.scaler import parameters_of
+from ..optim.optimizer import parameters_of
 from .culprit import find_culprit
 
 POLICIES = ("raise", "skip", "ignore")
