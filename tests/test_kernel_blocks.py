@@ -10,10 +10,9 @@ import pytest
 import drivetrain as dt
 import reference
 from drivetrain import _core
-from op_table.tools import isa, on_threads
+from op_table.tools import on_threads
 
 rng = np.random.default_rng(11)
-LEVELS = list(dt.isa_levels())
 
 
 def close(got: np.ndarray, want: np.ndarray, scale: float) -> None:
@@ -136,7 +135,6 @@ CONVOLUTIONS: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("x_shape", "w_shape", "options"), CONVOLUTIONS)
 def test_convolution(
@@ -153,8 +151,7 @@ def test_convolution(
         y.backward(dt.tensor(g))
         return [y.detach().numpy(), *(v.grad.numpy() for v in tensors)]
 
-    with isa(level):
-        y, dx, dw, db = on_threads(run)
+    y, dx, dw, db = on_threads(run)
     close(y, want, float(np.prod(w_shape[1:])) ** 0.5)
     close(db, g.astype("float64").sum((0, 1, 2)), g[..., 0].size ** 0.5)
     # The convolution is linear in x and in w: its gradients satisfy <dx, u> = <g, conv(u, w)> for every u.
@@ -179,7 +176,6 @@ LARGE_IMAGES = [
 ]
 
 
-@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("shape", "filters", "stride"), LARGE_IMAGES)
 def test_pointwise_on_large_images(
@@ -195,8 +191,7 @@ def test_pointwise_on_large_images(
         y.backward(dt.tensor(g))
         return [y.detach().numpy(), images.grad.numpy(), weight.grad.numpy()]
 
-    with isa(level):
-        y, dx, dw = on_threads(run)
+    y, dx, dw = on_threads(run)
     x64, w64, g64 = (v.astype("float64") for v in (x[:, ::stride, ::stride], w, g))
     want = np.zeros(shape)
     want[:, ::stride, ::stride] = g64 @ w64
@@ -214,7 +209,6 @@ def convolve(x: np.ndarray, w: np.ndarray, g: np.ndarray | None, options: dict[s
     return [y.detach().numpy(), *(v.grad.numpy() for v in tensors)]
 
 
-@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize(
     ("shape", "weight", "options"),
     [
@@ -227,9 +221,8 @@ def test_large_results_of_windows(
 ) -> None:
     """Long enough for stores past the caches: the same bits as the last image by itself."""
     x, w = (rng.standard_normal(s).astype("float32") for s in (shape, weight))
-    with isa(level):
-        y, dx = on_threads(lambda: convolve(x, w, None, options)[:2])
-        alone = convolve(x[-1:], w, None, options)
+    y, dx = on_threads(lambda: convolve(x, w, None, options)[:2])
+    alone = convolve(x[-1:], w, None, options)
     assert max(y.nbytes, dx.nbytes) >= 24 << 20
     np.testing.assert_array_equal(y[-1:], alone[0])
     np.testing.assert_array_equal(dx[-1:], alone[1])
@@ -263,7 +256,6 @@ def growth(last: np.ndarray, first: np.ndarray, second: np.ndarray, terms: int) 
     return np.outer(line, line) / terms**0.5
 
 
-@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize(
     ("images", "size", "channels", "filters"),
     [(4, 24, 16, 24), (2, 30, 64, 64), (8, 13, 130, 150), (64, 4, 512, 256)],
@@ -275,8 +267,7 @@ def test_winograd_error(images: int, size: int, channels: int, filters: int, lev
     options = {"padding": 1}
     want = convolve(x, w, g, options)
     before = _core._kernel_paths()
-    with isa(level):
-        got = convolve(*(v.astype("float32") for v in (x, w, g)), options)
+    got = convolve(*(v.astype("float32") for v in (x, w, g)), options)
     after = _core._kernel_paths()
     ran = {name for name in after if after[name] > before[name]}
     assert ran in (
@@ -311,18 +302,16 @@ PRODUCTS = [
 ]
 
 
-@pytest.mark.parametrize("level", LEVELS)
 def test_every_path_runs(level: str) -> None:
     before = _core._kernel_paths()
-    with isa(level):
-        for m, n, k in PRODUCTS:
-            a, b = dt.ones((m, k)), dt.ones((k, n))
-            assert float(dt.matmul(a, b).sum().item()) == m * n * k
-            dt.matmul(a, dt.ones((n, k)).permute_dims((1, 0)))
-        for x_shape, w_shape, options in CONVOLUTIONS:
-            convolve(np.ones(x_shape, "float32"), np.ones(w_shape, "float32"), None, options)
-        shape, filters, _ = LARGE_IMAGES[0]
-        convolve(np.ones(shape, "float32"), np.ones((filters, 1, 1, shape[-1]), "float32"), None, {})
+    for m, n, k in PRODUCTS:
+        a, b = dt.ones((m, k)), dt.ones((k, n))
+        assert float(dt.matmul(a, b).sum().item()) == m * n * k
+        dt.matmul(a, dt.ones((n, k)).permute_dims((1, 0)))
+    for x_shape, w_shape, options in CONVOLUTIONS:
+        convolve(np.ones(x_shape, "float32"), np.ones(w_shape, "float32"), None, options)
+    shape, filters, _ = LARGE_IMAGES[0]
+    convolve(np.ones(shape, "float32"), np.ones((filters, 1, 1, shape[-1]), "float32"), None, {})
     after = _core._kernel_paths()
     assert [name for name in after if after[name] == before[name]] == []
 
@@ -340,20 +329,17 @@ def test_strides_far_beyond_the_image(groups):
     np.testing.assert_array_equal(x.grad.numpy(), want)
 
 
-@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("activation", ["relu", "none"])
 def test_few_filters_with_activation(level: str, activation: str) -> None:
     x, w, b = (rng.standard_normal(s).astype("float32") for s in ((2, 9, 37, 3), (2, 3, 3, 3), (2,)))
     function = _core._conv2d_relu if activation == "relu" else _core.conv2d
     before = _core._kernel_paths()["conv_planes"]
-    with isa(level):
-        (got,) = on_threads(lambda: [function(*(dt.tensor(v) for v in (x, w, b)), padding=1)])
+    (got,) = on_threads(lambda: [function(*(dt.tensor(v) for v in (x, w, b)), padding=1)])
     assert _core._kernel_paths()["conv_planes"] > before
     want = reference.conv(*(v.astype("float64") for v in (x, w, b)), padding=1)
     close(got, np.maximum(want, 0) if activation == "relu" else want, 27**0.5)
 
 
-@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize(
     ("shape", "weight", "stride", "groups"),
     [
@@ -388,10 +374,9 @@ def test_gradients_that_meet(
         dt.autograd.backward([y, branch], [dt.ones(*y.shape), dt.ones(*shape)])
         return [leaf.grad, *seen]
 
-    with isa(level):
-        got, hooked = on_threads(grads)
-        leaf = dt.tensor(x, requires_grad=True)
-        dt.conv2d(leaf, dt.tensor(w), **options).sum().backward()
+    got, hooked = on_threads(grads)
+    leaf = dt.tensor(x, requires_grad=True)
+    dt.conv2d(leaf, dt.tensor(w), **options).sum().backward()
     want = leaf.grad.numpy() + other
     close(hooked, want, (weight[0] * weight[1] * weight[2]) ** 0.5)
     np.testing.assert_array_equal(got, hooked * 2)

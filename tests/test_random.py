@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import drivetrain as dt
+from op_table.tools import on_threads
 from reference import random as reference
 
 
@@ -106,28 +107,23 @@ def test_dropout_draws_the_same_mask_backwards() -> None:
     assert np.mean(y.detach().numpy() != 0) == pytest.approx(0.7, abs=0.03)
 
 
-@pytest.mark.parametrize("level", dt.isa_levels())
 def test_draws_beyond_the_caches(level: str) -> None:
     """Long draws are stored past the caches, on several threads: they are what pieces of them are."""
     n, piece = 6_300_007, 1000
-    before, threads = dt.get_isa(), dt.get_num_threads()
-    dt.set_isa(level)
-    try:
-        x = dt.tensor(np.arange(1, n + 1, dtype=np.float32))
-        for draw in (dt.rand, dt.randn):
-            dt.set_num_threads(1)
-            one = draw(n, generator=dt.Generator(5)).numpy()
-            dt.set_num_threads(3)
-            np.testing.assert_array_equal(draw(n, generator=dt.Generator(5)).numpy(), one)
-            np.testing.assert_array_equal(draw(piece, generator=dt.Generator(5)).numpy(), one[:piece])
-        dropped = dt.dropout(x, 0.3, True, generator=dt.Generator(5)).numpy()
-        dt.set_num_threads(1)
-        np.testing.assert_array_equal(dt.dropout(x, 0.3, True, generator=dt.Generator(5)).numpy(), dropped)
-        first = 100_001
-        kept = reference.dropout_numbers(5, 0, first) >= int(0.3 * 2**32)
-        scaled = x.numpy()[:first] * np.float32(1 / 0.7)
-        np.testing.assert_array_equal(dropped[:first], np.where(kept, scaled, np.float32(0)))
-        assert np.count_nonzero(dropped) / n == pytest.approx(0.7, abs=0.001)
-    finally:
-        dt.set_isa(before)
-        dt.set_num_threads(threads)
+    x = dt.tensor(np.arange(1, n + 1, dtype=np.float32))
+
+    def draws() -> list[dt.Tensor]:
+        return [
+            dt.rand(n, generator=dt.Generator(5)),
+            dt.randn(n, generator=dt.Generator(5)),
+            dt.dropout(x, 0.3, True, generator=dt.Generator(5)),
+        ]
+
+    uniform, normal, dropped = on_threads(draws)
+    for draw, whole in ((dt.rand, uniform), (dt.randn, normal)):
+        np.testing.assert_array_equal(draw(piece, generator=dt.Generator(5)).numpy(), whole[:piece])
+    first = 100_001
+    kept = reference.dropout_numbers(5, 0, first) >= int(0.3 * 2**32)
+    scaled = x.numpy()[:first] * np.float32(1 / 0.7)
+    np.testing.assert_array_equal(dropped[:first], np.where(kept, scaled, np.float32(0)))
+    assert np.count_nonzero(dropped) / n == pytest.approx(0.7, abs=0.001)
