@@ -24,7 +24,7 @@ constexpr int kTileRows = 4; // 8 of 16: without FMA a product needs a register 
 constexpr int kTileVectors = 2;
 
 // Two bfloat16 that are neighbours in depth, the lower one first: what AVX512-BF16 and AMX multiply at a
-// time.
+// time. Their instructions take subnormal operands and sums for zero.
 using Pair = uint32_t;
 #if defined(DT_LEVEL_v4_bf16) || defined(DT_LEVEL_amx)
 #define DT_MULTIPLIES_PAIRS
