@@ -11,7 +11,7 @@ template <class T> void check_gradient(Checks& c, int64_t rows, int64_t cols, in
     Array<T> grad = c.uniform_array<T>(rows * cols);
     const Array<T> given = grad, y = c.uniform_array<T>(rows * cols);
     Array<T> before(rows * cols);
-    Array<std::conditional_t<is_half(dtype_of<T>), float, T>> totals(cols);
+    Array<Beside<T>> totals(cols);
     EpilogueGradArgs args;
     args.rows = rows;
     args.cols = cols;

@@ -41,7 +41,7 @@ struct Case {
 // T is the dtype of A and B, Out that of C; the bias of half formats is float32.
 template <class T, class Out>
 void check_product(Checks& c, void (*const& product)(const GemmArgs&), const Case& p) {
-    using Bias = std::conditional_t<is_half(dtype_of<T>), float, T>;
+    using Bias = Beside<T>;
     const Operand<T> a = operand<T>(c, p.a, p.batch, p.m, p.k);
     Operand<T> b = operand<T>(c, p.b, p.share_b ? 1 : p.batch, p.k, p.n);
     if (p.share_b) b.batch = 0;
