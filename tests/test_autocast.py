@@ -100,6 +100,16 @@ class TestRegions:
         with pytest.raises(TypeError, match="enabled"):
             dt.autocast(enabled=1)
 
+    def test_what_cannot_be_decorated(self):
+        async def coroutine():
+            pass
+
+        for mode in (dt.autocast(), dt.no_grad()):
+            with pytest.raises(TypeError, match=r"cannot decorate the async function .*coroutine"):
+                mode(coroutine)
+            with pytest.raises(TypeError, match="expected a function to decorate, got 3"):
+                mode(3)
+
 
 class TestProducts:
     @pytest.mark.parametrize("half", HALVES)

@@ -236,3 +236,13 @@ def test_softmax_of_a_long_row_sums_to_one(level: str, dtype: str) -> None:
         exact /= exact.sum(axis, keepdims=True)
         unit = 2.0**-11 if dtype == "float16" else 2.0**-8
         np.testing.assert_allclose(y, exact, rtol=unit * 1.01, atol=2.0**-25)
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+def test_logsumexp_and_std_are_rounded_once(dtype: str) -> None:
+    x = dt.tensor(np.random.default_rng(3).normal(-6, 1, (40, 400)), dtype=dtype)
+    exact = x.astype("float64")
+    for op in (dt.logsumexp, dt.std):
+        np.testing.assert_array_equal(
+            op(x, axis=1).astype("float32").numpy(), op(exact, axis=1).astype(dtype).astype("float32").numpy()
+        )

@@ -1,5 +1,8 @@
 """Training in half precision: GradScaler, Trainer(precision=), models in half formats."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -97,6 +100,49 @@ class TestGradScaler:
         scaler.update()
         with pytest.raises(RuntimeError, match=r"update: call step\(\) before"):
             scaler.update()
+
+    def test_a_step_that_raises_can_be_made_again(self):
+        w, loss = loss_with_gradient(1.0)
+        optimizer, scaler = optim.SGD([w], lr=1.0), GradScaler()
+        scaler.scale(loss).backward()
+        with pytest.raises(TypeError, match=r"GradScaler.step: grad_scale must be a finite number, got 'x'"):
+            scaler.step(optimizer, grad_scale="x")
+        with pytest.raises(ValueError, match="max_norm"):
+            scaler.step(optimizer, max_norm=-1)
+        scaler.step(optimizer)
+        assert w.item() == -1.0
+
+    def test_gradients_that_are_spoilt_after_unscale(self):
+        w, loss = loss_with_gradient(1.0)
+        optimizer, scaler = optim.SGD([w], lr=1.0), GradScaler()
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimizer)
+        w.grad = w.grad * np.nan
+        scaler.step(optimizer)
+        assert (w.item(), scaler.skipped_steps) == (0.0, 1)
+
+    def test_copies_and_loaded_ones_have_seen_no_optimizer(self):
+        w, loss = loss_with_gradient(1.0)
+        optimizer, scaler = optim.SGD([w], lr=1.0), GradScaler()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        for other in (copy.deepcopy(scaler), pickle.loads(pickle.dumps(scaler))):
+            other.step(optimizer)
+        scaler.load_state_dict(scaler.state_dict())
+        scaler.step(optimizer)
+        assert w.item() == -4.0
+
+    @pytest.mark.parametrize("scale", [1e-300, 2.0**-140, 1e300])
+    def test_scales_beyond_float32_are_refused(self, scale):
+        with pytest.raises(ValueError, match="init_scale must be above 0, and like its inverse within"):
+            GradScaler(init_scale=scale)
+
+    def test_other_things_than_optimizers(self):
+        for call in (GradScaler().step, GradScaler().unscale_):
+            with pytest.raises(TypeError, match="expected an Optimizer, got NoneType"):
+                call(None)
+        with pytest.raises(TypeError, match="load_state_dict: expected a dict, got int"):
+            GradScaler().load_state_dict(3)
 
     def test_closures_are_refused(self):
         w, loss = loss_with_gradient(1.0)
@@ -357,3 +403,24 @@ def test_a_network_of_many_layers(half):
         losses[precision] = trainer.fit(x, y, epochs=15, verbose=0).history["loss"]
     assert losses[half][-1] < losses[half][0]
     np.testing.assert_allclose(losses[half], losses["float32"], rtol=0.05)
+
+
+def test_an_optimizer_of_replaced_parameters():
+    model = nn.Sequential(nn.Linear(4, 3))
+    model.compile("sgd", "cross_entropy")
+    model.half()
+    model.float()
+    with pytest.raises(ValueError, match="the optimizer holds none of the model's parameters"):
+        model.fit(X, Y, verbose=0)
+
+
+def test_float16_needs_an_optimizer_that_undoes_the_scale():
+    class Own:
+        def step(self):
+            pass
+
+        def zero_grad(self):
+            pass
+
+    with pytest.raises(TypeError, match=r"needs an optimizer of drivetrain.optim, .*got Own"):
+        Trainer(nn.Linear(4, 3), loss="mse", optimizer=Own(), precision="float16")

@@ -253,3 +253,29 @@ def test_topk_is_the_start_of_a_stable_sort(dtype: str) -> None:
             np.testing.assert_array_equal(values.numpy(), np.take_along_axis(x, order[:, :k], 1))
     values, positions = dt.topk(dt.tensor(x.T.copy()), 3, axis=0)
     np.testing.assert_array_equal(positions.numpy(), dt.argsort(t, descending=True).numpy()[:, :3].T)
+
+
+def test_indices_and_masks_within_what_is_written_are_read_first() -> None:
+    n = 5000
+    for value in (dt.arange(n - 1) + 10**9, -3):
+        x = dt.arange(n)
+        x[1:][x[:-1]] = value
+        np.testing.assert_array_equal(x[1:].numpy(), -3 if isinstance(value, int) else value.numpy())
+    shared = np.arange(n)
+    dt.from_numpy(shared[1:])[dt.from_numpy(shared[:-1])] = -1  # two views that do not know of each other
+    np.testing.assert_array_equal(shared[1:], -1)
+    mask = np.random.default_rng(0).random(n) > 0.3
+    want, t = mask.copy(), dt.tensor(mask)
+    t[1:][t[:-1]] = False
+    want[1:][mask[:-1]] = False
+    np.testing.assert_array_equal(t.numpy(), want)
+
+
+def test_writes_to_memory_that_numpy_gave_twice() -> None:
+    a = np.arange(5000.0)
+    to = dt.from_numpy(a[1:])
+    to += dt.from_numpy(a[:-1])
+    np.testing.assert_array_equal(a[1:], 2 * np.arange(1.0, 5000) - 1)
+    b = np.arange(5000.0)
+    dt.from_numpy(b[1:])[:] = dt.from_numpy(b[:-1])
+    np.testing.assert_array_equal(b[1:], np.arange(4999.0))

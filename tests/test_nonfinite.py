@@ -239,3 +239,12 @@ def test_any_optimizer_is_watched():
 
     trainer = new_trainer(nn.Linear(4, 16), BadBackward(), nn.Linear(16, 3), optimizer=Own)
     assert "gradients are not finite" in message_of(trainer)
+
+
+def test_no_group_is_stepped_where_another_raises():
+    bad = nn.Sequential(nn.Linear(4, 16), BadBackward(), nn.Linear(16, 3))
+    groups = [{"params": list(bad[2].parameters())}, {"params": list(bad[0].parameters())}]
+    trainer = Trainer(bad, loss="cross_entropy", optimizer=optim.Adam(groups, lr=0.1))
+    before = weights(trainer)
+    assert "BadBackward" in message_of(trainer)
+    assert same(weights(trainer), before)

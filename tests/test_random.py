@@ -127,3 +127,11 @@ def test_draws_beyond_the_caches(level: str) -> None:
     scaled = x.numpy()[:first] * np.float32(1 / 0.7)
     np.testing.assert_array_equal(dropped[:first], np.where(kept, scaled, np.float32(0)))
     assert np.count_nonzero(dropped) / n == pytest.approx(0.7, abs=0.001)
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, np.inf, np.nan])
+def test_bernoulli_takes_probabilities_only(wrong: float) -> None:
+    p = dt.full((1000,), 0.5)
+    p[700] = wrong
+    with pytest.raises(ValueError, match=r"bernoulli: input has values from .*, expected probabilities"):
+        dt.bernoulli(p)

@@ -77,13 +77,15 @@ void bind_draws(py::module_& m) {
                              ">>> dt.sort(dt.randperm(4))\ntensor([0, 1, 2, 3])")
                            .c_str(),
                        {"n"_a, keyword("generator"_a = none)});
-    op<&ops::bernoulli>(m, "bernoulli",
-                        draws("1 with the probability that input gives for each element, else 0.",
-                              "input: Tensor of any shape, float32 or float64.\n",
-                              "TypeError: for other dtypes.",
-                              ">>> dt.bernoulli(dt.tensor([0.0, 1.0]))\ntensor([0., 1.])")
-                            .c_str(),
-                        {"input"_a, keyword("generator"_a = none)});
+    op<&ops::bernoulli>(
+        m, "bernoulli",
+        draws("1 with the probability that input gives for each element, else 0.",
+              "input: Tensor of any shape, float32 or float64, of probabilities from 0 to 1.\n",
+              "TypeError: for other dtypes.\nValueError: for numbers that are no "
+              "probabilities.",
+              ">>> dt.bernoulli(dt.tensor([0.0, 1.0]))\ntensor([0., 1.])")
+            .c_str(),
+        {"input"_a, keyword("generator"_a = none)});
     method<&ops::fill_uniform>("uniform_",
                                draws("Fills the tensor with uniform numbers in [low, high), in place.",
                                      "low, high: Finite numbers.\n",

@@ -65,9 +65,10 @@ struct Cache {
         }
         if (chunk_left < capacity) {
             const Arena::Span* span = large(kChunk);
+            if (!span) span = large(round_up(capacity, kPage)); // the last memory there is may lie scattered
             if (!span) return nullptr;
             chunk = span->data;
-            chunk_left = kChunk;
+            chunk_left = span->bytes;
         }
         void* p = chunk;
         chunk += capacity;

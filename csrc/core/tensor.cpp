@@ -1,6 +1,7 @@
 #include "core/tensor.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 
 namespace dt {
@@ -128,6 +129,11 @@ bool overlaps_itself(const Tensor& t) {
         reach += stride * (t.shape(i) - 1);
     }
     return false;
+}
+
+bool shares_memory(const Tensor& a, const Tensor& b) {
+    const auto first = [](const Tensor& t) { return reinterpret_cast<uintptr_t>(t.storage().data()); };
+    return first(a) < first(b) + b.storage().bytes() && first(b) < first(a) + a.storage().bytes();
 }
 
 } // namespace dt

@@ -78,5 +78,7 @@ Dims broadcast_shapes(const char* op, const Dims& a, const Dims& b);
 Dims broadcast_strides(const Tensor& t, const Dims& shape);
 // True where two elements may share an address (after expand): such a tensor cannot be written to in place.
 bool overlaps_itself(const Tensor& t);
+// True where the memory that the two are views of overlaps, whoever owns it: NumPy may have given it twice.
+bool shares_memory(const Tensor& a, const Tensor& b);
 
 } // namespace dt

@@ -328,8 +328,9 @@ namespace {
 // True where writing to `target` in the order of its elements could change elements of `x` before they are
 // read.
 bool tangled(const Tensor& target, const Tensor& x) {
-    if (!x.defined() || &target.storage() != &x.storage()) return false;
-    return !(target.offset() == x.offset() && target.shape() == x.shape() && target.strides() == x.strides());
+    if (!x.defined() || !shares_memory(target, x)) return false;
+    return !(target.data() == x.data() && item_size(target.dtype()) == item_size(x.dtype()) &&
+             target.shape() == x.shape() && target.strides() == x.strides());
 }
 
 struct InPlace {
@@ -352,7 +353,7 @@ Tensor in_place(const InPlace& op, const Tensor& target, const Operand& x) {
     if (autograd::recording({&target, &x.tensor})) {
         const bool saves = op.kernel != BinaryOp::add && op.kernel != BinaryOp::subtract;
         const Tensor before = saves ? clone(target) : target; // what backward needs must outlive the write
-        const bool shared = saves && x.is_tensor() && &x.tensor.storage() == &target.storage();
+        const bool shared = saves && x.is_tensor() && shares_memory(x.tensor, target);
         Tensor value = op.function({before, {}}, shared ? Operand{clone(x.tensor), {}} : x);
         plain::copy(target, value);
         autograd::record_in_place(op.name, target, value);

@@ -97,7 +97,7 @@ Tensor scatter_add(const Tensor& x, const Tensor& given, const Tensor& source, i
 
 Tensor scatter_add_(const Tensor& x, const Tensor& indices, const Tensor& source, int64_t axis) {
     autograd::check_in_place("scatter_add_", x);
-    const bool own = &source.storage() == &x.storage() || &indices.storage() == &x.storage();
+    const bool own = shares_memory(source, x) || shares_memory(indices, x);
     if (!own && !recording({&x, &source})) {
         const int a = normalize_axis("scatter_add", axis, x.rank());
         add_plain("scatter_add", x, checked_indices(x, indices, source, a), source, a);

@@ -217,6 +217,9 @@ Tensor spread_value(const Operand& value, const Dims& shape, DType dtype) {
     return t.alias(shape, broadcast_strides(t, shape), t.offset());
 }
 
+// `t`, or a copy where writing to `x` could change it.
+Tensor apart(const Tensor& t, const Tensor& x) { return shares_memory(t, x) ? plain::clone(t) : t; }
+
 // x[mask] = number, with a mask of x's own shape.
 bool fill_where(const Tensor& x, const std::vector<IndexItem>& items, const Operand& value) {
     const bool fits = items.size() == 1 && items[0].kind == Kind::array &&
@@ -224,17 +227,17 @@ bool fill_where(const Tensor& x, const std::vector<IndexItem>& items, const Oper
                       !value.is_tensor();
     if (!fits || recording({&x})) return false;
     const Tensor number = scalar_tensor("index", value.scalar, x.dtype());
-    if (x.size())
-        kernels().elementwise.where(x.dtype(), loop_over(x.shape(), {&x, &items[0].array, &number, &x}));
+    const Tensor mask = apart(items[0].array, x);
+    if (x.size()) kernels().elementwise.where(x.dtype(), loop_over(x.shape(), {&x, &mask, &number, &x}));
     autograd::record_in_place("index", x, Tensor());
     return true;
 }
 
-void put_recorded(const Tensor& view, const Picks& picks, const Operand& value) {
+void put_recorded(const Tensor& view, Picks picks, const Operand& value) {
     const Tensor values = spread_value(value, picks.result_shape(), view.dtype());
     if (!recording({&view, &value.tensor})) {
-        const bool own = value.is_tensor() && &value.tensor.storage() == &view.storage();
-        place("index", view, picks, own ? plain::clone(values) : values);
+        for (Tensor& indices : picks.indices) indices = apart(indices, view);
+        place("index", view, picks, apart(values, view));
         autograd::record_in_place("index", view, Tensor());
         return;
     }

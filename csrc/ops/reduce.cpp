@@ -4,6 +4,7 @@
 
 #include "ops/checks.h"
 #include "ops/compare.h"
+#include "ops/copy.h"
 #include "ops/elementwise.h"
 #include "ops/pair.h"
 #include "ops/unary.h"
@@ -197,6 +198,8 @@ Tensor var(const Tensor& x, const Axes& axis, double correction, bool keepdims) 
 }
 
 Tensor std_(const Tensor& x, const Axes& axis, double correction, bool keepdims) {
+    if (is_half(x.dtype())) // rounded once
+        return astype(std_(astype(x, DType::float32, false), axis, correction, keepdims), x.dtype(), false);
     return sqrt(variance("std", x, axis, correction, keepdims));
 }
 
@@ -259,6 +262,8 @@ Tensor argmin(const Tensor& x, const std::optional<int64_t>& axis, bool keepdims
 
 Tensor logsumexp(const Tensor& given, const Axes& axis, bool keepdims) {
     const Tensor x = as_floating(given);
+    if (is_half(x.dtype()))
+        return astype(logsumexp(astype(x, DType::float32, false), axis, keepdims), x.dtype(), false);
     const Plan plan("logsumexp", x, axis, keepdims);
     check_not_empty("logsumexp", x, plan);
     Tensor out;

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
 from .. import _core
-from ._mode import wrap_generator
+from ._mode import check_decorated, wrap_generator
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,6 +62,7 @@ class autocast:
         _core._leave_autocast(self._before.pop())
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        check_decorated("autocast", function)
         if inspect.isgeneratorfunction(function):
             return cast("Callable[P, R]", wrap_generator(function, self._again))
 

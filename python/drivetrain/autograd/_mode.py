@@ -30,6 +30,7 @@ class _Mode:
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         mode = self._mode
+        check_decorated(type(self).__name__, function)
         if inspect.isgeneratorfunction(function):
             return cast("Callable[P, R]", wrap_generator(function, lambda: _Mode(mode)))
 
@@ -39,6 +40,16 @@ class _Mode:
                 return function(*args, **kwargs)
 
         return switched
+
+
+def check_decorated(name: str, function: Any) -> None:
+    """Raises for what the mode would not hold in: it belongs to a thread, and coroutines share theirs."""
+    if not callable(function):
+        raise TypeError(f"{name}: expected a function to decorate, got {function!r}")
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(
+            f"{name}: cannot decorate the async function {function.__qualname__}; use a block in it"
+        )
 
 
 def wrap_generator(

@@ -61,24 +61,27 @@ class GradScaler:
             raise TypeError(f"GradScaler: enabled must be True or False, got {enabled!r}")
         self._enabled = enabled
         self._set("init_scale", init_scale, growth_factor, backoff_factor, growth_interval, 0, 0)
-        # By id of the optimizers that were unscaled or stepped since the last update: whether all gradients
-        # were finite, and what else there is to do.
-        self._unscaled: dict[int, bool] = {}
-        self._stepped: dict[int, bool] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        # Optimizers that were unscaled or stepped since the last update: whether all gradients were finite.
+        self._unscaled: dict[Optimizer, bool] = {}
+        self._stepped: dict[Optimizer, bool] = {}
 
     def _set(
         self, name: str, scale: Any, growth: Any, backoff: Any, interval: Any, tracker: Any, skipped: Any
     ) -> None:
-        check_number("GradScaler", name, scale, "above 0", lambda value: value > 0)
+        check_number("GradScaler", name, scale, _SCALES, _is_scale)
         check_number("GradScaler", "growth_factor", growth, "above 1", lambda value: value > 1)
         check_number("GradScaler", "backoff_factor", backoff, "between 0 and 1", lambda value: 0 < value < 1)
-        for what, count, low in (("growth_interval", interval, 1), ("tracker", tracker, 0)):
+        counts = ("growth_interval", interval, 1), ("tracker", tracker, 0), ("skipped_steps", skipped, 0)
+        for what, count, low in counts:
             if isinstance(count, bool) or not isinstance(count, int):
                 raise TypeError(f"GradScaler: {what} must be a whole number, got {count!r}")
             if count < low:
                 raise ValueError(f"GradScaler: {what} must be at least {low}, got {count}")
         self._scale, self.growth_factor, self.backoff_factor = float(scale), float(growth), float(backoff)
-        self.growth_interval, self._tracker, self.skipped_steps = interval, tracker, int(skipped)
+        self.growth_interval, self._tracker, self.skipped_steps = interval, tracker, skipped
 
     def is_enabled(self) -> bool:
         """Whether it scales at all."""
@@ -108,11 +111,12 @@ class GradScaler:
         """
         if not self._enabled:
             return
-        if id(optimizer) in self._stepped:
+        _check_optimizer("unscale_", optimizer)
+        if optimizer in self._stepped:
             raise RuntimeError("GradScaler.unscale_: called after step(); call it before")
-        if id(optimizer) in self._unscaled:
+        if optimizer in self._unscaled:
             raise RuntimeError("GradScaler.unscale_: called twice since the last update()")
-        self._unscaled[id(optimizer)] = self._finite(optimizer)
+        self._unscaled[optimizer] = self._finite(optimizer)
         with no_grad():
             for parameter in parameters_of(optimizer):
                 if parameter.grad is not None:
@@ -138,16 +142,22 @@ class GradScaler:
             raise RuntimeError(
                 "GradScaler.step: a closure is not supported; scale the loss and call backward"
             )
-        if id(optimizer) in self._stepped:
+        _check_optimizer("step", optimizer)
+        if optimizer in self._stepped:
             raise RuntimeError("GradScaler.step: called twice since the last update()")
-        unscaled = self._unscaled.get(id(optimizer))
-        finite = self._finite(optimizer) if unscaled is None else unscaled
-        self._stepped[id(optimizer)] = finite
-        if not finite:
+        unscaled = optimizer in self._unscaled
+        # Looked at again where they were unscaled: they may have been changed since.
+        finite = self._finite(optimizer) and self._unscaled.get(optimizer, True)
+        result = None
+        if finite:
+            factor = kwargs.pop("grad_scale", 1.0)
+            check_number("GradScaler.step", "grad_scale", factor, "a finite number", lambda value: True)
+            factor = float(factor) * (1.0 if unscaled else 1 / self._scale)
+            result = optimizer.step(*args, grad_scale=factor, **kwargs)
+        else:
             self.skipped_steps += 1
-            return None
-        factor = (1 / self._scale if unscaled is None else 1.0) * kwargs.pop("grad_scale", 1.0)
-        return optimizer.step(*args, grad_scale=factor, **kwargs)
+        self._stepped[optimizer] = finite
+        return result
 
     def update(self, new_scale: float | None = None) -> None:
         """Adapts the scale to what happened since the last call; once per step, after all optimizers.
@@ -162,7 +172,7 @@ class GradScaler:
             return
         outcomes = [*self._unscaled.values(), *self._stepped.values()]
         if new_scale is not None:
-            check_number("GradScaler", "new_scale", new_scale, "above 0", lambda value: value > 0)
+            check_number("GradScaler", "new_scale", new_scale, _SCALES, _is_scale)
             self._scale = float(new_scale)
         elif not outcomes:
             raise RuntimeError("GradScaler.update: call step() before")
@@ -176,8 +186,7 @@ class GradScaler:
                 grown = self._scale * self.growth_factor
                 self._scale = grown if grown < 2.0**127 else self._scale
                 self._tracker = 0
-        self._unscaled.clear()
-        self._stepped.clear()
+        self._begin()
 
     def _finite(self, optimizer: Optimizer) -> bool:
         # Squares of float32 cannot overflow in float64, in which they are summed.
@@ -204,12 +213,34 @@ class GradScaler:
         """
         if not self._enabled:
             return
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"GradScaler.load_state_dict: expected a dict, got {type(state_dict).__name__}")
         names = ("scale", "growth_factor", "backoff_factor", "growth_interval", "_growth_tracker")
         missing = [name for name in names if name not in state_dict]
         if missing:
             raise ValueError(f"GradScaler.load_state_dict: missing: {', '.join(missing)}")
         scale, growth, backoff, interval, tracker = (state_dict[name] for name in names)
         self._set("scale", scale, growth, backoff, interval, tracker, state_dict.get("skipped_steps", 0))
+        self._begin()
+
+    def __getstate__(self) -> dict[str, Any]:  # a copy has seen no optimizer yet
+        return {name: value for name, value in vars(self).items() if name not in ("_unscaled", "_stepped")}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state)
+        self._begin()
 
     def __repr__(self) -> str:
         return f"GradScaler(scale={self.get_scale():g}, skipped_steps={self.skipped_steps})"
+
+
+_SCALES = "above 0, and like its inverse within the range of float32"
+
+
+def _is_scale(value: float) -> bool:
+    return 2.0**-126 <= value <= 2.0**127
+
+
+def _check_optimizer(method: str, optimizer: Any) -> None:
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"GradScaler.{method}: expected an Optimizer, got {type(optimizer).__name__}")

@@ -51,7 +51,9 @@ class NonFiniteGuard:
 
     def step(self, optimizer: Any) -> bool:
         """Makes the optimizer's step; False where gradients are not finite."""
-        if self.policy == "raise" and getattr(optimizer, "_watch", None) is not None:
+        # Of several groups the first would have been stepped when the second raises.
+        alone = len(getattr(optimizer, "param_groups", ())) == 1
+        if self.policy == "raise" and alone and getattr(optimizer, "_watch", None) is not None:
             optimizer._watch = True
             try:
                 optimizer.step()

@@ -12,6 +12,7 @@ from .. import default_generator, manual_seed, no_grad
 from ..data.shuffle import check_seed
 from ..metrics import Mean
 from ..optim import GradScaler
+from ..optim.optimizer import Optimizer, parameters_of
 from .callbacks import Callback, CallbackList, Logs
 from .guard import NonFiniteGuard
 from .history import History
@@ -87,6 +88,11 @@ class Trainer(Predictor):
         self._guard = NonFiniteGuard(model, on_nonfinite, self.precision)
         self.loss = find_loss(loss)
         self.optimizer = find_optimizer(optimizer, model)
+        if self.scaler.is_enabled() and not isinstance(self.optimizer, Optimizer):
+            raise TypeError(
+                "Trainer: precision 'float16' needs an optimizer of drivetrain.optim, which undoes the scale "
+                f"of the loss, got {type(self.optimizer).__name__}"
+            )
         self.metrics = find_metrics(metrics, self.loss)
         self.history = History()
         self._mean_loss = Mean("loss")
@@ -147,6 +153,7 @@ class Trainer(Predictor):
                 what was done. Within ``on_epoch_end`` it waits until that is done; a second Ctrl-C does not.
         """
         check_epochs(initial_epoch, epochs)
+        self._check_parameters()
         given = (x, y, sample_weight)
         if validation_split and validation_data is None:
             given, validation_data = split_off_validation("fit", *given, validation_split)
@@ -166,6 +173,17 @@ class Trainer(Predictor):
         hooks = self._hooks(verbose, callbacks, [self.history], epochs=epochs, steps=data.steps)
         self._run(range(initial_epoch, epochs), data, validation, hooks)
         return self.history
+
+    def _check_parameters(self) -> None:
+        if not hasattr(self.optimizer, "param_groups"):  # somebody's own
+            return
+        held = {id(parameter) for parameter in parameters_of(self.optimizer)}
+        own = [id(parameter) for parameter in self.model.parameters() if parameter.requires_grad]
+        if held and own and held.isdisjoint(own):
+            raise ValueError(
+                "fit: the optimizer holds none of the model's parameters, which half(), float() or to() have "
+                "replaced since it was made; make it again, or compile() again"
+            )
 
     def _run(self, epochs: range, data: Source, validation: Source | None, hooks: CallbackList) -> None:
         logs: Logs = {}
