@@ -7,6 +7,19 @@ from benchmarks.cases import Bar, Case
 NUMPY = Bar("numpy", 1.0)
 
 
+def of_images(channels: tuple[int, int], pixels: int, size: int, stride: int, padding: int) -> dict[str, Any]:
+    return {
+        "batch": 32,
+        "height": pixels,
+        "width": pixels,
+        "inputs": channels[0],
+        "outputs": channels[1],
+        "size": size,
+        "stride": stride,
+        "padding": padding,
+    }
+
+
 def conv(
     name: str,
     channels: tuple[int, int],
@@ -22,18 +35,8 @@ def conv(
     inputs, outputs = channels
     after = (pixels + 2 * (size // 2) - size) // stride + 1
     products = 2.0 * 32 * after * after * outputs * size * size * inputs / groups
-    options = {
-        "batch": 32,
-        "height": pixels,
-        "width": pixels,
-        "inputs": inputs,
-        "outputs": outputs,
-        "size": size,
-        "stride": stride,
-        "padding": size // 2,
-        "groups": groups,
-        "input_gradient": input_gradient,
-    }
+    options = of_images(channels, pixels, size, stride, size // 2)
+    options |= {"groups": groups, "input_gradient": input_gradient}
     tiny = {"batch": 2, "height": 9, "width": 9}
     tiny |= {"inputs": 4, "outputs": 4, "groups": 4} if groups > 1 else {"inputs": 3, "outputs": 5}
     return Case(
@@ -71,16 +74,7 @@ def conv1d(name: str, channels: tuple[int, int], length: int, size: int) -> Case
 def conv_transpose(name: str, channels: tuple[int, int], pixels: int, size: int, stride: int) -> Case:
     """Padded so that the image grows by the stride."""
     inputs, outputs = channels
-    options = {
-        "batch": 32,
-        "height": pixels,
-        "width": pixels,
-        "inputs": inputs,
-        "outputs": outputs,
-        "size": size,
-        "stride": stride,
-        "padding": (size - stride) // 2,
-    }
+    options = of_images(channels, pixels, size, stride, (size - stride) // 2)
     return Case(
         f"{name}, 32x{pixels}x{pixels}, forward+backward",
         "conv_transpose",

@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdint>
 
-#include "core/dtype.h"
+#include "kernels/precision.h"
 
 namespace dt {
 
@@ -15,12 +15,9 @@ struct EpilogueGradArgs {
     void* sums = nullptr;       // cols values; none where not wanted
 };
 
-// By dtype: float32, float64, float16, bfloat16. The sums of the half formats are float32.
+// By precision(dtype). The sums of the half formats are float32.
 struct Epilogue {
-    void (*gradient[4])(const EpilogueGradArgs& args);
-    static int of(DType d) {
-        return d == DType::float64 ? 1 : d == DType::float16 ? 2 : d == DType::bfloat16 ? 3 : 0;
-    }
+    void (*gradient[kPrecisions])(const EpilogueGradArgs& args);
 };
 
 } // namespace dt

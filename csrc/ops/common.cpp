@@ -56,7 +56,7 @@ LayerGradient layer_gradient(const Backward& back, const Saved& y, DType computi
         result.bias = Tensor::empty({args.cols}, is_half(computing) ? DType::float32 : computing);
         args.sums = result.bias.data();
     }
-    if (y || for_bias) kernels().epilogue.gradient[Epilogue::of(computing)](args);
+    if (y || for_bias) kernels().epilogue.gradient[precision(computing)](args);
     if (y) result.before = std::move(to);
     return result;
 }

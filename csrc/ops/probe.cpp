@@ -49,10 +49,6 @@ void move_once(const std::string& way, float* to, int64_t n) {
         (way == "copy" ? probe.copy : probe.stream_copy)(to, to + n / 2, n / 2);
 }
 
-} // namespace
-
-namespace {
-
 double peak(const char* op, int64_t threads, double (*Probe::*kind)(int64_t)) {
     constexpr int64_t kIterations = 10'000'000; // some 20 ms, so that every thread gets one block
     check_threads(op, threads);

@@ -23,7 +23,7 @@ template <class T> void check_gradient(Checks& c, int64_t rows, int64_t cols, in
     if (sums) args.sums = totals.data();
     c.at("gradient, ", rows, " x ", cols, relu ? ", relu" : "", sums ? ", sums" : "",
          in_place ? ", in place" : "");
-    c.call(c.table.epilogue.gradient[Epilogue::of(dtype_of<T>)], args);
+    c.call(c.table.epilogue.gradient[precision(dtype_of<T>)], args);
     const auto want = [&](int64_t i) { return relu && y.at(i) <= 0 ? 0.0 : given.at(i); };
     if (relu) c.expect("before", in_place ? grad : before, 0, [&](int64_t i) -> Want { return want(i); });
     if (sums)

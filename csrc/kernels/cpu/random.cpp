@@ -104,13 +104,14 @@ void bernoulli(const RandomSource& source, int64_t n, const void* probability, i
     const T* p = static_cast<const T*>(probability);
     T* out = static_cast<T*>(output);
     fill_from_groups<kGroupWords>(source, n, out, [&](const uint32_t* words, int64_t at, T* values) {
-        const bool inside = at >= 0 && at + kGroupWords <= n;
-        if (inside && stride == 1)
+        const auto drawn = [](uint32_t word, T chance) DT_INLINE_LAMBDA {
+            return double(word) < double(chance) * 4294967296.0 ? T(1) : T(0);
+        };
+        if (stride == 1 && at >= 0 && at + kGroupWords <= n) {
+            for (int j = 0; j < kGroupWords; ++j) values[j] = drawn(words[j], p[at + j]);
+        } else {
             for (int j = 0; j < kGroupWords; ++j)
-                values[j] = double(words[j]) < double(p[at + j]) * 4294967296.0 ? T(1) : T(0);
-        for (int j = 0; j < kGroupWords && !(inside && stride == 1); ++j) {
-            const int64_t i = at + j < 0 ? 0 : at + j >= n ? n - 1 : at + j;
-            values[j] = double(words[j]) < double(p[i * stride]) * 4294967296.0 ? T(1) : T(0);
+                values[j] = drawn(words[j], p[clamp(at + j, int64_t{0}, n - 1) * stride]);
         }
     });
 }
