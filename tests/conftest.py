@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -15,3 +16,12 @@ def level(request: pytest.FixtureRequest) -> Iterator[str]:
     """Every ISA level in turn; for a whole file: `pytestmark = pytest.mark.usefixtures("level")`."""
     with isa(request.param):
         yield request.param
+
+
+@pytest.fixture
+def no_garbage() -> Iterator[None]:
+    """For tests that count bytes: cycles that earlier tests left behind are not collected in between."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()

@@ -331,6 +331,7 @@ class TestCache:
                 assert layer(x).dtype == dt.float16
             assert layer(x).dtype == dt.bfloat16
 
+    @pytest.mark.usefixtures("no_garbage")
     def test_memory_is_bounded(self):
         x = floats(1, 256)
         with dt.autocast(), dt.no_grad():
@@ -349,6 +350,7 @@ class TestCache:
                 assert functional.linear(x, w).float().numpy().max() == 8 * value
                 del w
 
+    @pytest.mark.usefixtures("no_garbage")
     def test_the_history_is_not_kept_alive(self):
         layer = nn.Linear(64, 64)
         with dt.autocast():

@@ -424,6 +424,7 @@ class TestScale:
         assert len(seen) == 3
         assert x.grad.shape == (512, 512)
 
+    @pytest.mark.usefixtures("no_garbage")
     def test_memory_is_given_back(self):
         def step():
             x = dt.randn((100, 100)).requires_grad_()

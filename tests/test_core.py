@@ -32,6 +32,7 @@ def installed(module):
     return run(f"import importlib.util as u; print(u.find_spec({module!r}) is not None)") == "True"
 
 
+@pytest.mark.usefixtures("no_garbage")
 class TestAllocator:
     def test_in_use_and_peak(self):
         dt.reset_peak_memory()

@@ -43,9 +43,9 @@ class TestDlpack:
         gc.collect()
         assert back.tolist() == list(range(1000))
 
+    @pytest.mark.usefixtures("no_garbage")
     @pytest.mark.parametrize("arguments", [{}, {"max_version": (1, 0)}, {"copy": True}])
     def test_a_capsule_nobody_takes_gives_the_memory_back(self, arguments):
-        gc.collect()
         before = dt.memory_stats()["in_use"]
         t = dt.tensor(np.zeros(100_000))
         capsule = t.__dlpack__(**arguments)
@@ -54,8 +54,8 @@ class TestDlpack:
         del capsule
         assert dt.memory_stats()["in_use"] == before
 
+    @pytest.mark.usefixtures("no_garbage")
     def test_a_taken_capsule_gives_the_memory_back_once(self):
-        gc.collect()
         before = dt.memory_stats()["in_use"]
         t = dt.tensor(np.zeros(100_000))
         capsule = t.__dlpack__(max_version=(1, 0))

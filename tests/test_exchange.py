@@ -110,8 +110,8 @@ class TestNumpy:
         assert a.ctypes.data == pointer
         assert a.tolist() == [1, 2, 3]
 
+    @pytest.mark.usefixtures("no_garbage")
     def test_memory_returns_when_the_array_is_gone(self):
-        gc.collect()
         before = dt.memory_stats()["in_use"]
         a = dt.tensor(np.zeros(100_000)).numpy()
         assert dt.memory_stats()["in_use"] >= before + 800_000

@@ -198,6 +198,7 @@ def test_losses_are_float32_and_their_gradients_are_not(name: str, target_dtype:
     )
 
 
+@pytest.mark.usefixtures("no_garbage")
 def test_activations_of_halves_take_half_the_memory() -> None:
     def kept(dtype: str) -> int:
         x = dt.ones((8, 32, 32, 16), dtype=dtype, requires_grad=True)

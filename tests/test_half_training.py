@@ -366,6 +366,7 @@ class TestHalfModels:
         assert norm.running_var[0].item() == 1e6
 
 
+@pytest.mark.usefixtures("no_garbage")
 @pytest.mark.parametrize("half", HALVES)
 def test_activations_take_little_more_than_half_the_memory(half):
     def convolution(inputs, outputs):
