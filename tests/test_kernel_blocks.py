@@ -167,6 +167,38 @@ def test_convolution(
             assert abs(got - float((g64 * moved).sum())) <= 40 * np.finfo(dtype).eps * scale
 
 
+@pytest.mark.parametrize("half", ["float16", "bfloat16"])
+@pytest.mark.parametrize(("x_shape", "w_shape", "options"), CONVOLUTIONS)
+def test_half_convolution(
+    x_shape: tuple[int, ...], w_shape: tuple[int, ...], options: dict[str, Any], half: str, level: str
+) -> None:
+    """What is stored is rounded once; the gradient of a float32 weight is not rounded at all."""
+    shapes = [
+        x_shape,
+        w_shape,
+        w_shape[:1],
+        reference.conv(np.zeros(x_shape), np.zeros(w_shape), **options).shape,
+    ]
+    x, w, bias, g = (
+        dt.tensor(rng.standard_normal(s).astype("float32")).astype(half).astype("float32") for s in shapes
+    )
+
+    def run(dtype: str | None) -> list[Any]:
+        images, weight = dt.tensor(x, requires_grad=True), dt.tensor(w, requires_grad=True)
+        with dt.autocast(dtype or "bfloat16", enabled=dtype is not None):
+            given = images if dtype is None else images.astype(dtype)
+            y = dt.conv2d(given, weight, bias, **options)
+        y.backward(g.astype(y.dtype))
+        assert y.dtype == (dtype or dt.float32)
+        return [y.detach().astype("float32").numpy(), images.grad.numpy(), weight.grad.numpy()]
+
+    rounding = 2.0**-11 if half == "float16" else 2.0**-8
+    terms = [float(np.prod(w_shape[1:])), float(np.prod(w_shape[:3])), float(np.prod(shapes[3][:3]))]
+    found = on_threads(lambda: run(half))
+    for got, want, n, stored in zip(found, run(None), terms, (rounding, rounding, 0), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1.01 * stored, atol=(80 * n**0.5 + 8 * n) * 2.0**-24)
+
+
 # The pixels pass by once and the weight stays: shapes of x, filters, strides.
 LARGE_IMAGES = [
     ((2, 170, 180, 64), 128, 1),  # results so large that they are written past the caches

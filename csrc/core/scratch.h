@@ -16,6 +16,7 @@ enum class Scratch : int {
     conv_input,
     conv_weight,
     conv_partial,
+    conv_exact,
     kernel,
     count
 };

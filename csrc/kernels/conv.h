@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 
+#include "core/dtype.h"
 #include "kernels/gemm.h" // Activation
 
 namespace dt {
@@ -23,21 +24,23 @@ struct ConvShape {
     int64_t stride_h = 1, stride_w = 1;
     int64_t pad_top = 0, pad_left = 0;
     int64_t dilation_h = 1, dilation_w = 1;
-    int64_t groups = 1; // divides in_channels and out_channels
+    int64_t groups = 1;            // divides in_channels and out_channels
+    DType format = DType::float32; // of images and weight where that is a half format; else they are of T
 };
 
 // Every element of the output is written; an empty batch writes nothing (and zeros to dw).
-// The bits depend on the shape only, not on the number of threads.
+// The bits depend on the shape only, not on the number of threads. Half formats are converted to float32 a
+// few rows at a time, multiplied and summed in that, and the results rounded once.
 template <class T> struct ConvKernels {
     // y = activation(conv(x, weight) + bias); bias (out_channels) may be null.
-    void (*forward)(const ConvShape& shape, const T* x, const T* weight, const T* bias, Activation activation,
-                    T* y);
+    void (*forward)(const ConvShape& shape, const void* x, const void* weight, const T* bias,
+                    Activation activation, void* y);
     // dx = activation(gradient of x + bias); bias (in_channels) is for transposed convolutions and else null.
-    void (*backward_data)(const ConvShape& shape, const T* dy, const T* weight, const T* bias,
-                          Activation activation, T* dx);
+    void (*backward_data)(const ConvShape& shape, const void* dy, const void* weight, const T* bias,
+                          Activation activation, void* dx);
     // dx += the gradient of x; false, with nothing done, where the way that suits the shape cannot add.
-    bool (*add_data)(const ConvShape& shape, const T* dy, const T* weight, T* dx);
-    void (*backward_weight)(const ConvShape& shape, const T* x, const T* dy, T* dw);
+    bool (*add_data)(const ConvShape& shape, const void* dy, const void* weight, void* dx);
+    void (*backward_weight)(const ConvShape& shape, const void* x, const void* dy, T* dw);
 };
 
 struct Conv {

@@ -108,6 +108,7 @@ Convolution read_common(const char* op, const Tensor& input, const Tensor& weigh
     s.stride_h = c.stride.h, s.stride_w = c.stride.w;
     s.dilation_h = c.dilation.h, s.dilation_w = c.dilation.w;
     s.groups = groups;
+    s.format = c.input.dtype();
     return c;
 }
 
@@ -187,8 +188,8 @@ void run_data(const ConvShape& s, bool transposed, const Tensor& from, const Ten
     with_kernels(to.dtype(), [&](const auto& kernels, auto zero) {
         using T = decltype(zero);
         const T* b = bias.defined() ? bias.data<T>() : nullptr;
-        (transposed ? kernels.backward_data : kernels.forward)(s, from.data<T>(), weight.data<T>(), b,
-                                                               activation, to.data<T>());
+        (transposed ? kernels.backward_data : kernels.forward)(s, from.data(), weight.data(), b, activation,
+                                                               to.data());
     });
 }
 
@@ -198,9 +199,8 @@ bool add_data(const ConvShape& s, const Tensor& grad, const Tensor& weight, cons
     if (!sum.defined() || sum.dtype() != grad.dtype() || !sum.size()) return false;
     LongWork work(conv_time(s));
     bool added = false;
-    with_kernels(sum.dtype(), [&](const auto& kernels, auto zero) {
-        using T = decltype(zero);
-        added = kernels.add_data(s, grad.data<T>(), weight.data<T>(), sum.data<T>());
+    with_kernels(sum.dtype(), [&](const auto& kernels, auto) {
+        added = kernels.add_data(s, grad.data(), weight.data(), sum.data());
     });
     return added;
 }
@@ -209,7 +209,7 @@ void run_weight(const ConvShape& s, const Tensor& x, const Tensor& grad, const T
     LongWork work(conv_time(s));
     with_kernels(to.dtype(), [&](const auto& kernels, auto zero) {
         using T = decltype(zero);
-        kernels.backward_weight(s, x.data<T>(), grad.data<T>(), to.data<T>());
+        kernels.backward_weight(s, x.data(), grad.data(), to.data<T>());
     });
 }
 
@@ -260,27 +260,22 @@ Tensor apply_half_product(const Convolution& c) {
     return out;
 }
 
-// What backward keeps: half formats as they are, not their float32 copies.
-Saved kept(const Tensor& given, const Tensor& prepared) {
-    return Saved(is_half(given.dtype()) ? given : prepared);
-}
-
 void record_backward(const Convolution& c, const Tensor& x, const Tensor& weight, const Tensor& out) {
     // Each factor is needed for the other's gradient only.
     const auto& [input, kernel] = c.given;
     const bool for_input = autograd::requires_grad(input), for_weight = autograd::requires_grad(kernel);
     record(
         c.op, out, {&input, &kernel, &c.bias},
-        [x = for_weight ? kept(c.input, x) : Saved(), weight = for_input ? kept(c.weight, weight) : Saved(),
+        [x = for_weight ? Saved(x) : Saved(), weight = for_input ? Saved(weight) : Saved(),
          y = c.activation == Activation::none ? Saved() : Saved(out), s = c.shape, transposed = c.transposed,
          input_shape = input.shape(), weight_shape = kernel.shape(), input_dtype = input.dtype(),
          weight_dtype = kernel.dtype(),
          bias_dtype = c.bias.defined() ? c.bias.dtype() : kernel.dtype()](Backward& back) {
-            const DType computing = computing_dtype(back.grad().dtype());
+            const DType computing = back.grad().dtype();
             const LayerGradient layer = layer_gradient(back, y, computing, back.needs(2));
             const Tensor& grad = layer.before;
             if (back.needs(0)) {
-                const Tensor w = prepared(weight.get());
+                const Tensor w = weight.get();
                 if (transposed || !add_data(s, grad, w, back.waiting(0))) {
                     Tensor g = Tensor::empty(input_shape, computing);
                     if (g.size()) run_data(s, !transposed, grad, w, Tensor(), Activation::none, g);
@@ -288,8 +283,8 @@ void record_backward(const Convolution& c, const Tensor& x, const Tensor& weight
                 }
             }
             if (back.needs(1)) {
-                const Tensor from = prepared(x.get());
-                Tensor g = Tensor::empty(weight_shape, computing);
+                const Tensor from = x.get();
+                Tensor g = Tensor::empty(weight_shape, computing_dtype(computing));
                 run_weight(s, transposed ? grad : from, transposed ? from : grad, g);
                 back.give(1, plain::convert(g, weight_dtype));
             }
@@ -302,11 +297,9 @@ Tensor apply(const Convolution& c) {
     if (is_half_product(c)) return apply_half_product(c);
     const ConvShape& s = c.shape;
     const Pair size = c.transposed ? Pair{s.in_h, s.in_w} : Pair{s.out_h, s.out_w};
-    const Tensor x = prepared(c.input), weight = prepared(c.weight);
-    Tensor y = Tensor::empty(shape_like(c.image, size, c.outputs), x.dtype(), x.device(), c.op);
-    if (y.size())
-        run_data(s, c.transposed, x, weight, c.bias.defined() ? prepared(c.bias) : c.bias, c.activation, y);
-    Tensor out = plain::convert(y, c.input.dtype());
+    const Tensor x = plain::contiguous(c.input), weight = plain::contiguous(c.weight);
+    Tensor out = Tensor::empty(shape_like(c.image, size, c.outputs), x.dtype(), x.device(), c.op);
+    if (out.size()) run_data(s, c.transposed, x, weight, prepared(c.bias), c.activation, out);
     if (recording({&c.given.input, &c.given.weight, &c.bias})) record_backward(c, x, weight, out);
     return out;
 }

@@ -43,15 +43,18 @@ double roundings(const ConvShape& s) {
     return 16 + 2 * std::sqrt(double(s.kernel_h * s.kernel_w * (s.in_channels + s.out_channels) / s.groups));
 }
 
+// T is the dtype of images and weights; bias and gradient of the weight are float32 beside a half format.
 template <class T>
-void check_shape(Checks& c, const ConvKernels<T>& kernels, const ConvShape& s, bool bias,
+void check_shape(Checks& c, const ConvKernels<Beside<T>>& kernels, ConvShape s, bool bias,
                  Activation activation) {
+    using R = Beside<T>;
+    s.format = dtype_of<T>;
     const int64_t x_size = s.batch * s.in_h * s.in_w * s.in_channels;
     const int64_t y_size = s.batch * s.out_h * s.out_w * s.out_channels;
     const int64_t w_size = s.out_channels * s.kernel_h * s.kernel_w * (s.in_channels / s.groups);
     const Array<T> x = c.uniform_array<T>(x_size), w = c.uniform_array<T>(w_size),
                    dy = c.uniform_array<T>(y_size);
-    const Array<T> out_bias = c.uniform_array<T>(s.out_channels), in_bias = c.uniform_array<T>(s.in_channels);
+    const Array<R> out_bias = c.uniform_array<R>(s.out_channels), in_bias = c.uniform_array<R>(s.in_channels);
     const std::string shape = describe(s) + (bias ? ", bias" : "") + ", activation " + text(int(activation));
 
     std::vector<Sum> y_want(static_cast<size_t>(y_size)), dx_want(static_cast<size_t>(x_size)),
@@ -89,7 +92,7 @@ void check_shape(Checks& c, const ConvKernels<T>& kernels, const ConvShape& s, b
     }
 
     c.at("backward_weight, ", shape);
-    Array<T> dw(w_size);
+    Array<R> dw(w_size);
     c.call(kernels.backward_weight, s, x.data(), dy.data(), dw.data());
     c.expect("dw", dw, 16 + 2 * std::sqrt(double(s.batch * s.out_h * s.out_w)),
              [&](int64_t i) { return dw_want[size_t(i)]; });
@@ -110,7 +113,7 @@ ConvShape make(int64_t batch, int64_t h, int64_t w, int64_t in, int64_t out, con
     return s;
 }
 
-template <class T> void check_all(Checks& c, const ConvKernels<T>& kernels) {
+template <class T> void check_all(Checks& c, const ConvKernels<Beside<T>>& kernels) {
     const Geometry geometries[] = {{1, 1, 1, 0, 1}, {1, 1, 2, 0, 1}, {3, 3, 1, 1, 1}, {3, 3, 1, 0, 1},
                                    {3, 3, 2, 1, 1}, {3, 3, 1, 2, 2}, {5, 5, 1, 2, 1}, {7, 7, 2, 3, 1},
                                    {1, 3, 1, 1, 1}, {2, 3, 3, 0, 1}, {4, 4, 4, 0, 1}, {3, 1, 2, 2, 3}};
@@ -124,31 +127,33 @@ template <class T> void check_all(Checks& c, const ConvKernels<T>& kernels) {
     for (const Geometry& g : geometries)
         for (const Channels& ch : channels) {
             ++number;
-            check_shape(c, kernels, make(2, 9, 8, ch.in, ch.out, g, ch.groups), number % 2 == 0,
-                        activations[size_t(number) % activations.size()].first);
+            check_shape<T>(c, kernels, make(2, 9, 8, ch.in, ch.out, g, ch.groups), number % 2 == 0,
+                           activations[size_t(number) % activations.size()].first);
         }
     const Geometry three{3, 3, 1, 1, 1};
     for (int64_t h : {1, 2, 4, 5, 13}) // borders of tiles of outputs
         for (int64_t w : {1, 3, 6, 7, 17})
-            check_shape(c, kernels, make(1, h, w, 16, 16, three, 1), true, Activation::none);
-    check_shape(c, kernels, make(0, 5, 5, 3, 4, three, 1), true, Activation::none);
+            check_shape<T>(c, kernels, make(1, h, w, 16, 16, three, 1), true, Activation::none);
+    check_shape<T>(c, kernels, make(0, 5, 5, 3, 4, three, 1), true, Activation::none);
     for (const Geometry& g : geometries) // ways that can add to a gradient
         for (int64_t w : {4, 19})
-            check_shape(c, kernels, make(2, 9, w, 17, 18, g, 1), false, Activation::none);
-    check_shape(c, kernels, make(16, 6, 6, 16, 16, three, 1), false, Activation::none);
+            check_shape<T>(c, kernels, make(2, 9, w, 17, 18, g, 1), false, Activation::none);
+    check_shape<T>(c, kernels, make(16, 6, 6, 16, 16, three, 1), false, Activation::none);
     // Above what one thread does alone.
-    check_shape(c, kernels, make(3, 20, 21, 16, 32, three, 1), true, Activation::relu);
-    check_shape(c, kernels, make(2, 16, 16, 32, 33, {1, 1, 1, 0, 1}, 1), true, Activation::none);
-    check_shape(c, kernels, make(1, 160, 162, 45, 37, {1, 1, 1, 0, 1}, 1), true, Activation::relu);
-    check_shape(c, kernels, make(2, 33, 30, 3, 24, {5, 5, 2, 2, 1}, 1), false, Activation::none);
-    check_shape(c, kernels, make(3, 40, 40, 40, 40, three, 40), true, Activation::relu);
+    check_shape<T>(c, kernels, make(3, 20, 21, 16, 32, three, 1), true, Activation::relu);
+    check_shape<T>(c, kernels, make(2, 16, 16, 32, 33, {1, 1, 1, 0, 1}, 1), true, Activation::none);
+    check_shape<T>(c, kernels, make(1, 160, 162, 45, 37, {1, 1, 1, 0, 1}, 1), true, Activation::relu);
+    check_shape<T>(c, kernels, make(2, 33, 30, 3, 24, {5, 5, 2, 2, 1}, 1), false, Activation::none);
+    check_shape<T>(c, kernels, make(3, 40, 40, 40, 40, three, 40), true, Activation::relu);
 }
 
 } // namespace
 
 void check_conv(Checks& c) {
-    check_all(c, c.table.conv.f32);
-    check_all(c, c.table.conv.f64);
+    check_all<float>(c, c.table.conv.f32);
+    check_all<double>(c, c.table.conv.f64);
+    check_all<float16_t>(c, c.table.conv.f32);
+    check_all<bfloat16_t>(c, c.table.conv.f32);
 }
 
 } // namespace dt::check

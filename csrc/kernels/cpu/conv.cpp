@@ -8,14 +8,17 @@ namespace dt::cpu::DT_LEVEL {
 namespace {
 
 template <class T>
-void forward(const ConvShape& s, const T* x, const T* weight, const T* bias, Activation activation, T* y) {
+void forward(const ConvShape& s, const void* x_, const void* weight_, const T* bias, Activation activation,
+             void* y_) {
     if (s.batch <= 0) return;
-    if (conv_pointwise<T>().forward(s, x, weight, bias, activation, y)) return;
+    const Image<T> x = image_of<T>(s, x_), stored = image_of<T>(s, weight_), y = image_of<T>(s, y_);
+    if (conv_pointwise<T>().forward(s, x, stored, bias, activation, y)) return;
     if constexpr (sizeof(T) == 4)
-        if (conv_winograd().forward(s, x, weight, bias, activation, y)) return;
+        if (conv_winograd().forward(s, x, stored, bias, activation, y)) return;
     const int64_t channels = s.in_channels / s.groups, filters = s.out_channels / s.groups;
     const int64_t taps = s.kernel_h * s.kernel_w, depth = taps * channels;
     const int64_t row = s.out_w * s.out_channels;
+    const T* weight = exact_weight<T>(s, weight_);
     Correlation<T> c{s.batch,
                      {s.in_h, s.out_h, s.kernel_h, s.stride_h, s.dilation_h, -s.pad_top},
                      {s.in_w, s.out_w, s.kernel_w, s.stride_w, s.dilation_w, -s.pad_left},
@@ -80,19 +83,21 @@ Phase make_phase(int64_t start, int64_t in, int64_t kernel, int64_t stride, int6
 
 // False, with nothing done, where `accumulate` asks for what no way that suits the shape can do.
 template <class T>
-bool data_gradient(const ConvShape& s, const T* dy, const T* weight, const T* bias, Activation activation,
-                   bool accumulate, T* dx) {
+bool data_gradient(const ConvShape& s, const void* dy_, const void* weight_, const T* bias,
+                   Activation activation, bool accumulate, void* dx_) {
     if (s.batch <= 0) return true;
-    if (conv_pointwise<T>().backward_data(s, dy, weight, bias, activation, accumulate, dx)) return true;
+    const Image<T> dy = image_of<T>(s, dy_), stored = image_of<T>(s, weight_), dx = image_of<T>(s, dx_);
+    if (conv_pointwise<T>().backward_data(s, dy, stored, bias, activation, accumulate, dx)) return true;
     if constexpr (sizeof(T) == 4)
-        if (conv_winograd().backward_data(s, dy, weight, bias, activation, accumulate, dx)) return true;
+        if (conv_winograd().backward_data(s, dy, stored, bias, activation, accumulate, dx)) return true;
     const int64_t narrow = narrow_groups<T>(s);
     if (accumulate && (narrow || s.in_channels / s.groups < kLanes<T>)) return false;
-    if (!narrow && conv_scatter<T>().backward_data(s, dy, weight, bias, activation, accumulate, dx))
+    if (!narrow && conv_scatter<T>().backward_data(s, dy, stored, bias, activation, accumulate, dx))
         return true;
     // The correlations lead from dy to dx.
     const int64_t channels = s.out_channels / s.groups, filters = s.in_channels / s.groups;
     const int64_t taps = s.kernel_h * s.kernel_w, row = s.in_w * s.in_channels;
+    const T* weight = exact_weight<T>(s, weight_);
     T* packed = scratch<T>(Scratch::conv_weight,
                            taps * max(narrow * s.in_channels, channels * round_up(filters, kLanes<T>)));
     const int64_t phases_h = min(s.stride_h, s.in_h), phases_w = min(s.stride_w, s.in_w);
@@ -114,7 +119,7 @@ bool data_gradient(const ConvShape& s, const T* dy, const T* weight, const T* bi
         c.weight = packed;
         c.activation = activation;
         c.accumulate = accumulate;
-        T* corner = dx + h.start * row + w.start * s.in_channels;
+        const Image<T> corner = dx + (h.start * row + w.start * s.in_channels);
         for (int64_t g = 0; g < (narrow ? 1 : s.groups); ++g) {
             for (int64_t t = 0; t < c.h.taps * c.w.taps; ++t) { // the weight of this phase's taps
                 const int64_t tap = h.tap(t / c.w.taps) * s.kernel_w + w.tap(t % c.w.taps);
@@ -148,11 +153,11 @@ bool data_gradient(const ConvShape& s, const T* dy, const T* weight, const T* bi
 }
 
 template <class T>
-void backward_data(const ConvShape& s, const T* dy, const T* weight, const T* bias, Activation activation,
-                   T* dx) {
-    data_gradient(s, dy, weight, bias, activation, false, dx);
+void backward_data(const ConvShape& s, const void* dy, const void* weight, const T* bias,
+                   Activation activation, void* dx) {
+    data_gradient<T>(s, dy, weight, bias, activation, false, dx);
 }
-template <class T> bool add_data(const ConvShape& s, const T* dy, const T* weight, T* dx) {
+template <class T> bool add_data(const ConvShape& s, const void* dy, const void* weight, void* dx) {
     return data_gradient<T>(s, dy, weight, nullptr, Activation::none, true, dx);
 }
 

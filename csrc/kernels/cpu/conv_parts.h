@@ -3,6 +3,7 @@
 #include "core/paths.h"
 #include "kernels/conv.h"
 #include "kernels/cpu/common.h"
+#include "kernels/cpu/conv_image.h"
 #include "kernels/cpu/gemm_micro.h"
 #include "kernels/cpu/lanes.h"
 
@@ -13,11 +14,11 @@ Gemm gemm(); // in gemm.cpp
 // A way to convolve that has a source of its own. The functions are those of ConvKernels, but return false,
 // with nothing written, where the shape does not suit them. `accumulate`: the gradient is added to dx.
 template <class T> struct ConvWay {
-    bool (*forward)(const ConvShape& shape, const T* x, const T* weight, const T* bias, Activation activation,
-                    T* y);
-    bool (*backward_data)(const ConvShape& shape, const T* dy, const T* weight, const T* bias,
-                          Activation activation, bool accumulate, T* dx);
-    bool (*backward_weight)(const ConvShape& shape, const T* x, const T* dy, T* dw);
+    bool (*forward)(const ConvShape& shape, const Image<T>& x, const Image<T>& weight, const T* bias,
+                    Activation activation, const Image<T>& y);
+    bool (*backward_data)(const ConvShape& shape, const Image<T>& dy, const Image<T>& weight, const T* bias,
+                          Activation activation, bool accumulate, const Image<T>& dx);
+    bool (*backward_weight)(const ConvShape& shape, const Image<T>& x, const Image<T>& dy, T* dw);
 };
 template <class T> ConvWay<T> conv_pointwise(); // conv_pointwise.cpp: 1 x 1
 template <> ConvWay<float> conv_pointwise();
@@ -28,9 +29,9 @@ template <> ConvWay<double> conv_scatter();
 ConvWay<float> conv_winograd(); // conv_winograd.cpp: 3 x 3; not for float64, which is asked for its precision
 
 // In conv_weight.cpp.
-template <class T> void conv_backward_weight(const ConvShape& shape, const T* x, const T* dy, T* dw);
-template <> void conv_backward_weight(const ConvShape& shape, const float* x, const float* dy, float* dw);
-template <> void conv_backward_weight(const ConvShape& shape, const double* x, const double* dy, double* dw);
+template <class T> void conv_backward_weight(const ConvShape& shape, const void* x, const void* dy, T* dw);
+template <> void conv_backward_weight(const ConvShape& shape, const void* x, const void* dy, float* dw);
+template <> void conv_backward_weight(const ConvShape& shape, const void* x, const void* dy, double* dw);
 
 namespace {
 
@@ -45,8 +46,13 @@ template <class T> int64_t narrow_groups(const ConvShape& s) {
     if (s.groups == 1 || s.in_channels != s.out_channels) return 0;
     return width == 1 || (width < kLanes<T> && (width == 2 || width == 4 || width == 8)) ? width : 0;
 }
-inline void multiply(const GemmArgs& args, float) { gemm().f32(args); }
-inline void multiply(const GemmArgs& args, double) { gemm().f64(args); }
+inline void multiply(const GemmArgs& args, Rounding stored, float) {
+    const Gemm table = gemm();
+    (stored == Rounding::to_float16    ? table.f16
+     : stored == Rounding::to_bfloat16 ? table.bf16
+                                       : table.f32)(args);
+}
+inline void multiply(const GemmArgs& args, Rounding, double) { gemm().f64(args); }
 
 // Sums that tasks compute in parts of their own: no more than this, added in order.
 constexpr int64_t kMaxParts = 16;

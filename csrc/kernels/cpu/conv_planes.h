@@ -197,24 +197,37 @@ template <class T> void correlate_planes(const Correlation<T>& c) {
         max(int64_t{1}, kParallelWork / 2 / max(int64_t{1}, bands.band_rows * bands.row_work()));
     parallel(bands.items(), grain, [&](int64_t begin, int64_t end) {
         T* work = scratch<T>(Scratch::conv_input, bands.buffer());
-        PlaneTile<T> tile{
-            offsets, c.depth(), c.weight, round_up(c.filters, kLanes<T>), c.bias, c.activation, c.out_pixel,
-            {},      {},        {}};
+        PlaneTile<T> tile{offsets,
+                          c.depth(),
+                          c.weight,
+                          round_up(c.filters, kLanes<T>),
+                          c.bias,
+                          c.activation,
+                          c.out.rounds() ? c.filters : c.out_pixel,
+                          {},
+                          {},
+                          {}};
+        Image<T> to[8];
+        alignas(64) T own[8 * kLanes<T> * kHalfLanes<T>]; // the outputs before they are rounded
         for (int64_t item = begin; item < end; ++item) {
             const int64_t image = item / bands.bands, u0 = item % bands.bands * bands.band_rows;
             const int64_t rows = min(bands.band_rows, c.h.out - u0), places = rows * bands.vectors;
             const T* planes = bands.read(image, u0, rows, work);
-            T* out = c.out + image * c.out_image + u0 * c.out_row;
+            const Image<T> out = c.out + (image * c.out_image + u0 * c.out_row);
             for (int64_t i = 0; i < places; i += kernel.vectors) {
                 for (int j = 0; j < kernel.vectors; ++j) {
                     const int64_t place =
                         min(i + j, places - 1); // the last one again where there is no other
                     const int64_t u = place / bands.vectors, v = place % bands.vectors * kLanes<T>;
                     tile.from[j] = planes + u * c.h.stride * bands.planes.row() + v;
-                    tile.to[j] = out + u * c.out_row + v * c.out_pixel;
+                    to[j] = out + (u * c.out_row + v * c.out_pixel);
+                    tile.to[j] = out.rounds() ? own + j * kLanes<T> * c.filters : to[j].exact();
                     tile.count[j] = min(int64_t{kLanes<T>}, c.w.out - v);
                 }
                 kernel.run(tile);
+                if (out.rounds())
+                    for (int j = 0; j < kernel.vectors; ++j)
+                        write_pixels(to[j], c.out_pixel, tile.to[j], c.filters, tile.count[j]);
             }
         }
     });

@@ -84,23 +84,33 @@ template <class T> void multiply_pixels(const Pixels<T>& p, const T* in, const S
     });
 }
 
-template <class T> void multiply_rows(const Pixels<T>& p, const T* in, const Strided<T>& weight, T* out) {
-    if (passes(p)) return multiply_pixels(p, in, weight, out);
+// `weight` as Strided sees it.
+template <class T> struct Weight {
+    Image<T> data;
+    int64_t step, depth_step;
+};
+
+template <class T>
+void multiply_rows(const Pixels<T>& p, const Image<T>& in, const Weight<T>& weight, const Image<T>& out) {
+    if (!in.rounds() && passes(p))
+        return multiply_pixels(p, in.exact(), {weight.data.exact(), weight.step, weight.depth_step},
+                               out.exact());
     count_path(Path::conv_product);
     GemmArgs g{.m = p.rows,
                .n = p.cols,
                .k = p.depth,
-               .a = in,
+               .a = in.at,
                .a_row = p.depth,
-               .b = weight.data,
+               .b = weight.data.at,
                .b_row = weight.depth_step,
                .b_col = weight.step,
-               .c = out,
+               .c = out.at,
                .c_row = p.cols,
                .accumulate = p.accumulate,
                .bias = p.bias,
-               .activation = p.activation};
-    multiply(g, T());
+               .activation = p.activation,
+               .c_float32 = in.rounds() && !out.rounds()};
+    multiply(g, in.rounding, T());
 }
 
 // --- The gradient of the weight: dy' x, a sum over pixels ---
@@ -153,25 +163,27 @@ template <class T> void pixels_gradient(const ConvShape& s, int64_t rows, const 
 
 // dw [+]= dy' x.
 template <class T>
-void add_gradient(const ConvShape& s, int64_t rows, const T* x, const T* dy, bool accumulate, T* dw) {
+void add_gradient(const ConvShape& s, int64_t rows, const Image<T>& x, const Image<T>& dy, bool accumulate,
+                  T* dw) {
     const int64_t bytes = rows * (s.in_channels + s.out_channels) * int64_t(sizeof(T));
     const int64_t size = s.in_channels * s.out_channels * int64_t(sizeof(T));
-    if (!accumulate && bytes >= kPassingBytes && size <= kStayingBytes / 2 && s.in_channels > kLanes<T> &&
-        (kMasksB || s.in_channels % kLanes<T> == 0))
-        return pixels_gradient(s, rows, x, dy, dw);
+    if (!accumulate && !x.rounds() && bytes >= kPassingBytes && size <= kStayingBytes / 2 &&
+        s.in_channels > kLanes<T> && (kMasksB || s.in_channels % kLanes<T> == 0))
+        return pixels_gradient(s, rows, x.exact(), dy.exact(), dw);
     count_path(Path::conv_weight_product);
     GemmArgs g{.m = s.out_channels,
                .n = s.in_channels,
                .k = rows,
-               .a = dy,
+               .a = dy.at,
                .a_row = 1,
                .a_col = s.out_channels,
-               .b = x,
+               .b = x.at,
                .b_row = s.in_channels,
                .c = dw,
                .c_row = s.in_channels,
-               .accumulate = accumulate};
-    multiply(g, T());
+               .accumulate = accumulate,
+               .c_float32 = x.rounds()};
+    multiply(g, x.rounding, T());
 }
 
 // --- With a stride: the pixels that take part stand side by side for the product, some images at a time ---
@@ -201,29 +213,35 @@ template <class T, class F> void for_images(const ConvShape& s, int64_t channels
     for (int64_t n = 0; n < s.batch; n += images) body(n, min(images, s.batch - n), room);
 }
 
-template <class T> void gather_pixels(const ConvShape& s, const T* x, int64_t first, int64_t images, T* to) {
+template <class T>
+void gather_pixels(const ConvShape& s, const Image<T>& x, int64_t first, int64_t images, const Image<T>& to) {
     const int64_t channels = s.in_channels;
+    const size_t bytes = size_t(channels) * (x.rounds() ? 2 : sizeof(T));
     parallel(images * s.out_h, grain_for(s.out_w * channels), [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row) {
             const int64_t y = row % s.out_h * s.stride_h;
-            const T* from = x + ((first + row / s.out_h) * s.in_h + y) * s.in_w * channels;
+            const Image<T> from = x + ((first + row / s.out_h) * s.in_h + y) * s.in_w * channels;
             for (int64_t v = 0; v < s.out_w; ++v)
-                copy_row(to + (row * s.out_w + v) * channels, from + v * s.stride_w * channels, channels);
+                memcpy((to + (row * s.out_w + v) * channels).at, (from + v * s.stride_w * channels).at,
+                       bytes);
         }
     });
 }
 
 // The reverse: zeros between the pixels.
 template <class T>
-void spread_pixels(const ConvShape& s, const T* from, int64_t first, int64_t images, bool streams, T* dx) {
+void spread_pixels(const ConvShape& s, const T* from, int64_t first, int64_t images, bool streams,
+                   const Image<T>& dx) {
     const int64_t channels = s.in_channels;
-    const auto write = [=](T* to, const T* pixel) DT_INLINE_LAMBDA {
-        for_vectors<T>(channels, [=](int64_t c, auto part) DT_INLINE_LAMBDA {
-            const Vec<T> v = pixel ? load(pixel + c, part) : zero<T>();
-            if (streams)
-                stream(to + c, v, part);
-            else
-                store(to + c, v, part);
+    const auto write = [=](const Image<T>& place, const T* pixel) DT_INLINE_LAMBDA {
+        with_stored(place, [=](auto* to) DT_INLINE_LAMBDA {
+            for_vectors<T>(channels, [=](int64_t c, auto part) DT_INLINE_LAMBDA {
+                const Vec<T> v = pixel ? load(pixel + c, part) : zero<T>();
+                if (streams)
+                    stream(to + c, v, part);
+                else
+                    store(to + c, v, part);
+            });
         });
     };
     parallel(images * s.in_h, grain_for(s.in_w * channels), [&](int64_t begin, int64_t end) {
@@ -231,7 +249,7 @@ void spread_pixels(const ConvShape& s, const T* from, int64_t first, int64_t ima
             const int64_t y = row % s.in_h, u = y / s.stride_h;
             const bool taken = y % s.stride_h == 0 && u < s.out_h;
             const T* pixels = from + (row / s.in_h * s.out_h + u) * s.out_w * channels;
-            T* to = dx + (first * s.in_h + row) * s.in_w * channels;
+            const Image<T> to = dx + (first * s.in_h + row) * s.in_w * channels;
             for (int64_t x = 0; x < s.in_w; ++x) {
                 const int64_t v = x / s.stride_w;
                 const bool hit = taken && x % s.stride_w == 0 && v < s.out_w;
@@ -243,26 +261,27 @@ void spread_pixels(const ConvShape& s, const T* from, int64_t first, int64_t ima
 }
 
 // dx += the same.
-template <class T> void add_pixels(const ConvShape& s, const T* from, int64_t first, int64_t images, T* dx) {
+template <class T>
+void add_pixels(const ConvShape& s, const T* from, int64_t first, int64_t images, const Image<T>& dx) {
     const int64_t channels = s.in_channels;
     const int64_t cols = min(s.out_w, ceil_div(s.in_w, s.stride_w));
     parallel(images * s.out_h, grain_for(cols * channels), [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row) {
             const int64_t y = row % s.out_h * s.stride_h;
             if (y >= s.in_h) continue;
-            T* to = dx + ((first + row / s.out_h) * s.in_h + y) * s.in_w * channels;
+            const Image<T> to = dx + ((first + row / s.out_h) * s.in_h + y) * s.in_w * channels;
             for (int64_t v = 0; v < cols; ++v)
-                add_row(to + v * s.stride_w * channels, from + (row * s.out_w + v) * channels, channels);
+                write_sum(to + v * s.stride_w * channels, from + (row * s.out_w + v) * channels, channels);
         }
     });
 }
 
 template <class T>
-bool forward(const ConvShape& shape, const T* x, const T* weight, const T* bias, Activation activation,
-             T* y) {
+bool forward(const ConvShape& shape, const Image<T>& x, const Image<T>& weight, const T* bias,
+             Activation activation, const Image<T>& y) {
     const ConvShape s = flattened(shape);
     if (!is_one_by_one(s)) return false;
-    const Strided<T> by_filter{weight, s.in_channels, 1};
+    const Weight<T> by_filter{weight, s.in_channels, 1};
     const int64_t pixels = s.out_h * s.out_w;
     Pixels<T> p{s.batch * pixels, s.in_channels, s.out_channels, bias, activation};
     if (is_pointwise(s)) {
@@ -271,20 +290,21 @@ bool forward(const ConvShape& shape, const T* x, const T* weight, const T* bias,
     }
     count_path(Path::conv_gathered);
     for_images<T>(s, s.in_channels, [&](int64_t first, int64_t images, T* room) {
-        gather_pixels(s, x, first, images, room);
+        const Image<T> gathered{room, x.rounding};
+        gather_pixels(s, x, first, images, gathered);
         p.rows = images * pixels;
-        multiply_rows(p, room, by_filter, y + first * pixels * s.out_channels);
+        multiply_rows(p, gathered, by_filter, y + first * pixels * s.out_channels);
     });
     return true;
 }
 
 template <class T>
-bool backward_data(const ConvShape& shape, const T* dy, const T* weight, const T* bias, Activation activation,
-                   bool accumulate, T* dx) {
+bool backward_data(const ConvShape& shape, const Image<T>& dy, const Image<T>& weight, const T* bias,
+                   Activation activation, bool accumulate, const Image<T>& dx) {
     const ConvShape s = flattened(shape);
     if (bias && s.in_channels != shape.in_channels) return false; // it would have to be repeated
     if (!is_one_by_one(s)) return false;
-    const Strided<T> by_channel{weight, 1, s.in_channels};
+    const Weight<T> by_channel{weight, 1, s.in_channels};
     const int64_t pixels = s.out_h * s.out_w;
     Pixels<T> p{s.batch * pixels, s.out_channels, s.in_channels, bias, activation};
     if (is_pointwise(s)) {
@@ -294,11 +314,11 @@ bool backward_data(const ConvShape& shape, const T* dy, const T* weight, const T
     }
     if (bias || activation != Activation::none) return false; // what lies between would not be zero
     count_path(Path::conv_spread);
-    const bool streams =
-        !accumulate && can_stream(dx, s.batch * s.in_h * s.in_w * s.in_channels, s.in_channels);
+    const bool streams = !accumulate && !dx.rounds() &&
+                         can_stream(dx.exact(), s.batch * s.in_h * s.in_w * s.in_channels, s.in_channels);
     for_images<T>(s, s.in_channels, [&](int64_t first, int64_t images, T* room) {
         p.rows = images * pixels;
-        multiply_rows(p, dy + first * pixels * s.out_channels, by_channel, room);
+        multiply_rows(p, dy + first * pixels * s.out_channels, by_channel, {room});
         if (accumulate)
             add_pixels(s, room, first, images, dx);
         else
@@ -307,7 +327,8 @@ bool backward_data(const ConvShape& shape, const T* dy, const T* weight, const T
     return true;
 }
 
-template <class T> bool backward_weight(const ConvShape& shape, const T* x, const T* dy, T* dw) {
+template <class T>
+bool backward_weight(const ConvShape& shape, const Image<T>& x, const Image<T>& dy, T* dw) {
     const ConvShape s = flattened(shape);
     if (!is_one_by_one(s)) return false;
     const int64_t pixels = s.out_h * s.out_w;
@@ -317,8 +338,9 @@ template <class T> bool backward_weight(const ConvShape& shape, const T* x, cons
     }
     count_path(Path::conv_weight_gathered);
     for_images<T>(s, s.in_channels, [&](int64_t first, int64_t images, T* room) {
-        gather_pixels(s, x, first, images, room);
-        add_gradient(s, images * pixels, room, dy + first * pixels * s.out_channels, first > 0, dw);
+        const Image<T> gathered{room, x.rounding};
+        gather_pixels(s, x, first, images, gathered);
+        add_gradient(s, images * pixels, gathered, dy + first * pixels * s.out_channels, first > 0, dw);
     });
     return true;
 }

@@ -12,10 +12,10 @@ inline int64_t common_divisor(int64_t a, int64_t b) { return b == 0 ? a : common
 
 template <class T> struct Scatter {
     const ConvShape& s;
-    const T* dy;
+    Image<T> dy;
     const T* bias;
     Activation activation;
-    T* dx;
+    Image<T> dx;
     int64_t channels = s.in_channels / s.groups, filters = s.out_channels / s.groups;
     int64_t cols = s.kernel_w * channels, padded = round_up(cols, kLanes<T>);
     int64_t wide = (s.out_w - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1;
@@ -27,6 +27,7 @@ template <class T> struct Scatter {
     int64_t margin = kLanes<T>, result = padded + 2 * margin;
     T* packed = nullptr; // group, panel of columns, taps r, r + step, ... for each r < step, filter, column
 
+    int64_t dy_row() const { return s.out_w * s.out_channels; }
     int64_t taps_before(int64_t first) const { // taps of the classes in front of that of `first`
         int64_t count = 0;
         for (int64_t r = 0; r < first; ++r) count += ceil_div(s.kernel_h - r, step);
@@ -49,8 +50,8 @@ template <class T> struct Scatter {
             }
     }
 
-    // What all columns contribute to row y (with padding) of dx; false if nothing does.
-    bool products(int64_t image, int64_t y, int64_t g, T* results) const {
+    // What all columns contribute to row y (with padding) of dx; false if nothing does. `image`: of dy.
+    bool products(const T* image, int64_t y, int64_t g, T* results) const {
         int64_t first = 0; // the taps that reach the row: first + t * step, from row top - t * rise
         while (first < min(step, s.kernel_h) && (y - first * s.dilation_h) % s.stride_h != 0) ++first;
         if (first >= min(step, s.kernel_h)) return false;
@@ -60,8 +61,8 @@ template <class T> struct Scatter {
         const int64_t end = top < 0 ? 0 : min(taps, top / rise + 1);
         if (begin >= end) return false;
         const RowPanels panels(s.out_w);
-        const int64_t row = s.out_w * s.out_channels;
-        const T* from = dy + (image * s.out_h + top - begin * rise) * row + g * filters;
+        const int64_t row = dy_row();
+        const T* from = image + (top - begin * rise) * row + g * filters;
         Tile<T> tile;
         tile.segments = end - begin;
         tile.a_segment = -rise * row;
@@ -116,19 +117,35 @@ template <class T> struct Scatter {
         if (activation != Activation::none) activate_row(to, row, activation);
     }
 
+    // Converts what rows [y0, y1] (with padding) of dx need of an image of dy; returns where that begins.
+    const T* exact_rows(int64_t image, int64_t y0, int64_t y1) const {
+        const int64_t first =
+            min(max(int64_t{0}, y0 - (s.kernel_h - 1) * s.dilation_h) / s.stride_h, s.out_h);
+        const int64_t count = min(y1 / s.stride_h + 1, s.out_h) - first;
+        T* rows = scratch<T>(Scratch::conv_exact, max(int64_t{1}, count) * dy_row());
+        if (count > 0) read_row(rows, dy + (image * s.out_h + first) * dy_row(), count * dy_row());
+        return rows - first * dy_row();
+    }
+
     void run() const {
         const int64_t size = round_up(wide * s.in_channels, kLanes<T>);
         const int64_t work = s.out_w * ceil_div(s.kernel_h, s.stride_h) * s.out_channels * padded;
         parallel(s.batch * s.in_h, max(2 * s.kernel_h, kParallelWork / 2 / work),
                  [&](int64_t begin, int64_t end) {
-                     T* row = scratch<T>(Scratch::conv_input, size);
+                     const int64_t out = s.in_w * s.in_channels;
+                     T* row = scratch<T>(Scratch::conv_input, size + out);
+                     const T* from = nullptr;
                      T* results = scratch<T>(Scratch::conv_partial, s.out_w * result);
                      fill_row(results, T(0), s.out_w * result);
                      for (int64_t item = begin; item < end; ++item) {
                          const int64_t image = item / s.in_h, y = item % s.in_h + s.pad_top;
+                         if (!dy.rounds())
+                             from = dy.exact() + image * s.out_h * dy_row();
+                         else if (item == begin || item % s.in_h == 0)
+                             from = exact_rows(image, y, min(y + end - 1 - item, s.in_h - 1 + s.pad_top));
                          bool filled = false;
                          for (int64_t g = 0; g < s.groups; ++g) {
-                             if (!products(image, y, g, results)) break; // nor for the other groups
+                             if (!products(from, y, g, results)) break; // nor for the other groups
                              if (!joined && g == 0) fill_row(row, T(0), size);
                              if (joined)
                                  add_windows(results, row);
@@ -137,7 +154,9 @@ template <class T> struct Scatter {
                              filled = true;
                          }
                          if (!filled) fill_row(row, T(0), size);
-                         copy_out(row, dx + item * s.in_w * s.in_channels);
+                         T* to = dx.rounds() ? row + size : dx.exact() + item * out;
+                         copy_out(row, to);
+                         if (dx.rounds()) write_row(dx + item * out, to, out);
                      }
                  });
     }
@@ -155,12 +174,12 @@ template <class T> bool suits(const ConvShape& s) {
 }
 
 template <class T>
-bool scatter(const ConvShape& s, const T* dy, const T* weight, const T* bias, Activation activation,
-             bool accumulate, T* dx) {
+bool scatter(const ConvShape& s, const Image<T>& dy, const Image<T>& weight, const T* bias,
+             Activation activation, bool accumulate, const Image<T>& dx) {
     if (accumulate || !suits<T>(s)) return false;
     count_path(Path::conv_scatter);
     Scatter<T> scatter{s, dy, bias, activation, dx};
-    scatter.pack(weight);
+    scatter.pack(exact_weight<T>(s, weight.at));
     scatter.run();
     return true;
 }

@@ -28,7 +28,7 @@ struct Items {
 
 template <class T> struct WeightGradient {
     Correlation<T> c; // the forward correlation, of which only the reading side counts
-    const T* dy;
+    Image<T> dy;
     int64_t dy_pixel, filters;
     bool copied;
     int64_t pixel;     // elements between pixels of a band
@@ -60,11 +60,12 @@ template <class T> struct WeightGradient {
         }
     };
     Ahead look_ahead(const Items& items, int64_t item, const View& view) const {
-        if (dy_pixel != filters) return {}; // a group's filters, with others between them
+        if (dy_pixel != filters || dy.rounds()) return {}; // a group's filters, with others between them
         const int64_t tiles = runs * RowPanels(run).panels * ceil_div(filters, kTileCols<T>);
-        return {dy_of(items, item), view.images * view.rows * c.w.out * filters, ceil_div(filters, tiles)};
+        return {dy_of(items, item).exact(), view.images * view.rows * c.w.out * filters,
+                ceil_div(filters, tiles)};
     }
-    const T* dy_of(const Items& items, int64_t item) const {
+    Image<T> dy_of(const Items& items, int64_t item) const {
         return dy + (items.image(item) * c.h.out + items.row(item)) * c.w.out * dy_pixel;
     }
 
@@ -86,10 +87,10 @@ template <class T> struct WeightGradient {
             });
         } else {
             view.in_image = c.in_image();
-            view.in = c.in + image * view.in_image +
+            view.in = c.in.exact() + image * view.in_image +
                       ((u0 * c.h.stride + c.h.origin) * c.w.in + c.w.origin) * c.in_pixel;
         }
-        view.dy = dy_of(items, item);
+        const Image<T> given = dy_of(items, item);
         view.dy_pixel = dy_pixel;
         view.dy_panel = kTileCols<T>;
         if (panels) {
@@ -98,10 +99,12 @@ template <class T> struct WeightGradient {
             parallel(outputs, grain_for(filters), [&](int64_t begin, int64_t end) {
                 for (int64_t i = begin; i < end; ++i)
                     for (int64_t j = 0; j < filters; j += kTileCols<T>)
-                        copy_row(panels + j / kTileCols<T> * view.dy_panel + i * view.dy_pixel,
-                                 view.dy + i * dy_pixel + j, min(kTileCols<T>, filters - j));
+                        read_row(panels + j / kTileCols<T> * view.dy_panel + i * view.dy_pixel,
+                                 given + (i * dy_pixel + j), min(kTileCols<T>, filters - j));
             });
             view.dy = panels;
+        } else {
+            view.dy = given.exact();
         }
         return view;
     }
@@ -143,7 +146,7 @@ template <class T> struct WeightGradient {
         return copied ? items.images * band_elements(items.band_rows) : 0;
     }
     int64_t panel_elements(const Items& items) const {
-        if (filters <= kTileCols<T> && (kMasksB || filters % kLanes<T> == 0)) return 0;
+        if (!dy.rounds() && filters <= kTileCols<T> && (kMasksB || filters % kLanes<T> == 0)) return 0;
         return items.images * items.band_rows * c.w.out * round_up(filters, kTileCols<T>);
     }
 };
@@ -215,10 +218,11 @@ inline int64_t folded_row(const ConvShape& s, int64_t n, int64_t q, int64_t f, i
     return (((q * s.out_channels + f) * s.kernel_h + r) * wide + q * s.stride_w) * s.in_channels;
 }
 
-template <class T> void backward_weight(const ConvShape& s, const T* x, const T* dy, T* dw);
+template <class T> void backward_weight(const ConvShape& s, const Image<T>& x, const Image<T>& dy, T* dw);
 
 // With n neighbouring outputs folded into one; the gradient of each weight comes in n parts.
-template <class T> void folded_gradient(const ConvShape& s, int64_t n, const T* x, const T* dy, T* dw) {
+template <class T>
+void folded_gradient(const ConvShape& s, int64_t n, const Image<T>& x, const Image<T>& dy, T* dw) {
     count_path(Path::conv_weight_folded);
     const ConvShape folded = fold(s, n);
     const int64_t row = s.kernel_w * s.in_channels;
@@ -233,7 +237,7 @@ template <class T> void folded_gradient(const ConvShape& s, int64_t n, const T* 
             }
 }
 
-template <class T> void backward_weight(const ConvShape& s, const T* x, const T* dy, T* dw) {
+template <class T> void backward_weight(const ConvShape& s, const Image<T>& x, const Image<T>& dy, T* dw) {
     const int64_t channels = s.in_channels / s.groups, filters = s.out_channels / s.groups;
     const int64_t size = s.kernel_h * s.kernel_w * channels * s.out_channels;
     if (s.batch <= 0 || s.out_h <= 0 || s.out_w <= 0) return fill_row(dw, T(0), size);
@@ -248,13 +252,13 @@ template <class T> void backward_weight(const ConvShape& s, const T* x, const T*
                      x,
                      s.in_channels,
                      narrow ? s.in_channels : channels,
-                     nullptr,
+                     {},
                      0,
                      0,
                      0,
                      filters};
     if (narrow) return depthwise_gradient(c, narrow, dy, dw);
-    const bool copied = c.h.leaves() || c.w.leaves();
+    const bool copied = x.rounds() || c.h.leaves() || c.w.leaves();
     const int64_t pixel = copied ? c.channels : c.in_pixel;
     const bool joined = c.w.dilation == 1 && pixel == c.channels;
     WeightGradient<T> w{c,
@@ -274,11 +278,11 @@ template <class T> void backward_weight(const ConvShape& s, const T* x, const T*
 
 } // namespace
 
-template <> void conv_backward_weight(const ConvShape& s, const float* x, const float* dy, float* dw) {
-    backward_weight(s, x, dy, dw);
+template <> void conv_backward_weight(const ConvShape& s, const void* x, const void* dy, float* dw) {
+    backward_weight(s, image_of<float>(s, x), image_of<float>(s, dy), dw);
 }
-template <> void conv_backward_weight(const ConvShape& s, const double* x, const double* dy, double* dw) {
-    backward_weight(s, x, dy, dw);
+template <> void conv_backward_weight(const ConvShape& s, const void* x, const void* dy, double* dw) {
+    backward_weight(s, image_of<double>(s, x), image_of<double>(s, dy), dw);
 }
 
 } // namespace dt::cpu::DT_LEVEL

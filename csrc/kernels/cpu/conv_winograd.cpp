@@ -35,35 +35,43 @@ struct TileGrid {
 
 // Pixels [top, top + n) x [left, left + n) of an image, zeros outside.
 template <int n> struct Patch {
-    const float* data; // of the first pixel, which may lie outside
+    Image<float> data; // of the first pixel, which may lie outside
     int64_t row, pixel, r0, r1, c0, c1;
 
-    Patch(const float* image, int64_t h, int64_t w, int64_t channels, int64_t top, int64_t left,
+    Patch(const Image<float>& image, int64_t h, int64_t w, int64_t channels, int64_t top, int64_t left,
           int64_t first_channel = 0)
-        : data(image + (top * w + left) * channels + first_channel), row(w * channels), pixel(channels),
+        : data(image + ((top * w + left) * channels + first_channel)), row(w * channels), pixel(channels),
           r0(clamp(-top, int64_t{0}, int64_t{n})), r1(clamp(h - top, r0, int64_t{n})),
           c0(clamp(-left, int64_t{0}, int64_t{n})), c1(clamp(w - left, c0, int64_t{n})) {}
     bool inside() const { return r0 == 0 && c0 == 0 && r1 == n && c1 == n; }
 
-    DT_INLINE void read_inside(int64_t ch, V* to) const {
+    template <class S> DT_INLINE void read_inside(const S* from, V* to) const {
 #pragma GCC unroll 6
         for (int r = 0; r < n; ++r)
 #pragma GCC unroll 6
-            for (int c = 0; c < n; ++c) to[r * n + c] = load(data + r * row + c * pixel + ch);
+            for (int c = 0; c < n; ++c) to[r * n + c] = load(from + r * row + c * pixel);
         // The next patch begins kTile pixels further on; its lower rows are new to the caches.
 #pragma GCC unroll 4
         for (int r = n - kTile; r < n; ++r)
 #pragma GCC unroll 4
-            for (int c = n; c < n + kTile; ++c) __builtin_prefetch(data + r * row + c * pixel + ch);
+            for (int c = n; c < n + kTile; ++c) __builtin_prefetch(from + r * row + c * pixel);
     }
-    DT_INLINE void read(int64_t ch, int64_t left, V* to) const {
+    template <class S> DT_INLINE void read(const S* from, int64_t left, V* to) const {
 #pragma GCC unroll 6
         for (int r = 0; r < n; ++r)
 #pragma GCC unroll 6
             for (int c = 0; c < n; ++c)
                 to[r * n + c] = r0 <= r && r < r1 && c0 <= c && c < c1
-                                    ? load_upto(data + r * row + c * pixel + ch, left)
+                                    ? load_upto(from + r * row + c * pixel, left)
                                     : V{};
+    }
+    void read_rounded(int64_t ch, int64_t left, V* to) const {
+        with_stored(data, [&](const auto* from) DT_INLINE_LAMBDA {
+            if (inside() && left >= kLanes<float>)
+                read_inside(from + ch, to);
+            else
+                read(from + ch, left, to);
+        });
     }
 };
 
@@ -77,13 +85,21 @@ template <int n> void transform_patch(const Patch<n>& patch, int64_t channels, f
     };
     V x[n * n];
     int64_t ch = 0;
+    if (patch.data.rounds()) {
+        for (; ch < channels; ch += kLanes<float>) {
+            patch.read_rounded(ch, channels - ch, x);
+            transform(x, ch);
+        }
+        return;
+    }
+    const float* from = patch.data.exact();
     if (patch.inside())
         for (; ch + kLanes<float> <= channels; ch += kLanes<float>) {
-            patch.read_inside(ch, x);
+            patch.read_inside(from + ch, x);
             transform(x, ch);
         }
     for (; ch < channels; ch += kLanes<float>) {
-        patch.read(ch, channels - ch, x);
+        patch.read(from + ch, channels - ch, x);
         transform(x, ch);
     }
 }
@@ -109,7 +125,7 @@ int64_t even_blocks(int64_t tiles, int64_t some) {
 
 int64_t tile_grain(int64_t channels) { return grain_for(channels * kPoints / 8); }
 
-void transform_inputs(const TileGrid& g, const float* x, int64_t first, const Transformed& to) {
+void transform_inputs(const TileGrid& g, const Image<float>& x, int64_t first, const Transformed& to) {
     parallel(to.tiles, tile_grain(g.channels), [&](int64_t begin, int64_t end) {
         for (int64_t t = begin; t < end; ++t) {
             const TileGrid::Place at = g.place(first + t);
@@ -123,13 +139,12 @@ void transform_inputs(const TileGrid& g, const float* x, int64_t first, const Tr
 // One correlation, forward or from dy to dx.
 struct Winograd {
     TileGrid grid;
-    const float* x;
-    const float* weight;
+    Image<float> x, weight;
     bool turned; // weight is (channels, 3, 3, filters) and its taps run backwards
     const float* bias;
     Activation activation;
     bool accumulate; // adds to y
-    float* y;
+    Image<float> y;
     bool streams = false;         // y is so large that it is written past the caches
     float* transformed = nullptr; // weight: element (point, panel, channel, filter in panel)
 
@@ -146,30 +161,31 @@ struct Winograd {
         const auto width = [&](int64_t j) {
             return round_up(min(kPanel, filters - j / kPanel * kPanel), lanes);
         };
-        const auto transform = [&](const float* from, int64_t tap_step, int64_t j, int64_t k) {
+        const auto transform = [&](const Image<float>& from, int64_t tap_step, int64_t j, int64_t k) {
             V w[9];
             const int64_t left = turned ? filters - j : lanes;
-            for (int t = 0; t < 9; ++t) w[t] = load_upto(from + t * tap_step, left);
+            for (int t = 0; t < 9; ++t) w[t] = (from + t * tap_step).read(left);
             winograd::weight(w, panel(j) + k * width(j), step);
         };
         if (turned) // lanes lie along the filters
             return parallel(grid.channels, grain_for(9 * filters), [&](int64_t begin, int64_t end) {
                 for (int64_t k = begin; k < end; ++k)
                     for (int64_t j = 0; j < filters; j += lanes)
-                        transform(weight + (k * 9 + 8) * grid.filters + j0 + j, -grid.filters, j, k);
+                        transform(weight + ((k * 9 + 8) * grid.filters + j0 + j), -grid.filters, j, k);
             });
         parallel(blocks * vectors, 8, [&](int64_t begin, int64_t end) {
             float square[9 * lanes * lanes]; // (tap, channel, filter)
             for (int64_t i = begin; i < end; ++i) {
                 const int64_t j = i / vectors * lanes, k = i % vectors * lanes;
                 const int64_t count = min(lanes, filters - j), depth = min(lanes, grid.channels - k);
-                const float* from = weight + (j0 + j) * 9 * grid.channels + k;
-                for (int64_t t = 0; t < 9; ++t)
-                    pack_transposed(square + t * lanes * lanes, lanes, from + t * grid.channels,
-                                    9 * grid.channels, count, depth);
-                for (int64_t row = 0; row < 9 * count; ++row) // of the next block
-                    __builtin_prefetch(from + row * grid.channels + lanes);
-                for (int64_t c = 0; c < depth; ++c) transform(square + c * lanes, lanes * lanes, j, k + c);
+                with_stored(weight + ((j0 + j) * 9 * grid.channels + k), [&](const auto* from) {
+                    for (int64_t t = 0; t < 9; ++t)
+                        pack_transposed(square + t * lanes * lanes, lanes, from + t * grid.channels,
+                                        9 * grid.channels, count, depth);
+                    for (int64_t row = 0; row < 9 * count; ++row) // of the next block
+                        __builtin_prefetch(from + row * grid.channels + lanes);
+                });
+                for (int64_t c = 0; c < depth; ++c) transform({square + c * lanes}, lanes * lanes, j, k + c);
             }
         });
     }
@@ -206,20 +222,21 @@ struct Winograd {
             for (int64_t t = begin; t < end; ++t) {
                 const TileGrid::Place at = grid.place(first + t);
                 const int64_t rows = min(kTile, grid.out_h - at.u), cols = min(kTile, grid.out_w - at.v);
-                float* to = y + ((at.image * grid.out_h + at.u) * grid.out_w + at.v) * grid.filters + j0;
+                const Image<float> to =
+                    y + (((at.image * grid.out_h + at.u) * grid.out_w + at.v) * grid.filters + j0);
                 for (int64_t j = 0; j < filters; j += kLanes<float>) {
                     const int64_t left = filters - j;
                     winograd::output(from.at(0, t, j), from.step, out);
                     const V add = bias ? load_upto(bias + j0 + j, left) : V{};
                     for (int64_t r = 0; r < rows; ++r)
                         for (int64_t c = 0; c < cols; ++c) {
-                            float* pixel = to + (r * grid.out_w + c) * grid.filters + j;
+                            const Image<float> pixel = to + ((r * grid.out_w + c) * grid.filters + j);
                             V value = finish(out[r * kTile + c] + add);
-                            if (accumulate) value += load_upto(pixel, left);
+                            if (accumulate) value += pixel.read(left);
                             if (streams)
-                                stream(pixel, value, Whole{});
+                                stream(pixel.exact(), value, Whole{});
                             else
-                                store_upto(pixel, value, left);
+                                pixel.write(value, left);
                         }
                 }
             }
@@ -254,7 +271,8 @@ struct Winograd {
 
     void run(int64_t batch) {
         const int64_t tiles = batch * grid.down * grid.across;
-        streams = !accumulate && can_stream(y, batch * grid.out_h * grid.out_w * grid.filters, grid.filters);
+        streams = !accumulate && !y.rounds() &&
+                  can_stream(y.exact(), batch * grid.out_h * grid.out_w * grid.filters, grid.filters);
         const int64_t work = grid.channels * grid.filters;
         if (work <= kPrivateWeights) {
             count_path(Path::conv_winograd);
@@ -291,8 +309,7 @@ bool suits(const ConvShape& s, int64_t out_h, int64_t out_w) {
 // The gradient of the weight.
 struct WinogradGradient {
     TileGrid grid;
-    const float* x;
-    const float* dy;
+    Image<float> x, dy;
 
     void transform_gradients(int64_t first, int64_t j0, int64_t filters, const Transformed& to) const {
         parallel(to.tiles, tile_grain(filters), [&](int64_t begin, int64_t end) {
@@ -404,16 +421,16 @@ struct WinogradGradient {
     }
 };
 
-bool forward(const ConvShape& s, const float* x, const float* weight, const float* bias,
-             Activation activation, float* y) {
+bool forward(const ConvShape& s, const Image<float>& x, const Image<float>& weight, const float* bias,
+             Activation activation, const Image<float>& y) {
     if (!suits(s, s.out_h, s.out_w)) return false;
     const TileGrid grid{s.in_h,  s.in_w,         s.in_channels, s.out_h,
                         s.out_w, s.out_channels, s.pad_top,     s.pad_left};
     Winograd{grid, x, weight, false, bias, activation, false, y}.run(s.batch);
     return true;
 }
-bool backward_data(const ConvShape& s, const float* dy, const float* weight, const float* bias,
-                   Activation activation, bool accumulate, float* dx) {
+bool backward_data(const ConvShape& s, const Image<float>& dy, const Image<float>& weight, const float* bias,
+                   Activation activation, bool accumulate, const Image<float>& dx) {
     if (!suits(s, s.in_h, s.in_w)) return false;
     const TileGrid grid{s.out_h, s.out_w,       s.out_channels, s.in_h,
                         s.in_w,  s.in_channels, 2 - s.pad_top,  2 - s.pad_left};
@@ -421,7 +438,7 @@ bool backward_data(const ConvShape& s, const float* dy, const float* weight, con
     return true;
 }
 
-bool backward_weight(const ConvShape& s, const float* x, const float* dy, float* dw) {
+bool backward_weight(const ConvShape& s, const Image<float>& x, const Image<float>& dy, float* dw) {
     if (!suits(s, s.out_h, s.out_w)) return false;
     const TileGrid grid{s.in_h,  s.in_w,         s.in_channels, s.out_h,
                         s.out_w, s.out_channels, s.pad_top,     s.pad_left};

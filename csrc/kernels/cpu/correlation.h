@@ -4,6 +4,7 @@
 // one for stride 1 and one for each remainder modulo the stride otherwise. Windows are read where they lie,
 // or from a copy of a few rows of one image with zeros round it: no matrix of patches is ever in memory.
 #include "core/paths.h"
+#include "kernels/cpu/conv_image.h"
 #include "kernels/cpu/gemm_core.h"
 
 namespace dt::cpu::DT_LEVEL {
@@ -21,9 +22,9 @@ struct Axis {
 template <class T> struct Correlation {
     int64_t batch;
     Axis h, w;
-    const T* in;
+    Image<T> in;
     int64_t in_pixel, channels; // elements from pixel to pixel, and those of them that take part
-    T* out;                     // out + image * out_image + u * out_row + v * out_pixel
+    Image<T> out;               // out + image * out_image + u * out_row + v * out_pixel
     int64_t out_image, out_row, out_pixel, filters;
     const T* weight = nullptr; // panels of kTileCols filters, each [tap][channel][filter]; see pack_filters
     const T* bias = nullptr;
@@ -35,8 +36,8 @@ template <class T> struct Correlation {
     // Whether tiles of kTileCols filters may be written past the caches: in whole lines, and for good.
     bool streams() const {
         constexpr int64_t line = 64 / int64_t(sizeof(T));
-        return !accumulate && kTileCols<T> % line == 0 && filters % line == 0 &&
-               activation <= Activation::relu && can_stream(out, batch * out_image, filters);
+        return !accumulate && !out.rounds() && kTileCols<T> % line == 0 && filters % line == 0 &&
+               activation <= Activation::relu && can_stream(out.exact(), batch * out_image, filters);
     }
 };
 
@@ -52,7 +53,7 @@ template <class T>
 void copy_band(const Correlation<T>& c, int64_t image, int64_t u0, int64_t first, int64_t last, T* to,
                int64_t pixel) {
     const int64_t wide = c.w.reach(c.w.out);
-    const T* from = c.in + image * c.in_image();
+    const Image<T> from = c.in + image * c.in_image();
     const int64_t left = clamp(-c.w.origin, int64_t{0}, wide),
                   inside = clamp(c.w.in - c.w.origin, left, wide) - left;
     to += first * wide * pixel;
@@ -62,13 +63,13 @@ void copy_band(const Correlation<T>& c, int64_t image, int64_t u0, int64_t first
             fill_row(to, T(0), wide * pixel);
             continue;
         }
-        const T* source = from + (y * c.w.in + max(c.w.origin, int64_t{0})) * c.in_pixel;
+        const Image<T> source = from + (y * c.w.in + max(c.w.origin, int64_t{0})) * c.in_pixel;
         fill_row(to, T(0), left * pixel);
         if (c.in_pixel == pixel)
-            copy_row(to + left * pixel, source, inside * pixel);
+            read_row(to + left * pixel, source, inside * pixel);
         else
             for (int64_t x = 0; x < inside; ++x)
-                copy_row(to + (left + x) * pixel, source + x * c.in_pixel, c.channels);
+                read_row(to + (left + x) * pixel, source + x * c.in_pixel, c.channels);
         fill_row(to + (left + inside) * pixel, T(0), (wide - left - inside) * pixel);
     }
 }
@@ -93,7 +94,7 @@ void for_bands(const Correlation<T>& c, bool copied, int64_t pixel, int64_t work
             if (copied)
                 copy_band(c, image, u0, 0, c.h.reach(rows), copy, pixel);
             else
-                band = {c.in + image * c.in_image() +
+                band = {c.in.exact() + image * c.in_image() +
                             ((u0 * c.h.stride + c.h.origin) * c.w.in + c.w.origin) * c.in_pixel,
                         c.w.in * c.in_pixel, c.in_pixel};
             body(image, u0, rows, band);
@@ -120,12 +121,27 @@ template <class T> void set_walk(Tile<T>& tile, const Correlation<T>& c, const B
     tile.a_row = c.w.stride * band.pixel;
 }
 
+// compute_tile, whose result goes to `c`, rows tile.c_row apart.
+template <class T> void compute_tile_to(const Tile<T>& tile, const Image<T>& c) {
+    Tile<T> t = tile;
+    if (!c.rounds()) {
+        t.c = c.exact();
+        return compute_tile(t);
+    }
+    alignas(64) T own[kTileRows * kTileCols<T>];
+    t.c = own;
+    t.c_row = kTileCols<T>;
+    if (t.accumulate) read_rows(c, tile.c_row, own, t.c_row, t.rows, t.cols);
+    compute_tile(t);
+    write_rows(own, t.c_row, c, tile.c_row, t.rows, t.cols);
+}
+
 // Tiles of neighbouring outputs in one row times filters.
 template <class T> void correlate_rows(const Correlation<T>& c) {
     count_path(Path::conv_rows);
     const int64_t step = c.w.stride * c.channels * int64_t(sizeof(T));
     const bool crowded = c.channels > 1 && step % 2048 == 0; // neighbours would evict each other from L1
-    const bool copied = c.h.leaves() || c.w.leaves() || (crowded && c.depth() > c.channels);
+    const bool copied = c.in.rounds() || c.h.leaves() || c.w.leaves() || (crowded && c.depth() > c.channels);
     const int64_t pixel = copied ? c.channels + (crowded ? kLanes<T> : 0) : c.in_pixel;
     const RowPanels panels(c.w.out);
     const bool streams = c.streams();
@@ -147,9 +163,8 @@ template <class T> void correlate_rows(const Correlation<T>& c) {
                               const int64_t v = panels.start(i);
                               tile.rows = panels.start(i + 1) - v;
                               tile.a = band.data + u * c.h.stride * band.row + v * tile.a_row;
-                              tile.c =
-                                  c.out + image * c.out_image + (u0 + u) * c.out_row + v * c.out_pixel + j;
-                              compute_tile(tile);
+                              compute_tile_to(tile, c.out + (image * c.out_image + (u0 + u) * c.out_row +
+                                                             v * c.out_pixel + j));
                           }
                   }
                   if (streams) finish_streaming();
@@ -158,7 +173,7 @@ template <class T> void correlate_rows(const Correlation<T>& c) {
 
 // One window as a row of `depth` elements.
 template <class T> void copy_patch(const Correlation<T>& c, int64_t image, int64_t u, int64_t v, T* to) {
-    const T* from = c.in + image * c.in_image();
+    const Image<T> from = c.in + image * c.in_image();
     for (int64_t r = 0; r < c.h.taps; ++r) {
         const int64_t y = u * c.h.stride + r * c.h.dilation + c.h.origin;
         for (int64_t s = 0; s < c.w.taps; ++s, to += c.channels) {
@@ -166,7 +181,7 @@ template <class T> void copy_patch(const Correlation<T>& c, int64_t image, int64
             if (y < 0 || y >= c.h.in || x < 0 || x >= c.w.in)
                 fill_row(to, T(0), c.channels);
             else
-                copy_row(to, from + (y * c.w.in + x) * c.in_pixel, c.channels);
+                read_row(to, from + (y * c.w.in + x) * c.in_pixel, c.channels);
         }
     }
 }
@@ -184,12 +199,12 @@ template <class T> void correlate_patches(const Correlation<T>& c) {
         const RowPanels panels(end - begin);
         for (int64_t i = 0; i < panels.panels; ++i) {
             const int64_t first = begin + panels.start(i), count = panels.start(i + 1) - panels.start(i);
-            T* to[kTileRows];
+            Image<T> to[kTileRows];
             for (int64_t q = 0; q < count; ++q) {
                 const int64_t image = (first + q) / (c.h.out * c.w.out),
                               at = (first + q) % (c.h.out * c.w.out);
                 copy_patch(c, image, at / c.w.out, at % c.w.out, patches + q * row);
-                to[q] = c.out + image * c.out_image + at / c.w.out * c.out_row + at % c.w.out * c.out_pixel;
+                to[q] = c.out + (image * c.out_image + at / c.w.out * c.out_row + at % c.w.out * c.out_pixel);
             }
             Tile<T> tile;
             tile.depth = depth;
@@ -208,7 +223,8 @@ template <class T> void correlate_patches(const Correlation<T>& c) {
                 compute_tile(tile);
                 for (int64_t q = 0; q < count; ++q) {
                     const T* from = results + q * kTileCols<T>;
-                    c.accumulate ? add_row(to[q] + j, from, tile.cols) : copy_row(to[q] + j, from, tile.cols);
+                    c.accumulate ? write_sum(to[q] + j, from, tile.cols)
+                                 : write_row(to[q] + j, from, tile.cols);
                 }
             }
         }

@@ -37,6 +37,17 @@ inline Inside inside(const Axis& axis) {
     return {inner, room < 0 ? inner : clamp(room / axis.stride + 1, inner, axis.out)};
 }
 
+// The correlation for `rows` rows of outputs of which copy_band has copied all that they read.
+template <class T> Correlation<T> exact_band(const Correlation<T>& c, const T* band, int64_t rows) {
+    Correlation<T> exact = c;
+    exact.in = {const_cast<T*>(band)};
+    exact.h.in = c.h.reach(rows);
+    exact.h.out = rows;
+    exact.w.in = c.w.reach(c.w.out);
+    exact.h.origin = exact.w.origin = 0;
+    return exact;
+}
+
 // `count` neighbouring outputs, which share the weights that they load; `whole` vectors of channels or `left`
 // ones. `from` is where the window of the first one begins.
 template <int width, int count, bool whole, class T>
@@ -96,8 +107,8 @@ DT_INLINE void depthwise_pixels(const Correlation<T>& c, const T* from, Taps row
 template <int width, class T>
 void depthwise_row(const Correlation<T>& c, int64_t image, int64_t u, bool streams) {
     const int64_t y = u * c.h.stride + c.h.origin, step = c.w.stride * c.in_pixel;
-    const T* from = c.in + image * c.in_image() + (y * c.w.in + c.w.origin) * c.in_pixel;
-    T* to = c.out + image * c.out_image + u * c.out_row;
+    const T* from = c.in.exact() + image * c.in_image() + (y * c.w.in + c.w.origin) * c.in_pixel;
+    T* to = c.out.exact() + image * c.out_image + u * c.out_row;
     const Taps rows(c.h, y);
     const auto [inner, outer] = inside(c.w);
     for (int64_t v = 0; v < c.w.out;) {
@@ -117,13 +128,31 @@ void depthwise_row(const Correlation<T>& c, int64_t image, int64_t u, bool strea
 
 template <int width, class T> void correlate_groups(const Correlation<T>& c) {
     count_path(width == 1 ? Path::conv_depthwise : Path::conv_groups);
+    if (c.in.rounds()) return correlate_rounded<width>(c);
     const bool streams =
-        c.activation <= Activation::relu && can_stream(c.out, c.batch * c.out_image, c.channels);
+        c.activation <= Activation::relu && can_stream(c.out.exact(), c.batch * c.out_image, c.channels);
     parallel(c.batch * c.h.out, grain_for(c.w.out * c.depth() * width / 4), [&](int64_t begin, int64_t end) {
         for (int64_t item = begin; item < end; ++item)
             depthwise_row<width>(c, item / c.h.out, item % c.h.out, streams);
         if (streams) finish_streaming();
     });
+}
+
+// The same of a half format: a band of rows is converted, with zeros round it, and correlated as an image.
+template <int width, class T> void correlate_rounded(const Correlation<T>& c) {
+    for_bands(c, true, c.in_pixel, c.w.out * c.depth() * width,
+              [&](int64_t image, int64_t u0, int64_t rows, const Band<T>& band) {
+                  Correlation<T> exact = exact_band(c, band.data, rows);
+                  T* row = scratch<T>(Scratch::conv_partial, c.w.out * c.channels);
+                  exact.out = {row};
+                  exact.out_row = 0;
+                  exact.out_pixel = c.channels;
+                  for (int64_t u = 0; u < rows; ++u) {
+                      depthwise_row<width>(exact, 0, u, false);
+                      write_pixels(c.out + (image * c.out_image + (u0 + u) * c.out_row), c.out_pixel, row,
+                                   c.channels, c.w.out);
+                  }
+              });
 }
 
 // Groups of `width` channels: weight is [tap][channel of the group][filter], `filters` equals `channels`,
@@ -220,45 +249,70 @@ void depthwise_taps(const Correlation<T>& c, const T* x, const T* dy, int64_t co
     });
 }
 
-template <int width, class T> void groups_gradient(const Correlation<T>& c, const T* dy, T* dw) {
-    count_path(width == 1 ? Path::conv_weight_depthwise : Path::conv_weight_groups);
+// What one row of outputs, whose windows begin in row y of the image x, adds to the sums.
+template <int width, class T>
+void add_gradient_row(const Correlation<T>& c, const T* x, int64_t y, const T* g, T* sums) {
     constexpr int64_t kOutputs = 8; // at a time: what they read stays in L1 from one row of taps to the next
+    const auto [inner, outer] = inside(c.w);
+    const Taps tall(c.h, y);
+    x += (y * c.w.in + c.w.origin) * c.in_pixel;
+    for (int64_t v = 0; v < c.w.out;) {
+        const bool border = v < inner || v >= outer;
+        const int64_t count = border ? 1 : min(kOutputs, outer - v);
+        const Taps wide(c.w, v * c.w.stride + c.w.origin);
+        int64_t r = tall.first;
+        if constexpr (width == 1)
+            for (; r + 3 <= tall.last; r += 3) {
+                const T* from = x + (r * c.h.dilation * c.w.in + v * c.w.stride) * c.in_pixel;
+                const int64_t fresh = (2 * c.h.dilation + c.h.stride) * c.w.in * c.in_pixel;
+                depthwise_taps<width, 3>(c, from, g + v * c.channels, count, wide,
+                                         Ahead<T>{from + fresh, c.w.stride * c.in_pixel},
+                                         sums + r * c.w.taps * width * c.channels);
+            }
+        for (; r < tall.last; ++r) {
+            const T* from = x + (r * c.h.dilation * c.w.in + v * c.w.stride) * c.in_pixel;
+            const Ahead<T> ahead =
+                r == tall.first ? Ahead<T>{g + (c.w.out + v) * c.channels, c.channels}
+                                : Ahead<T>{from + c.h.stride * c.w.in * c.in_pixel, c.w.stride * c.in_pixel};
+            depthwise_taps<width, 1>(c, from, g + v * c.channels, count, wide, ahead,
+                                     sums + r * c.w.taps * width * c.channels);
+        }
+        v += count;
+    }
+}
+
+// `rows` rows of outputs of a half format, within one image.
+template <int width, class T>
+void add_rounded_rows(const Correlation<T>& c, const Image<T>& dy, int64_t row, int64_t rows, T* sums) {
+    const int64_t image = row / c.h.out, u0 = row % c.h.out, wide = c.w.reach(c.w.out);
+    T* copy = scratch<T>(Scratch::conv_input, c.h.reach(rows) * wide * c.in_pixel);
+    T* g = scratch<T>(Scratch::conv_partial, rows * c.w.out * c.channels);
+    copy_band(c, image, u0, 0, c.h.reach(rows), copy, c.in_pixel);
+    read_row(g, dy + row * c.w.out * c.channels, rows * c.w.out * c.channels);
+    const Correlation<T> exact = exact_band(c, copy, rows);
+    for (int64_t u = 0; u < rows; ++u)
+        add_gradient_row<width>(exact, copy, u * c.h.stride, g + u * c.w.out * c.channels, sums);
+}
+
+template <int width, class T> void groups_gradient(const Correlation<T>& c, const Image<T>& dy, T* dw) {
+    count_path(width == 1 ? Path::conv_weight_depthwise : Path::conv_weight_groups);
+    constexpr int64_t kRounded = 8; // rows that are converted at a time
     const int64_t taps = c.h.taps * c.w.taps * width, size = taps * c.channels, rows = c.batch * c.h.out;
     const int64_t part_rows = max(ceil_div(rows, kMaxParts), grain_for(c.w.out * size / 8));
     const int64_t parts = ceil_div(rows, part_rows);
     T* partial = scratch<T>(Scratch::gemm_partial, parts * size);
-    const auto [inner, outer] = inside(c.w);
-    parallel(rows, part_rows, [&, inner = inner, outer = outer](int64_t begin, int64_t end) {
+    parallel(rows, part_rows, [&](int64_t begin, int64_t end) {
         T* sums = partial + begin / part_rows * size;
         fill_row(sums, T(0), size);
-        for (int64_t row = begin; row < end; ++row) {
-            const int64_t y = row % c.h.out * c.h.stride + c.h.origin;
-            const T* x = c.in + row / c.h.out * c.in_image() + (y * c.w.in + c.w.origin) * c.in_pixel;
-            const T* g = dy + row * c.w.out * c.channels;
-            const Taps tall(c.h, y);
-            for (int64_t v = 0; v < c.w.out;) {
-                const bool border = v < inner || v >= outer;
-                const int64_t count = border ? 1 : min(kOutputs, outer - v);
-                const Taps wide(c.w, v * c.w.stride + c.w.origin);
-                int64_t r = tall.first;
-                if constexpr (width == 1)
-                    for (; r + 3 <= tall.last; r += 3) {
-                        const T* from = x + (r * c.h.dilation * c.w.in + v * c.w.stride) * c.in_pixel;
-                        const int64_t fresh = (2 * c.h.dilation + c.h.stride) * c.w.in * c.in_pixel;
-                        depthwise_taps<width, 3>(c, from, g + v * c.channels, count, wide,
-                                                 Ahead<T>{from + fresh, c.w.stride * c.in_pixel},
-                                                 sums + r * c.w.taps * width * c.channels);
-                    }
-                for (; r < tall.last; ++r) {
-                    const T* from = x + (r * c.h.dilation * c.w.in + v * c.w.stride) * c.in_pixel;
-                    const Ahead<T> ahead =
-                        r == tall.first
-                            ? Ahead<T>{g + (c.w.out + v) * c.channels, c.channels}
-                            : Ahead<T>{from + c.h.stride * c.w.in * c.in_pixel, c.w.stride * c.in_pixel};
-                    depthwise_taps<width, 1>(c, from, g + v * c.channels, count, wide, ahead,
-                                             sums + r * c.w.taps * width * c.channels);
-                }
-                v += count;
+        for (int64_t row = begin, next; row < end; row = next) {
+            next = row + 1;
+            if (dy.rounds()) {
+                next = min(min(end, row + kRounded), (row / c.h.out + 1) * c.h.out);
+                add_rounded_rows<width>(c, dy, row, next - row, sums);
+            } else {
+                add_gradient_row<width>(c, c.in.exact() + row / c.h.out * c.in_image(),
+                                        row % c.h.out * c.h.stride + c.h.origin,
+                                        dy.exact() + row * c.w.out * c.channels, sums);
             }
         }
     });
@@ -267,7 +321,8 @@ template <int width, class T> void groups_gradient(const Correlation<T>& c, cons
 }
 
 // dy (batch, out_h, out_w, channels); dw (channels, taps, width).
-template <class T> void depthwise_gradient(const Correlation<T>& c, int64_t width, const T* dy, T* dw) {
+template <class T>
+void depthwise_gradient(const Correlation<T>& c, int64_t width, const Image<T>& dy, T* dw) {
     switch (width) {
     case 2:
         return groups_gradient<2>(c, dy, dw);

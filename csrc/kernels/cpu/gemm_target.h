@@ -18,6 +18,7 @@ template <class R> struct Target {
     void* at = nullptr;
     Rounding rounding = Rounding::none;
 
+    bool rounds() const { return rounding != Rounding::none; }
     R* exact() const { return static_cast<R*>(at); } // where nothing is rounded
     Target operator+(int64_t n) const {
         const int64_t item = rounding == Rounding::none ? sizeof(R) : 2;
