@@ -54,6 +54,7 @@ struct Level {
     const char* name;
     bool supported;
     Kernels kernels;
+    int bf16_gain = 1;
 };
 
 #ifdef DT_HAVE_v4
@@ -96,11 +97,12 @@ const std::vector<Level>& levels() {
                 DT_ENTRY(v4, bool(__builtin_cpu_supports("x86-64-v4")))
 #ifdef DT_HAVE_v4_bf16
                     {"v4_bf16", __builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16"),
-                     improved(Kernels{DT_FAMILIES(X)}, cpu::v4_bf16::add_half, cpu::v4_bf16::products_bf16)},
+                     improved(Kernels{DT_FAMILIES(X)}, cpu::v4_bf16::add_half, cpu::v4_bf16::products_bf16),
+                     2},
 #endif
 #ifdef DT_HAVE_amx
         {"amx", __builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16") && may_use_amx(),
-         improved(Kernels{DT_FAMILIES(X)}, cpu::amx::add_half, cpu::amx::products_bf16)},
+         improved(Kernels{DT_FAMILIES(X)}, cpu::amx::add_half, cpu::amx::products_bf16), 16},
 #endif
 #undef X
 #endif
@@ -166,6 +168,11 @@ const Kernels& kernels() {
         level = current.load();
     }
     return level->kernels;
+}
+
+int bf16_gain() {
+    kernels();
+    return current.load()->bf16_gain;
 }
 
 std::string current_level() {

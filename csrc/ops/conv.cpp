@@ -1,4 +1,5 @@
 #include "ops/conv.h"
+#include "kernels/conv_products.h"
 #include "ops/gemm.h"
 
 namespace dt::ops {
@@ -188,6 +189,11 @@ void run_data(const ConvShape& s, bool transposed, const Tensor& from, const Ten
     with_kernels(to.dtype(), [&](const auto& kernels, auto zero) {
         using T = decltype(zero);
         const T* b = bias.defined() ? bias.data<T>() : nullptr;
+        if constexpr (sizeof(T) == 4)
+            if (transposed
+                    ? conv_products_data(s, from.data(), weight.data(), b, activation, false, to.data())
+                    : conv_products(s, from.data(), weight.data(), b, activation, to.data()))
+                return;
         (transposed ? kernels.backward_data : kernels.forward)(s, from.data(), weight.data(), b, activation,
                                                                to.data());
     });
@@ -198,6 +204,8 @@ void run_data(const ConvShape& s, bool transposed, const Tensor& from, const Ten
 bool add_data(const ConvShape& s, const Tensor& grad, const Tensor& weight, const Tensor& sum) {
     if (!sum.defined() || sum.dtype() != grad.dtype() || !sum.size()) return false;
     LongWork work(conv_time(s));
+    if (conv_products_data(s, grad.data(), weight.data(), nullptr, Activation::none, true, sum.data()))
+        return true;
     bool added = false;
     with_kernels(sum.dtype(), [&](const auto& kernels, auto) {
         added = kernels.add_data(s, grad.data(), weight.data(), sum.data());
@@ -209,6 +217,8 @@ void run_weight(const ConvShape& s, const Tensor& x, const Tensor& grad, const T
     LongWork work(conv_time(s));
     with_kernels(to.dtype(), [&](const auto& kernels, auto zero) {
         using T = decltype(zero);
+        if constexpr (sizeof(T) == 4)
+            if (conv_products_weight(s, x.data(), grad.data(), to.data<T>())) return;
         kernels.backward_weight(s, x.data(), grad.data(), to.data<T>());
     });
 }
