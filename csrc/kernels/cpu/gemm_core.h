@@ -40,10 +40,15 @@ enum class Source {
 struct DepthBlocks {
     int64_t size, blocks;
 };
-template <class T> DepthBlocks depth_blocks(int64_t k) {
-    const int64_t blocks = max(int64_t{1}, ceil_div(k, kDepth<T>));
+template <class T> DepthBlocks depth_blocks(int64_t k, int64_t most = kDepth<T>) {
+    const int64_t blocks = max(int64_t{1}, ceil_div(k, most));
     const int64_t size = max(int64_t{1}, round_up(ceil_div(k, blocks), 16));
     return {size, max(int64_t{1}, ceil_div(k, size))};
+}
+
+// Few columns use a panel of A but twice: where it lies in memory its rows are better read to the end.
+template <class T> int64_t most_depth(Source a_from, int64_t n) {
+    return a_from == Source::direct && n <= 2 * kTileCols<T> ? 2 * kDepth<T> : kDepth<T>;
 }
 
 // Panels of A begin at multiples of this row, where that is more than 1: AMX has whole tiles.
@@ -202,10 +207,19 @@ template <class T, class A, class B> struct BlockTask {
         if (!b_packed) tile.b = b_packed = scratch<T>(Scratch::gemm_b, kTileCols<T> * blocks.size);
         pack_columns(b, b_packed, j, tile.cols, p, tile.depth);
     }
-    // The first tiles along a panel of B fetch the one behind it, a line of each of its rows per tile.
+    // Columns of B that are used by one panel of A after the other, as far as they go.
+    int64_t group_cols() const { return b_from == Source::packed ? kTileCols<T> : kGroupCols; }
+    // The last tile along a panel of A that lies in memory as one run fetches the panel behind it. The first
+    // tiles along a panel of B fetch the one behind it, a line of each of its rows per tile.
     void fetch_ahead(int64_t r, int64_t j, int64_t p) {
         constexpr int64_t line = 64 / sizeof(T);
         tile.ahead = nullptr;
+        const int64_t left = min(block.j0 + group_cols(), block.j1) - j;
+        if (a_from == Source::direct && left > 0 && left <= kTileCols<T> && a.item_step() == tile.depth) {
+            tile.ahead = a.at(block.panels.start(block.r0 + r + 1), p);
+            tile.ahead_step = line;
+            return;
+        }
         if (r * line >= kTileCols<T>) return;
         j += kTileCols<T>;
         if (j >= block.j1) {
@@ -289,8 +303,7 @@ template <class T, class A, class B> struct BlockTask {
             tile.accumulate = out.accumulate || !first || p > block.p0;
             tile.activation = final ? out.activation : Activation::none;
             // A panel of B that the task packs is used up at once. Else C is walked along its rows.
-            const bool packs = b_from == Source::packed;
-            const int64_t group = packs ? kTileCols<T> : kGroupCols, rows = packs ? block.r1 - block.r0 : 1;
+            const int64_t group = group_cols(), rows = b_from == Source::packed ? block.r1 - block.r0 : 1;
             for (int64_t g = block.j0; g < block.j1; g += group)
                 for (int64_t r = block.r0; r < block.r1; r += rows)
                     for (int64_t j = g; j < min(g + group, block.j1); j += kTileCols<T>) {
@@ -368,7 +381,7 @@ void pack_piece(const B& b, const Piece& piece, const DepthBlocks& blocks, T* to
 template <class T, class A, class B>
 void product_by_blocks(const A& a, Source a_from, const B& b, Source b_from, int64_t m, int64_t n, int64_t k,
                        const Output<T>& out) {
-    const DepthBlocks blocks = depth_blocks<T>(k);
+    const DepthBlocks blocks = depth_blocks<T>(k, most_depth<T>(a_from, n));
     const bool packs = b_from == Source::packed, copies = b.readable() && b.step == 1;
     // Few rows: a task packs columns of its own, rather than to fetch from another core what was packed
     // there.
@@ -451,7 +464,7 @@ void product_serially(const A& a, Source a_from, const B& b, Source b_from, int6
                       const Output<T>& out) {
     const RowPanels panels = row_panels<T>(m, n);
     compute_block(a, a_from, b, b_from, Shared<T>{}, Block{panels, 0, panels.panels, 0, n, 0, k},
-                  depth_blocks<T>(k), true, true, out);
+                  depth_blocks<T>(k, most_depth<T>(a_from, n)), true, true, out);
 }
 
 // c = activation([c +] the sum over `parts` of partial[part] + bias), part by part in order.

@@ -44,7 +44,7 @@ template <class T, int rows, int vectors, bool adjacent, bool copies> void tile_
 #pragma GCC unroll 4
                     for (int j = 0; j < vectors; ++j) sum[i][j] = multiply_add(av, bv[j], sum[i][j]);
                 }
-                __builtin_prefetch(ahead, 0, 2);
+                __builtin_prefetch(ahead, 0, 3);
                 if constexpr (!copies && vectors > 1) { // with one vector, loads are what limits
 #pragma GCC unroll 4
                     for (int j = 0; j < vectors; ++j) __builtin_prefetch(b + kNear * b_row + j * lanes);
