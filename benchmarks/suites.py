@@ -4,6 +4,7 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
+from benchmarks import fits
 from benchmarks.cases import Bar, Case, Variant
 from benchmarks.convolutions import CONV, CONV_3X3
 from benchmarks.passes import PASSES
@@ -385,17 +386,7 @@ OVERHEAD = [
         )
         for name, kind in (("SGD", "sgd"), ("Adam", "adam"))
     ),
-    Case(
-        "LeNet, an epoch of 64 batches of 64",
-        "fit",
-        {**LENET.options, "batch": 4096, "batch_size": 64},
-        (Bar("own loop", 0.97),),
-        variants=(Variant("fit", {"how": "fit"}), Variant("own loop", {"how": "loop"})),
-        seconds=0.5,
-        first_steps=1,
-        tiny={"batch": 12, "batch_size": 4},
-        only=("drivetrain",),
-    ),
+    *fits.FIT,
 ]
 
 
@@ -487,6 +478,8 @@ SUITES: dict[str, list[Case]] = {
     "kernels": KERNELS,
     "half kernels": HALF_KERNELS,
     "overhead": OVERHEAD,
+    "guard": fits.GUARD,
+    "half training": fits.HALF,
     "memory": MEMORY,
     "busy": BUSY,
     "scaling": SCALING,

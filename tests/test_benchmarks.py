@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import driver, modes, networks, probe, report, results, suites  # noqa: E402
+from benchmarks import driver, fits, modes, networks, probe, report, results, suites  # noqa: E402
 from benchmarks.cases import Bar, Case  # noqa: E402
 from benchmarks.libraries.numpy import layers  # noqa: E402
 from benchmarks.worker import Worker, summarise  # noqa: E402
@@ -91,14 +91,15 @@ def test_frameworks_agree(library: str, workers: tuple[Worker, Worker]) -> None:
         process.close()
 
 
-def test_fit_and_own_loop_agree(workers: tuple[Worker, Worker]) -> None:
-    case = next(case for case in suites.OVERHEAD if case.kind == "fit").scaled_down()
+@pytest.mark.parametrize("case", [*fits.FIT, *fits.GUARD, *fits.HALF], ids=lambda case: case.name)
+def test_ways_to_fit_agree(case: Case, workers: tuple[Worker, Worker]) -> None:
+    case = case.scaled_down()
     found = [
         workers[0].setup(v.name, case.kind, {**case.options, **v.options}, 2)["results"]
         for v in case.variants
     ]
     for fit, loop in zip(*found, strict=True):
-        assert driver.agree(fit, loop, 1e-5)
+        assert driver.agree(fit, loop, case.tolerance if "bfloat16" in case.name else 1e-5)
 
 
 def test_what_a_library_lacks_is_said(workers: tuple[Worker, Worker]) -> None:

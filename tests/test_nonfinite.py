@@ -25,6 +25,20 @@ class BadWeight(nn.Module):
         return x + self.shift.sqrt()
 
 
+class Counter(nn.Module):
+    """Counts its calls in a buffer that it replaces, and keeps the last sum in one that it makes."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", dt.zeros(()))
+        self.register_buffer("sums", None)
+
+    def forward(self, x):
+        self.calls = self.calls + 1
+        self.sums = x.detach().sum()
+        return x
+
+
 class Between(nn.Module):
     def __init__(self):
         super().__init__()
@@ -118,6 +132,29 @@ class TestRaise:
         assert "gradients are not finite" in message
         assert "the backward of layer '0' (Linear) gives its weight 5000 inf" in message
         assert same({"0.weight": before["0.weight"]}, weights(trainer))
+        # The step has been made by then, and is counted.
+        assert [state["step"] for state in trainer.optimizer.state.values()] == [1, 1]
+
+    def test_running_statistics(self):
+        # The batch's own variance is finite where it normalises; times n / (n - 1) it is not.
+        x = np.where(np.arange(32).reshape(32, 1) % 2, 1.84e19, -1.84e19).astype(np.float32)
+        trainer = new_trainer(nn.BatchNorm1d(1), nn.Linear(1, 3))
+        trainer.model[0].momentum = 1.0
+        before = weights(trainer)
+        message = message_of(trainer, x, Y[:32])
+        assert "step 1: the buffer '0.running_var' got 1 inf" in message
+        assert same(before, weights(trainer))
+
+    def test_buffers_that_are_not_meant_to_be_finite(self):
+        class Masked(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.register_buffer("mask", dt.tensor([0.0, 0.0, 0.0, -np.inf]))
+
+            def forward(self, x):
+                return (x + self.mask).softmax(-1)
+
+        new_trainer(Masked(), nn.Linear(4, 3)).fit(X, Y, verbose=0)
 
     @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
     def test_optimizers_do_not_watch_afterwards(self, optimizer):
@@ -181,6 +218,20 @@ class TestSkip:
         assert skipping.skipped_steps == 1
         assert same(weights(skipping), weights(without))
         assert history.history == expected.history
+
+    def test_buffers_that_the_forward_replaces(self):
+        trainer = new_trainer(Counter(), nn.Linear(4, 3), on_nonfinite="skip")
+        with pytest.warns(RuntimeWarning, match="step 3"):
+            trainer.fit(np.roll(with_nan(), 32, axis=0), Y, shuffle=False, batch_size=32, verbose=0)
+        assert trainer.model[0].calls.item() == 2
+        assert np.isfinite(trainer.model[0].sums.item())
+
+    def test_buffers_that_the_forward_makes(self):
+        trainer = new_trainer(Counter(), nn.Linear(4, 3), on_nonfinite="skip")
+        with pytest.warns(RuntimeWarning):
+            trainer.fit(X * np.nan, Y, verbose=0)
+        assert trainer.model[0].sums is None
+        assert trainer.model[0].calls.item() == 0
 
     def test_one_warning_per_fit(self):
         trainer = new_trainer(on_nonfinite="skip")
@@ -248,3 +299,18 @@ def test_no_group_is_stepped_where_another_raises():
     before = weights(trainer)
     assert "BadBackward" in message_of(trainer)
     assert same(weights(trainer), before)
+
+
+@pytest.mark.parametrize("numbers", ["even", "uneven"])
+def test_nothing_is_stepped_where_parameters_have_no_gradient(numbers):
+    ps = [dt.tensor(np.ones(n, np.float32), requires_grad=True) for n in (5000, 3, 4)]
+    optimizer = optim.Adam(ps)
+    if numbers == "uneven":
+        ps[0].grad = dt.ones((5000,))
+        optimizer.step()
+    before = [p.detach().numpy().copy() for p in ps]
+    ps[0].grad, ps[1].grad = dt.ones((5000,)), dt.tensor([0.0, np.nan, 0.0])
+    optimizer._watch = True
+    with pytest.raises(FloatingPointError, match="nothing was changed"):
+        optimizer.step()
+    assert all(np.array_equal(p.detach().numpy(), old) for p, old in zip(ps, before, strict=True))

@@ -16,12 +16,11 @@ void bind_optim(py::module_& m) {
         "the first\n"
         "one the buffers, whatever they hold, become the gradients. Gradients are multiplied by grad_scale "
         "first;\n"
-        "None stands for those of the parameters. Returns False, with nothing changed, where one of these "
-        "has "
-        "none.\n"
-        "With watch, a gradient that is infinite or NaN raises FloatingPointError: mostly with nothing "
-        "changed, else the\n"
-        "step has counted such values as zero.\n"
+        "None stands for those of the parameters. Returns 0, with nothing changed, where one of these has "
+        "none; else 1.\n"
+        "With watch, a gradient that is infinite or NaN raises FloatingPointError, mostly with nothing "
+        "changed; else 2 is\n"
+        "returned, and the step has counted such values as zero.\n"
         "As torch.optim.SGD.",
         {"parameters"_a, "gradients"_a, "buffers"_a, "step"_a, "lr"_a, "momentum"_a = 0.0,
          "dampening"_a = 0.0, "weight_decay"_a = 0.0, "nesterov"_a = false, "maximize"_a = false,
@@ -37,11 +36,11 @@ void bind_optim(py::module_& m) {
                         "gradients contiguous. step\n"
                         "counts from 1; the averages begin as zeros. Gradients are multiplied by grad_scale "
                         "first;\n"
-                        "None stands for those of the parameters. Returns False, with nothing changed, where "
-                        "one of these has none.\n"
-                        "With watch, a gradient that is infinite or NaN raises FloatingPointError: mostly "
-                        "with nothing changed, else the\n"
-                        "step has counted such values as zero.\n"
+                        "None stands for those of the parameters. Returns 0, with nothing changed, where one "
+                        "of these has none; else 1.\n"
+                        "With watch, a gradient that is infinite or NaN raises FloatingPointError, mostly "
+                        "with nothing changed; else 2 is\n"
+                        "returned, and the step has counted such values as zero.\n"
                         "As torch.optim.Adam.",
                         {"parameters"_a, "gradients"_a, "exp_avg"_a, "exp_avg_sq"_a, "max_exp_avg_sq"_a,
                          "step"_a, "lr"_a = 1e-3, "beta1"_a = 0.9, "beta2"_a = 0.999, "eps"_a = 1e-8,
@@ -52,6 +51,13 @@ void bind_optim(py::module_& m) {
                         "The Euclidean norm of the parameters' gradients, taken together; those without "
                         "gradient are passed over.",
                         {"parameters"_a});
+    op<&ops::all_finite>(m, "_all_finite", "Whether there is neither infinity nor NaN in any of the tensors.",
+                         {"tensors"_a});
+    op<&ops::clones>(m, "_clones", "Copies of tensors, without history.", {"tensors"_a});
+    op<&ops::finite_gradients>(
+        m, "_finite_gradients",
+        "Whether there is neither infinity nor NaN in the parameters' gradients, as far as they have one.",
+        {"parameters"_a});
     op<&ops::clip_grad_norm>(
         m, "clip_grad_norm_",
         {"Scales gradients in place so that their norm, taken over all of them together, is at most "

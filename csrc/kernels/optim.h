@@ -44,6 +44,7 @@ struct Optim {
     // Sum of |gradient|, sum of squares or largest |gradient| (NaN where any is) over all tensors, in double.
     double (*norm[2])(GradNorm kind, int64_t count, const OptimTensor* tensors, double* scratch);
     void (*scale[2])(int64_t count, const OptimTensor* tensors, double factor);
+    bool (*finite[2])(int64_t n, const void* values); // no infinity and no NaN among them
 };
 
 } // namespace dt

@@ -98,17 +98,10 @@ Step gather(const char* op, const Tensors& parameters, Tensors gradients,
 // Looks at the gradients that are small enough to cost nothing.
 void refuse_nonfinite(const Step& step) {
     constexpr int64_t kSmall = 4096;
-    for (int p : {0, 1}) {
-        std::vector<OptimTensor> small;
+    for (int p : {0, 1})
         for (const OptimTensor& t : step.entries[p])
-            if (t.size <= kSmall) small.push_back(t);
-        if (small.empty()) continue;
-        const auto& kernel = kernels().optim;
-        const int64_t count = static_cast<int64_t>(small.size());
-        const Tensor memory = scratch(kernel.norm_scratch(count, small.data()));
-        if (!std::isfinite(kernel.norm[p](GradNorm::infinity, count, small.data(), memory.data<double>())))
-            float_error({step.op, ": a gradient is infinite or NaN; nothing was changed"});
-    }
+            if (t.size <= kSmall && !kernels().optim.finite[p](t.size, t.gradient))
+                float_error({step.op, ": a gradient is infinite or NaN; nothing was changed"});
 }
 
 // True where it was to watch and found a gradient that is not finite.
@@ -130,10 +123,6 @@ template <class Args, class Kernel> bool run(const Step& step, Args args, Kernel
     return nonfinite;
 }
 
-[[noreturn]] void report_nonfinite(const char* op) {
-    float_error({op, ": values of a gradient are infinite or NaN; the step counted them as zero"});
-}
-
 void bump_versions(std::initializer_list<const Tensors*> lists) {
     for (const Tensors* list : lists)
         if (list)
@@ -148,9 +137,9 @@ void check_common(const char* op, double lr, double weight_decay, double grad_sc
 
 } // namespace
 
-bool sgd_step(const Tensors& parameters, const std::optional<Tensors>& gradients, const Tensors& buffers,
-              int64_t step, double lr, double momentum, double dampening, double weight_decay, bool nesterov,
-              bool maximize, double grad_scale, bool watch) {
+int sgd_step(const Tensors& parameters, const std::optional<Tensors>& gradients, const Tensors& buffers,
+             int64_t step, double lr, double momentum, double dampening, double weight_decay, bool nesterov,
+             bool maximize, double grad_scale, bool watch) {
     const char* op = "sgd_step";
     check_common(op, lr, weight_decay, grad_scale);
     check_between(op, "momentum", momentum, 0, kLargest);
@@ -158,7 +147,7 @@ bool sgd_step(const Tensors& parameters, const std::optional<Tensors>& gradients
         value_error({op, ": nesterov needs a momentum above 0 and no dampening"});
     const Tensors* used = momentum != 0 ? &buffers : nullptr;
     std::optional<Tensors> found = find_gradients(op, parameters, gradients);
-    if (!found) return false;
+    if (!found) return 0;
     const Step all = gather(op, parameters, std::move(*found), {{"buffers", used}}, step);
     SgdArgs args;
     args.learning_rate = lr;
@@ -170,14 +159,13 @@ bool sgd_step(const Tensors& parameters, const std::optional<Tensors>& gradients
     args.maximize = maximize;
     const bool nonfinite = run(all, args, kernels().optim.sgd, watch);
     bump_versions({&parameters, used});
-    if (nonfinite) report_nonfinite(op);
-    return true;
+    return nonfinite ? 2 : 1;
 }
 
-bool adam_step(const Tensors& parameters, const std::optional<Tensors>& gradients, const Tensors& exp_avg,
-               const Tensors& exp_avg_sq, const Tensors& max_exp_avg_sq, int64_t step, double lr,
-               double beta1, double beta2, double eps, double weight_decay, bool decoupled, bool maximize,
-               double grad_scale, bool watch) {
+int adam_step(const Tensors& parameters, const std::optional<Tensors>& gradients, const Tensors& exp_avg,
+              const Tensors& exp_avg_sq, const Tensors& max_exp_avg_sq, int64_t step, double lr, double beta1,
+              double beta2, double eps, double weight_decay, bool decoupled, bool maximize, double grad_scale,
+              bool watch) {
     const char* op = "adam_step";
     check_common(op, lr, weight_decay, grad_scale);
     for (auto [name, beta] : {std::pair{"beta1", beta1}, {"beta2", beta2}})
@@ -186,7 +174,7 @@ bool adam_step(const Tensors& parameters, const std::optional<Tensors>& gradient
     check_between(op, "eps", eps, 0, kLargest);
     const Tensors* largest = max_exp_avg_sq.empty() ? nullptr : &max_exp_avg_sq;
     std::optional<Tensors> found = find_gradients(op, parameters, gradients);
-    if (!found) return false;
+    if (!found) return 0;
     const Step all =
         gather(op, parameters, std::move(*found),
                {{"exp_avg", &exp_avg}, {"exp_avg_sq", &exp_avg_sq}, {"max_exp_avg_sq", largest}}, step);
@@ -201,8 +189,7 @@ bool adam_step(const Tensors& parameters, const std::optional<Tensors>& gradient
     args.maximize = maximize;
     const bool nonfinite = run(all, args, kernels().optim.adam, watch);
     bump_versions({&parameters, &exp_avg, &exp_avg_sq, largest});
-    if (nonfinite) report_nonfinite(op);
-    return true;
+    return nonfinite ? 2 : 1;
 }
 
 namespace {
@@ -248,6 +235,31 @@ double grad_norm(const Tensors& parameters) {
         gradients.add(kept.back());
     }
     return norm_of(gradients, GradNorm::two);
+}
+
+bool all_finite(const Tensors& tensors) {
+    for (const Tensor& given : tensors) {
+        if (!is_floating(given.dtype())) continue;
+        Tensor t = is_half(given.dtype()) ? plain::convert(given, DType::float32) : given;
+        t = plain::contiguous(t);
+        if (!kernels().optim.finite[precision(t)](t.size(), t.data())) return false;
+    }
+    return true;
+}
+
+Tensors clones(const Tensors& tensors) {
+    Tensors found;
+    found.reserve(tensors.size());
+    for (const Tensor& t : tensors) found.push_back(plain::clone(t));
+    return found;
+}
+
+bool finite_gradients(const Tensors& parameters) {
+    Tensors gradients;
+    gradients.reserve(parameters.size());
+    for (const Tensor& p : parameters)
+        if (Tensor g = autograd::grad_of(p); g.defined()) gradients.push_back(std::move(g));
+    return all_finite(gradients);
 }
 
 Tensor clip_grad_norm(const Tensors& parameters, double max_norm, double norm_type, bool error_if_nonfinite) {

@@ -81,7 +81,8 @@ def fit(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
     optimizer = make_optimizer(o, model.parameters())
     last = list(model.parameters())[-1]
     if o["how"] == "fit":
-        model.compile(optimizer=optimizer, loss="cross_entropy")
+        options = {name: o[name] for name in ("precision", "on_nonfinite") if name in o}
+        model.compile(optimizer=optimizer, loss="cross_entropy", **options)
 
         def step() -> Any:
             model.fit(x, y, batch_size=size, epochs=1, shuffle=False, verbose=0)

@@ -164,14 +164,24 @@ template <class T> void scale(int64_t count, const OptimTensor* tensors, double 
     });
 }
 
+template <class T> bool finite(int64_t n, const void* given) {
+    const T* values = static_cast<const T*>(given);
+    bool result = true;
+    parallel(n, kBlock, [&](int64_t begin, int64_t end) {
+        const T zero = sum_vectors<T>(end - begin, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
+            const Vec<T> x = load(values + begin + i, part);
+            return x - x; // NaN for infinity and NaN
+        });
+        if (zero != 0) __atomic_store_n(&result, false, __ATOMIC_RELAXED);
+    });
+    return result;
+}
+
 } // namespace
 
 Optim optim() {
-    return {{sgd<float>, sgd<double>},
-            {adam<float>, adam<double>},
-            norm_scratch,
-            {norm<float>, norm<double>},
-            {scale<float>, scale<double>}};
+    return {{sgd<float>, sgd<double>},   {adam<float>, adam<double>},   norm_scratch,
+            {norm<float>, norm<double>}, {scale<float>, scale<double>}, {finite<float>, finite<double>}};
 }
 
 } // namespace dt::cpu::DT_LEVEL

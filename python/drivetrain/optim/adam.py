@@ -77,7 +77,7 @@ class Adam(Optimizer):
         gradients: Sequence[Tensor] | None,
         kept: Sequence[Sequence[Tensor]],
         grad_scale: float,
-    ) -> bool:
+    ) -> int:
         beta1, beta2 = group["betas"]
         return _core._adam_step(  # by position: keywords would cost time
             parameters,

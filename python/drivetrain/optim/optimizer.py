@@ -77,11 +77,12 @@ class Optimizer:
         gradients: Sequence[Tensor] | None,
         kept: Sequence[Sequence[Tensor]],
         grad_scale: float,
-    ) -> bool:
+    ) -> int:
         """Makes step number `step`, from 1, of these parameters; `kept` has one list per name of `_kept`.
 
         The gradients are multiplied by `grad_scale`. None stands for those of the parameters; where one of
-        these has none, nothing is changed and the result is False.
+        these has none, nothing is changed and the result is 0; else it is 1, or 2 where a watching step
+        has counted values of the gradients as zero that are not finite.
         """
         raise NotImplementedError
 
@@ -216,7 +217,7 @@ class Optimizer:
         gradient."""
         parameters, names = group["params"], self._kept(group)
         if not names:
-            return self._step_group(group, 1, parameters, None, (), grad_scale)
+            return self._made(self._step_group(group, 1, parameters, None, (), grad_scale))
         try:
             kept = [state.kept[name] for name in names]
         except KeyError:
@@ -224,8 +225,16 @@ class Optimizer:
                 return False
             kept = [state.begin(name, parameters) for name in names]
         done = self._step_group(group, state.step + 1, parameters, None, kept, grad_scale)
-        state.step += done
-        return done
+        state.step += 1 if done else 0
+        return self._made(done)
+
+    def _made(self, done: int) -> bool:
+        """Whether a step was made; raises where values were counted as zero."""
+        if done == 2:
+            raise FloatingPointError(
+                f"{self._name}: values of a gradient are infinite or NaN; the step counted them as zero"
+            )
+        return bool(done)
 
     def _step_some(self, group: Mapping[str, Any], state: GroupState, grad_scale: float) -> None:
         """A step where some parameters have no gradient, or have made more steps than others."""
@@ -234,9 +243,14 @@ class Optimizer:
         steps = state.spread(len(parameters))
         for name in names:
             state.begin(name, parameters, chosen)
-        for number in sorted({steps[i] for i in chosen}):
+        numbers = sorted({steps[i] for i in chosen})
+        # Of several the first would have been made when the second raises.
+        if self._watch and len(numbers) > 1 and not _core._finite_gradients(parameters):
+            raise FloatingPointError(f"{self._name}: a gradient is infinite or NaN; nothing was changed")
+        done = 1
+        for number in numbers:
             these = [i for i in chosen if steps[i] == number]
-            self._step_group(
+            done = self._step_group(
                 group,
                 number + 1 if names else 1,
                 [parameters[i] for i in these],
@@ -247,6 +261,7 @@ class Optimizer:
         if names:
             for i in chosen:
                 steps[i] += 1
+        self._made(done)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forgets all gradients.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -189,8 +188,7 @@ class GradScaler:
         self._begin()
 
     def _finite(self, optimizer: Optimizer) -> bool:
-        # Squares of float32 cannot overflow in float64, in which they are summed.
-        return math.isfinite(_core._grad_norm(parameters_of(optimizer)))
+        return _core._finite_gradients(parameters_of(optimizer))
 
     def state_dict(self) -> dict[str, Any]:
         """The scale and how it goes on, with PyTorch's names; empty where it is not enabled."""

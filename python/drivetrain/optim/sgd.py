@@ -80,7 +80,7 @@ class SGD(Optimizer):
         gradients: Sequence[Tensor] | None,
         kept: Sequence[Sequence[Tensor]],
         grad_scale: float,
-    ) -> bool:
+    ) -> int:
         return _core._sgd_step(  # by position: keywords would cost time
             parameters,
             gradients,

@@ -8,15 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import default_generator, no_grad
-from .._core import Tensor, _grad_norm
+from .._core import Tensor, _all_finite, _clones, _default_state, _finite_gradients
 from ..optim.optimizer import parameters_of
-from .culprit import find_culprit
+from .culprit import describe, find_culprit
 
 POLICIES = ("raise", "skip", "ignore")
 
 
 class NonFiniteGuard:
-    """Looks at the loss and the gradients of every step.
+    """Looks at the loss, the gradients and the running statistics of every step.
 
     With "raise" our optimizers look at the gradients while they read them, which costs nothing, and let none
     that is not finite into the weights; with "skip" they are read once more, so that a step is left out as a
@@ -35,25 +35,42 @@ class NonFiniteGuard:
         self.watches = policy != "ignore"
         self.hint = " (float16 ends at 65,504; bfloat16 does not)" if precision == "float16" else ""
         self.skipped_steps = 0
-        self._buffers: list[Tensor] = []
-        self._before: tuple[Any, list[Tensor]] = (None, [])  # random state and buffers
+        self._places: list[tuple[dict[str, Any], str]] = []  # of the buffers
+        self._watched: list[Tensor] = []  # buffers that were finite when the fit began
+        self._random: Any = None  # the state before the step
+        self._held: list[Tensor | None] = []  # what was there then
+        self._copies: tuple[Tensor, ...] = ()
         self._warned = False
 
     def begin_fit(self) -> None:
         self._warned = False
-        self._buffers = list(self.model.buffers())
+        modules = [module for module in self.model.modules() if module._buffers]
+        self._places = [(vars(module), name) for module in modules for name in module._buffers]
+        self._watched = [buffer for buffer in self.model.buffers() if _all_finite([buffer])]
 
     def begin_step(self) -> None:
         """Remembers what it needs to run the step again and to undo it: the running statistics take in a
         batch before anybody has seen that it is bad."""
-        if self.watches:
-            self._before = default_generator.get_state(), [buffer.clone() for buffer in self._buffers]
+        self._random = _default_state()
+        if self._places:
+            self._held = [attributes.get(name) for attributes, name in self._places]
+            self._copies = _clones([buffer for buffer in self._held if buffer is not None])
+
+    def look(self, loss: float) -> str:
+        """What is not finite after the forward, or ""."""
+        if not math.isfinite(loss):
+            return f"the loss is {loss}"
+        if self._watched and not _all_finite(self._watched):
+            for name, buffer in self.model.named_buffers():
+                if any(buffer is watched for watched in self._watched) and (found := describe(buffer)):
+                    return f"the buffer '{name}' got {found}"
+        return ""
 
     def step(self, optimizer: Any) -> bool:
         """Makes the optimizer's step; False where gradients are not finite."""
+        can_watch = self.policy == "raise" and getattr(optimizer, "_watch", None) is not None
         # Of several groups the first would have been stepped when the second raises.
-        alone = len(getattr(optimizer, "param_groups", ())) == 1
-        if self.policy == "raise" and alone and getattr(optimizer, "_watch", None) is not None:
+        if can_watch and len(optimizer.param_groups) == 1:
             optimizer._watch = True
             try:
                 optimizer.step()
@@ -62,11 +79,10 @@ class NonFiniteGuard:
             finally:
                 optimizer._watch = False
             return True
-        if self.watches:
-            groups = hasattr(optimizer, "param_groups")
-            parameters = parameters_of(optimizer) if groups else list(self.model.parameters())
-            if not math.isfinite(_grad_norm(parameters)):
-                return False
+        groups = hasattr(optimizer, "param_groups")
+        parameters = parameters_of(optimizer) if groups else list(self.model.parameters())
+        if not _finite_gradients(parameters):
+            return False
         optimizer.step()
         return True
 
@@ -93,7 +109,7 @@ class NonFiniteGuard:
 
     def _locate(self, batch: Any, run: Callable[[], Any]) -> str:
         now = default_generator.get_state()
-        default_generator.set_state(self._before[0])
+        default_generator.set_state(self._random)
         try:
             return find_culprit(self.model, batch, run)
         finally:
@@ -103,5 +119,8 @@ class NonFiniteGuard:
     def _undo(self) -> None:
         self.model.zero_grad()
         with no_grad():
-            for buffer, before in zip(self._buffers, self._before[1], strict=True):
-                buffer[...] = before
+            copies = iter(self._copies)
+            for (attributes, name), buffer in zip(self._places, self._held, strict=True):
+                attributes[name] = buffer  # the forward may have put another there
+                if buffer is not None:
+                    buffer[...] = next(copies)

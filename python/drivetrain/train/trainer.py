@@ -220,7 +220,8 @@ class Trainer(Predictor):
 
     def _train_batch(self, batch: Batch, where: str) -> bool:
         """Makes a step; False where it was skipped."""
-        self._guard.begin_step()
+        if self._guard.watches:
+            self._guard.begin_step()
         self.optimizer.zero_grad()
         output, loss = self._forward(batch)
         self.scaler.scale(loss).backward()
@@ -234,16 +235,19 @@ class Trainer(Predictor):
 
     def _step(self, loss: float) -> str:
         """Makes the optimizer's step, or says what is not finite."""
-        if self._guard.watches and not math.isfinite(loss):
-            return f"the loss is {loss}"
+        guard = self._guard
+        if guard.watches and (problem := guard.look(loss)):
+            return problem
         if self.scaler.is_enabled():
             skipped, scale = self.scaler.skipped_steps, self.scaler.get_scale()
             self.scaler.step(self.optimizer)
             self.scaler.update()
             # A scale that is no larger than 1 cannot be what made them overflow.
-            if self.scaler.skipped_steps > skipped and scale <= 1 and self._guard.watches:
+            if self.scaler.skipped_steps > skipped and scale <= 1 and guard.watches:
                 return f"gradients are not finite, even with a scale of {scale:g}"
-        elif not self._guard.step(self.optimizer):
+        elif not guard.watches:
+            self.optimizer.step()
+        elif not guard.step(self.optimizer):
             return f"gradients are not finite (the loss is {loss:g})"
         return ""
 
