@@ -82,6 +82,18 @@ class TestRegions:
             assert dtype == dt.float16
             assert not dt.is_autocast_enabled()
 
+    def test_generators_that_end_in_another_order(self):
+        def generator():
+            with dt.autocast():
+                yield
+
+        first, second = generator(), generator()
+        next(first)
+        next(second)
+        first.close()
+        second.close()
+        assert not dt.is_autocast_enabled()
+
     def test_threads_have_their_own(self):
         seen = []
         with dt.autocast():

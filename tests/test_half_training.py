@@ -265,7 +265,8 @@ class TestTrainer:
         assert not dt.is_autocast_enabled()
 
     @pytest.mark.parametrize(
-        ("alias", "name"), [("fp32", "float32"), ("bf16", "bfloat16"), ("fp16", "float16")]
+        ("alias", "name"),
+        [("fp32", "float32"), ("bf16", "bfloat16"), ("fp16", "float16"), (dt.bfloat16, "bfloat16")],
     )
     def test_aliases(self, alias, name):
         trainer = new_trainer(alias)
@@ -413,6 +414,78 @@ def test_an_optimizer_of_replaced_parameters():
     model.float()
     with pytest.raises(ValueError, match="the optimizer holds none of the model's parameters"):
         model.fit(X, Y, verbose=0)
+
+
+@pytest.mark.parametrize("part", [0, slice(None)])
+def test_models_in_a_half_format_are_not_trained(part):
+    model = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 3))
+    model.compile("sgd", "cross_entropy")
+    model[part].half()
+    with pytest.raises(TypeError, match=r"'0.weight' is float16.* model.float\(\).* precision='float16'"):
+        model.fit(X, Y, verbose=0)
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_data_in_half_formats_becomes_float32(dtype, precision):
+    given = [dt.tensor(values).astype(dtype) for values in (X, R)]
+    found = []
+    for x, y in ([v.float().numpy() for v in given], given, [v.numpy() for v in given]):
+        dt.manual_seed(0)
+        trainer = Trainer(nn.Linear(4, 1), loss="mse", optimizer="sgd", precision=precision, seed=0)
+        found.append(trainer.fit(x, y, epochs=2, verbose=0).history["loss"])
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_a_training_that_goes_on_ends_with_the_same_bits(half):
+    def new():
+        dt.manual_seed(3)
+        layers = nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 3)
+        trainer = Trainer(
+            nn.Sequential(*layers), loss="cross_entropy", optimizer="adam", precision=half, seed=1
+        )
+        trainer.scaler.growth_interval = 5
+        return trainer
+
+    whole, first = new(), new()
+    state = dt.default_generator.get_state()
+    whole.fit(X, Y, epochs=4, batch_size=16, verbose=0)
+    dt.default_generator.set_state(state)
+    first.fit(X, Y, epochs=2, batch_size=16, verbose=0)
+    state = dt.default_generator.get_state()
+    second = new()
+    second.model.load_state_dict(first.model.state_dict())
+    second.optimizer.load_state_dict(first.optimizer.state_dict())
+    second.scaler.load_state_dict(first.scaler.state_dict())
+    dt.default_generator.set_state(state)
+    second.fit(X, Y, epochs=4, initial_epoch=2, batch_size=16, verbose=0)
+    assert same(weights(whole), weights(second))
+    assert second.scaler.get_scale() == whole.scaler.get_scale()
+
+
+@pytest.mark.parametrize("unscale", [False, True])
+def test_gradients_are_summed_and_clipped_as_in_one_batch(unscale):
+    def train(parts):
+        dt.manual_seed(0)
+        model, scaler = nn.Linear(4, 3), GradScaler()
+        optimizer = optim.SGD(model.parameters(), lr=0.5)
+        for _ in range(3):
+            optimizer.zero_grad()
+            for at in range(0, 64, 64 // parts):
+                inputs, labels = (dt.tensor(v[at : at + 64 // parts]) for v in (X, Y))
+                with dt.autocast("float16"):
+                    loss = functional.cross_entropy(model(inputs), labels) / parts
+                scaler.scale(loss).backward()
+            if unscale:
+                scaler.unscale_(optimizer)
+                nn.utils.clip_grad_norm_(list(model.parameters()), 0.1)
+            scaler.step(optimizer, **({} if unscale else {"max_norm": 0.1}))
+            scaler.update()
+        assert scaler.skipped_steps == 0
+        return model.weight.detach().numpy()
+
+    np.testing.assert_allclose(train(4), train(1), rtol=0.01, atol=1e-4)
 
 
 def test_float16_needs_an_optimizer_that_undoes_the_scale():

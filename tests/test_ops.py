@@ -18,7 +18,6 @@ from op_table.tools import (
     cotangent_sum,
     gradients,
     is_typed,
-    isa,
     leaves,
     map_tree,
     outputs,
@@ -31,7 +30,6 @@ from op_table.tools import (
     values,
 )
 
-LEVELS = list(dt.isa_levels())
 OTHER_THREADS = (2, 3, 7)
 
 
@@ -57,25 +55,21 @@ def check_forward(op: Op, kind: str, dtype: str) -> None:
             assert_close(a, e, tolerance(op, dtype), what)
 
 
-@pytest.mark.parametrize("level", LEVELS)
 @rows()
 def test_forward(op: Op, level: str) -> None:
     """Against the reference: every dtype, every level, zero sizes included."""
-    with isa(level):
-        for dtype in op.dtypes:
-            check_forward(op, "samples", dtype)
-            check_forward(op, "empty_samples", dtype)
+    for dtype in op.dtypes:
+        check_forward(op, "samples", dtype)
+        check_forward(op, "empty_samples", dtype)
 
 
 @rows(lambda op: op.large_samples and op.large_reference and "float32" in op.dtypes)
-def test_forward_large(op: Op) -> None:
-    for level in LEVELS:
-        with isa(level):
-            for i, sample in enumerate(samples_of(op, "large_samples", "float32")):
-                args, kwargs = tensors_for(sample, "float32")
-                expected = expected_of(op, sample, "float32")
-                for a, e in zip(outputs(op.call(*args, **kwargs)), expected, strict=True):
-                    assert_close(a, e, op.large_tolerance, f"{op.name}, large {i}, {level}")
+def test_forward_large(op: Op, level: str) -> None:
+    for i, sample in enumerate(samples_of(op, "large_samples", "float32")):
+        args, kwargs = tensors_for(sample, "float32")
+        expected = expected_of(op, sample, "float32")
+        for a, e in zip(outputs(op.call(*args, **kwargs)), expected, strict=True):
+            assert_close(a, e, op.large_tolerance, f"{op.name}, large {i}, {level}")
 
 
 @rows(lambda op: set(op.dtypes) != set(ALL))
@@ -134,38 +128,34 @@ def check_gradient(op: Op, sample: Sample, what: str) -> None:
 
 
 @rows(lambda op: op.differentiable and "float64" in op.dtypes)
-def test_gradient(op: Op) -> None:
+def test_gradient(op: Op, level: str) -> None:
     """float64 gradients against central differences along random directions, on every level."""
-    for level in LEVELS:
-        with isa(level):
-            for kind in ("samples", "empty_samples"):
-                for i, sample in enumerate(samples_of(op, kind, "float64")):
-                    if sample.gradient:
-                        check_gradient(op, sample, f"{op.name}, {kind} {i}, {level}")
+    for kind in ("samples", "empty_samples"):
+        for i, sample in enumerate(samples_of(op, kind, "float64")):
+            if sample.gradient:
+                check_gradient(op, sample, f"{op.name}, {kind} {i}, {level}")
 
 
 @rows(lambda op: op.differentiable and "float32" in op.dtypes and "float64" in op.dtypes)
-def test_float32_against_float64(op: Op) -> None:
+def test_float32_against_float64(op: Op, level: str) -> None:
     """Forward and backward: tiny float64 samples never reach the fast paths, large float32 ones do."""
-    for level in LEVELS:
-        with isa(level):
-            for kind in ("samples", "large_samples"):
-                for i, sample in enumerate(samples_of(op, kind, "float32")):
-                    if not sample.gradient:
-                        continue
-                    rounded = arrays_for(sample, "float32")
-                    found = []
-                    for dtype in ("float32", "float64"):
-                        args, kwargs = tensors_for(rounded, dtype)
-                        targets = [t for group in targets_of(op, args, kwargs) for t in group]
-                        if not targets:
-                            break
-                        results, grads = gradients(op, args, kwargs, targets)
-                        found.append([*results, *grads])
-                    if len(found) == 2:
-                        for k, (low, high) in enumerate(zip(*found, strict=True)):
-                            what = f"{op.name}, {kind} {i}, result or gradient {k}, {level}"
-                            assert_close(low, values(high), op.large_tolerance, what)
+    for kind in ("samples", "large_samples"):
+        for i, sample in enumerate(samples_of(op, kind, "float32")):
+            if not sample.gradient:
+                continue
+            rounded = arrays_for(sample, "float32")
+            found = []
+            for dtype in ("float32", "float64"):
+                args, kwargs = tensors_for(rounded, dtype)
+                targets = [t for group in targets_of(op, args, kwargs) for t in group]
+                if not targets:
+                    break
+                results, grads = gradients(op, args, kwargs, targets)
+                found.append([*results, *grads])
+            if len(found) == 2:
+                for k, (low, high) in enumerate(zip(*found, strict=True)):
+                    what = f"{op.name}, {kind} {i}, result or gradient {k}, {level}"
+                    assert_close(low, values(high), op.large_tolerance, what)
 
 
 def wide(sample: Sample) -> Sample:
@@ -177,31 +167,29 @@ def wide(sample: Sample) -> Sample:
     return Sample(map_tree(widen, sample.args), map_tree(widen, dict(sample.kwargs)))
 
 
-@pytest.mark.parametrize("level", LEVELS)
 @rows(lambda op: op.differentiable and set(HALVES) <= set(op.dtypes) and "float64" in op.dtypes)
 def test_halves_against_float64(op: Op, level: str) -> None:
     """Forward and backward: they round what they store, and compute in float32 between."""
-    with isa(level):
-        for dtype in HALVES:
-            for kind in ("samples", "large_samples"):
-                for i, sample in enumerate(samples_of(op, kind, dtype)):
-                    if not sample.gradient:
-                        continue
-                    rounded = arrays_for(sample, dtype)
-                    found = []
-                    for computed in (dtype, "float64"):
-                        args, kwargs = tensors_for(rounded if computed == dtype else wide(rounded), computed)
-                        targets = [t for group in targets_of(op, args, kwargs) for t in group]
-                        if not targets:
-                            break
-                        results, grads = gradients(op, args, kwargs, targets, rounding=dtype)
-                        found.append([*results, *grads])
-                    if len(found) < 2:
-                        continue
-                    for k, (low, high) in enumerate(zip(*found, strict=True)):
-                        what = f"{op.name}, {kind} {i}, result or gradient {k}, {dtype}, {level}"
-                        bounds = TOLERANCES[dtype] if op.exact else tolerance(op, dtype)
-                        assert_close(low, values(high), bounds, what)
+    for dtype in HALVES:
+        for kind in ("samples", "large_samples"):
+            for i, sample in enumerate(samples_of(op, kind, dtype)):
+                if not sample.gradient:
+                    continue
+                rounded = arrays_for(sample, dtype)
+                found = []
+                for computed in (dtype, "float64"):
+                    args, kwargs = tensors_for(rounded if computed == dtype else wide(rounded), computed)
+                    targets = [t for group in targets_of(op, args, kwargs) for t in group]
+                    if not targets:
+                        break
+                    results, grads = gradients(op, args, kwargs, targets, rounding=dtype)
+                    found.append([*results, *grads])
+                if len(found) < 2:
+                    continue
+                for k, (low, high) in enumerate(zip(*found, strict=True)):
+                    what = f"{op.name}, {kind} {i}, result or gradient {k}, {dtype}, {level}"
+                    bounds = TOLERANCES[dtype] if op.exact else tolerance(op, dtype)
+                    assert_close(low, values(high), bounds, what)
 
 
 def layouts(x: np.ndarray) -> dict[str, np.ndarray]:
@@ -301,23 +289,21 @@ def test_inputs_stay_unchanged(op: Op) -> None:
                 same_bits(t, copy, f"{op.name}, sample {i}, {dtype}: an input")
 
 
-@pytest.mark.parametrize("level", LEVELS)
 @rows()
 def test_threads(op: Op, level: str) -> None:
     """The same bits on any number of threads, forward and backward."""
     dtype = "float32" if "float32" in op.dtypes else op.dtypes[0]
-    with isa(level):
-        for kind in ("samples", "large_samples"):
-            for i, sample in enumerate(samples_of(op, kind, dtype)):
-                args, kwargs = tensors_for(sample, dtype)
-                differentiate = sample.gradient and dtype == "float32"
-                with threads(1):
-                    one = [values(r) for r in run(op, args, kwargs, differentiate)]
-                for n in OTHER_THREADS:
-                    with threads(n):
-                        many = run(op, args, kwargs, differentiate)
-                    for k, (a, b) in enumerate(zip(one, many, strict=True)):
-                        same_bits(a, b, f"{op.name}, {kind} {i}, result {k}, {n} threads, {level}")
+    for kind in ("samples", "large_samples"):
+        for i, sample in enumerate(samples_of(op, kind, dtype)):
+            args, kwargs = tensors_for(sample, dtype)
+            differentiate = sample.gradient and dtype == "float32"
+            with threads(1):
+                one = [values(r) for r in run(op, args, kwargs, differentiate)]
+            for n in OTHER_THREADS:
+                with threads(n):
+                    many = run(op, args, kwargs, differentiate)
+                for k, (a, b) in enumerate(zip(one, many, strict=True)):
+                    same_bits(a, b, f"{op.name}, {kind} {i}, result {k}, {n} threads, {level}")
 
 
 @rows(lambda op: hasattr(dt.Tensor, op.name) and hasattr(dt, op.name))

@@ -41,6 +41,7 @@ void leave_autocast(std::optional<DType> before) {
     state.dtype = before;
     if (--state.regions <= 0) {
         state.regions = 0;
+        state.dtype.reset(); // regions of generators may have ended in another order than they nest
         state.casts.clear();
     }
 }

@@ -234,6 +234,16 @@ ROWS = [
             Error(lambda: dt.pad(X, -1), ValueError, "pad: widths must not be negative"),
             Error(lambda: dt.pad(X, 1, "wrap"), ValueError, "pad: mode is 'wrap', expected"),
             Error(
+                lambda: dt.pad(X.half(), 1, constant_values=-1e5),
+                ValueError,
+                "pad: constant_values is -100000, beyond the range of float16, -65504 to 65504",
+            ),
+            Error(
+                lambda: dt.pad(X.bfloat16(), 1, constant_values=3.4e38),
+                ValueError,
+                "pad: constant_values is 3.4e",
+            ),
+            Error(
                 lambda: dt.pad(X, [(1, 1)] * 2),
                 ValueError,
                 "pad: pad_width has 2 pairs, expected one for each of the 3 axes",

@@ -1,4 +1,4 @@
-"""Kinds of numbers on the command line, for argparse."""
+"""Kinds of arguments on the command line, for argparse."""
 
 from __future__ import annotations
 
@@ -24,6 +24,14 @@ def seed(text: str) -> int:
     if not 0 <= number < 2**64:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 2**64 - 1")
     return number
+
+
+def precision(text: str) -> str:
+    from ..train.precision import PRECISIONS  # here: most commands do not train
+
+    if text not in PRECISIONS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(PRECISIONS)}")
+    return PRECISIONS[text]
 
 
 # argparse names these in its messages: "invalid whole number value: 'x'".

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from . import report, runs
-from .argument_types import positive_float, positive_int, seed
+from .argument_types import positive_float, positive_int, precision, seed
 from .exit_codes import INTERRUPTED, OK
 
 DESCRIPTION = """\
@@ -60,9 +60,10 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--optimizer", choices=optimizers, default="adamw", help="default: adamw")
     parser.add_argument(
         "--precision",
-        choices=("float32", "bfloat16", "float16", "fp32", "bf16", "fp16"),
+        type=precision,
+        metavar="FORMAT",
         default="float32",
-        help="format that products and convolutions compute in; the weights are float32; default: float32",
+        help="float32, bfloat16 or float16: what products and convolutions compute in; default: float32",
     )
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
     parser.add_argument("--threads", type=positive_int, metavar="N", help="default: as drivetrain info says")
@@ -122,7 +123,6 @@ def settings(options: argparse.Namespace) -> dict[str, Any]:
     """What config.json says: the options, with the data set's recipe where one is not given."""
     import drivetrain as dt
 
-    from ..train.precision import PRECISIONS
     from . import recipes
 
     recipe = recipes.RECIPES[options.dataset]
@@ -135,7 +135,7 @@ def settings(options: argparse.Namespace) -> dict[str, Any]:
         "batch_size": options.batch or recipe.batch_size,
         "learning_rate": usual_rate if options.lr is None else options.lr,
         "optimizer": options.optimizer,
-        "precision": PRECISIONS[options.precision],
+        "precision": options.precision,
         "seed": options.seed,
         "threads": dt.get_num_threads(),
         "isa": dt.get_isa(),

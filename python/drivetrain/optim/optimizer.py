@@ -202,7 +202,8 @@ class Optimizer:
 
     def _scale_of_gradients(self, max_norm: float | None, grad_scale: float) -> float:
         name = f"{self._name}.step"
-        check_number(name, "grad_scale", grad_scale, "a finite number", lambda value: True)
+        if type(grad_scale) is not float or not math.isfinite(grad_scale):
+            check_number(name, "grad_scale", grad_scale, "a finite number", lambda value: True)
         if max_norm is None:
             return grad_scale
         check_number(name, "max_norm", max_norm, "positive or 0", lambda value: value >= 0)

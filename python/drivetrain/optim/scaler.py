@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping
 from typing import Any
 
@@ -75,12 +76,12 @@ class GradScaler:
         check_number("GradScaler", "backoff_factor", backoff, "between 0 and 1", lambda value: 0 < value < 1)
         counts = ("growth_interval", interval, 1), ("tracker", tracker, 0), ("skipped_steps", skipped, 0)
         for what, count, low in counts:
-            if isinstance(count, bool) or not isinstance(count, int):
+            if isinstance(count, bool) or not isinstance(count, numbers.Integral):
                 raise TypeError(f"GradScaler: {what} must be a whole number, got {count!r}")
             if count < low:
                 raise ValueError(f"GradScaler: {what} must be at least {low}, got {count}")
         self._scale, self.growth_factor, self.backoff_factor = float(scale), float(growth), float(backoff)
-        self.growth_interval, self._tracker, self.skipped_steps = interval, tracker, skipped
+        self.growth_interval, self._tracker, self.skipped_steps = int(interval), int(tracker), int(skipped)
 
     def is_enabled(self) -> bool:
         """Whether it scales at all."""
@@ -149,9 +150,11 @@ class GradScaler:
         finite = self._finite(optimizer) and self._unscaled.get(optimizer, True)
         result = None
         if finite:
-            factor = kwargs.pop("grad_scale", 1.0)
-            check_number("GradScaler.step", "grad_scale", factor, "a finite number", lambda value: True)
-            factor = float(factor) * (1.0 if unscaled else 1 / self._scale)
+            factor = 1.0 if unscaled else 1 / self._scale
+            if "grad_scale" in kwargs:
+                given = kwargs.pop("grad_scale")
+                check_number("GradScaler.step", "grad_scale", given, "a finite number", lambda value: True)
+                factor *= float(given)
             result = optimizer.step(*args, grad_scale=factor, **kwargs)
         else:
             self.skipped_steps += 1

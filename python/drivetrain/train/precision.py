@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from .._core import Tensor
+from .._core import Tensor, dtype
 from ..autograd import autocast
 
 PRECISIONS = {
@@ -19,7 +19,9 @@ PRECISIONS = {
 
 
 def find_precision(where: str, precision: Any) -> str:
-    """Return the dtype's name for a name or an alias."""
+    """Return the dtype's name for a name, an alias or a dtype."""
+    if isinstance(precision, dtype):
+        precision = precision.name
     if not isinstance(precision, str) or precision not in PRECISIONS:
         raise ValueError(f"{where}: precision is {precision!r}, expected one of {', '.join(PRECISIONS)}")
     return PRECISIONS[precision]

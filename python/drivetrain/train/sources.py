@@ -17,8 +17,8 @@ from ..metrics.checks import as_weights
 
 # Inputs of these dtypes become float32 (images are bytes, NumPy's numbers are float64); token indices stay
 # integers.
-INPUT_TO_FLOAT = ("uint8", "float64")
-TARGET_TO_FLOAT = ("bool", "float64")
+INPUT_TO_FLOAT = ("uint8", "float64", "float16", "bfloat16")
+TARGET_TO_FLOAT = ("bool", "float64", "float16", "bfloat16")
 TARGET_TO_INTEGER = ("uint8", "int8", "int16", "uint16", "int32", "uint32")
 
 
@@ -125,6 +125,8 @@ def as_inputs(where: str, x: Any) -> tuple[NDArray[Any], ...]:
 def numpy_of(where: str, name: str, value: Any) -> NDArray[Any]:
     refuse_masked(where, name, value)
     array = np.asarray(value.detach() if hasattr(value, "detach") else value)
+    if array.dtype.name == "bfloat16":  # of ml_dtypes
+        array = array.astype(np.float32)
     if array.dtype.kind not in "buif":
         raise TypeError(f"{where}: {name} has dtype {array.dtype}, expected numbers")
     return array

@@ -18,7 +18,7 @@ from .guard import NonFiniteGuard
 from .history import History
 from .interrupts import interrupts_wait
 from .lookup import find_loss, find_metrics, find_optimizer
-from .precision import as_model_wants, find_precision, half_of, in_float32, region
+from .precision import as_model_wants, find_precision, half_of, in_float32, is_half, region
 from .predictor import Predictor, in_mode
 from .sources import Batch, Source, make_source, split_off_validation
 
@@ -38,9 +38,10 @@ class Trainer(Predictor):
             y_pred)``.
         callbacks (list of Callback, default none): For every ``fit``, ``evaluate`` and ``predict`` of this
             trainer.
-        precision: "float32" (or "fp32"), "bfloat16" ("bf16") or "float16" ("fp16"). With a half format,
-            ``fit``, ``evaluate`` and ``predict`` run within ``dt.autocast``, and "float16" with the
-            `optim.GradScaler` in ``trainer.scaler``; the weights stay float32. See docs/half_precision.md.
+        precision: "float32" (or "fp32"), "bfloat16" ("bf16") or "float16" ("fp16"), or the dtype. With a
+            half format, ``fit``, ``evaluate`` and ``predict`` run within ``dt.autocast``, and "float16" with
+            the `optim.GradScaler` in ``trainer.scaler``; the weights stay float32. See
+            docs/half_precision.md.
         on_nonfinite: What ``fit`` does when a loss or a gradient is infinite or NaN: "raise" a
             FloatingPointError that names the step and the layer; "skip" the step, with a warning that does
             so for the first one, and count it in ``trainer.skipped_steps``; "ignore" it. Steps that the
@@ -48,9 +49,9 @@ class Trainer(Predictor):
         seed (int, optional): Seeds the default generator (dropout) now and the shuffling. Weights that were
             drawn before are not affected.
 
-    Batches are converted where that is harmless: float64 and uint8 inputs become float32 (uint8 is not
-    scaled), bool and float64 targets float32, small integers of targets int64. Targets of shape (n,) are
-    taken as (n, 1) where the model gives (n, 1).
+    Batches are converted where that is harmless: inputs of other floats and uint8 become float32 (uint8 is
+    not scaled), targets of other floats and bool float32, small integers of targets int64. Targets of shape
+    (n,) are taken as (n, 1) where the model gives (n, 1).
 
     Source: the arguments and the history are Keras's, the optimizer is PyTorch's.
 
@@ -84,6 +85,7 @@ class Trainer(Predictor):
             manual_seed(self.seed)
         super().__init__(model, callbacks)
         self.precision = find_precision("Trainer", precision)
+        self._region = region(self.precision)
         self.scaler = GradScaler(enabled=self.precision == "float16")
         self._guard = NonFiniteGuard(model, on_nonfinite, self.precision)
         self.loss = find_loss(loss)
@@ -175,6 +177,14 @@ class Trainer(Predictor):
         return self.history
 
     def _check_parameters(self) -> None:
+        for name, parameter in self.model.named_parameters():
+            if is_half(parameter) and parameter.requires_grad:
+                half = parameter.dtype.name
+                raise TypeError(
+                    f"fit: the parameter '{name}' is {half}, which has too few digits for small steps: go "
+                    "back with model.float(), and make the optimizer or compile() again with "
+                    f"precision={half!r}"
+                )
         if not hasattr(self.optimizer, "param_groups"):  # somebody's own
             return
         held = {id(parameter) for parameter in parameters_of(self.optimizer)}
@@ -252,7 +262,7 @@ class Trainer(Predictor):
         return ""
 
     def _forward(self, batch: Batch) -> tuple[Any, Any]:
-        with region(self.precision):
+        with self._region:
             output = self.model(*batch.inputs)
             return output, self._loss(output, batch)
 
