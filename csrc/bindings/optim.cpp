@@ -58,6 +58,8 @@ void bind_optim(py::module_& m) {
         m, "_finite_gradients",
         "Whether there is neither infinity nor NaN in the parameters' gradients, as far as they have one.",
         {"parameters"_a});
+    op<&ops::clear_gradients>(m, "_clear_gradients", "Makes the gradients of all parameters None.",
+                              {"parameters"_a});
     op<&ops::clip_grad_norm>(
         m, "clip_grad_norm_",
         {"Scales gradients in place so that their norm, taken over all of them together, is at most "

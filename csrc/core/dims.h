@@ -59,7 +59,7 @@ class Dims {
 
   private:
     int rank_ = 0;
-    int64_t v_[kMaxRank] = {};
+    int64_t v_[kMaxRank]; // those up to rank_ are set: clearing all of them for every tensor is felt
 };
 
 std::string to_string(const Dims& d); // "(2, 3)", "(5,)", "()"

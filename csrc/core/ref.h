@@ -14,8 +14,11 @@ class Counted {
     virtual ~Counted() = default;
 
     void retain() const { count_.fetch_add(1, std::memory_order_relaxed); }
+    // The only owner has nobody to agree with: a plain load is a tenth of an atomic subtraction.
     void release() const {
-        if (count_.fetch_sub(1, std::memory_order_acq_rel) == 1) const_cast<Counted*>(this)->destroy();
+        if (count_.load(std::memory_order_acquire) == 1 ||
+            count_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+            const_cast<Counted*>(this)->destroy();
     }
     int64_t use_count() const { return count_.load(std::memory_order_acquire); }
 
@@ -23,6 +26,9 @@ class Counted {
     virtual void destroy() { delete this; }
 
   private:
+    template <class T> friend class Ref;
+    void retain_new() const { count_.store(1 + use_count(), std::memory_order_relaxed); }
+
     mutable std::atomic<int64_t> count_{0};
 };
 
@@ -43,6 +49,13 @@ template <class T> class Ref {
     ~Ref() {
         if (p_) p_->release();
     }
+    // Of an object that no other thread knows yet.
+    static Ref to_new(T* p) {
+        Ref ref;
+        ref.p_ = p;
+        static_cast<const Counted*>(p)->retain_new();
+        return ref;
+    }
 
     T* get() const { return p_; }
     T* operator->() const { return p_; }
@@ -54,6 +67,8 @@ template <class T> class Ref {
     T* p_ = nullptr;
 };
 
-template <class T, class... A> Ref<T> make_ref(A&&... a) { return Ref<T>(new T(std::forward<A>(a)...)); }
+template <class T, class... A> Ref<T> make_ref(A&&... a) {
+    return Ref<T>::to_new(new T(std::forward<A>(a)...));
+}
 
 } // namespace dt

@@ -262,6 +262,10 @@ bool finite_gradients(const Tensors& parameters) {
     return all_finite(gradients);
 }
 
+void clear_gradients(const Tensors& parameters) {
+    for (const Tensor& p : parameters) autograd::set_grad(p, Tensor());
+}
+
 Tensor clip_grad_norm(const Tensors& parameters, double max_norm, double norm_type, bool error_if_nonfinite) {
     const char* op = "clip_grad_norm_";
     check_between(op, "max_norm", max_norm, 0, kLargest);

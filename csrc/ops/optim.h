@@ -23,6 +23,7 @@ double grad_norm(const std::vector<Tensor>& parameters);
 bool all_finite(const std::vector<Tensor>& tensors);
 bool finite_gradients(const std::vector<Tensor>& parameters);
 std::vector<Tensor> clones(const std::vector<Tensor>& tensors);
+void clear_gradients(const std::vector<Tensor>& parameters);
 // Scales the gradients of `parameters` so that their common norm is at most max_norm; returns the norm
 // before.
 Tensor clip_grad_norm(const std::vector<Tensor>& parameters, double max_norm, double norm_type,

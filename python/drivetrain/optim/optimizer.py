@@ -271,10 +271,11 @@ class Optimizer:
             set_to_none: Whether `.grad` becomes None; else it is filled with zeros.
         """
         for group in self.param_groups:
+            if set_to_none:
+                _core._clear_gradients(group["params"])
+                continue
             for parameter in group["params"]:
-                if set_to_none:
-                    parameter.grad = None
-                elif parameter.grad is not None:
+                if parameter.grad is not None:
                     parameter.grad = _core.zeros(parameter.shape, dtype=parameter.dtype)
 
     # State
