@@ -39,6 +39,7 @@ SHAPES = [
     (33, 257),
     (300, 20),
     (5000, 40),
+    (1003, 9),
     (9000, 3),
     (3, 70000),
 ]
@@ -66,6 +67,25 @@ def test_infinities_are_no_nan() -> None:
     for axis in (0, 1):
         np.testing.assert_array_equal(dt.argmax(dt.tensor(x), axis=axis).numpy(), x.argmax(axis))
         np.testing.assert_array_equal(dt.argmin(dt.tensor(x), axis=axis).numpy(), x.argmin(axis))
+
+
+@pytest.mark.parametrize("columns", [1, 3, 10, 33, 64])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int32", "int64", "uint8", "bool"])
+def test_few_columns(columns: int, dtype: str) -> None:
+    """Rows of few columns are read several at a time: the first of equals counts, the rest is not lost."""
+    names = ["sum", "prod", "max", "min", "any", "all", "argmax", "argmin", "count_nonzero", "mean", "var"]
+    for rows in (7 * (128 // columns), 8 * (128 // columns) + 1, 1500):
+        x = values((rows, columns), dtype)
+        x = x if dtype == "bool" else (x % 4).astype(dtype)
+        x[: rows // 2, columns // 2] = 0
+        for name in names[: 9 if "int" in dtype or dtype == "bool" else 11]:
+            base = x.astype("float64") if name in ("sum", "mean", "var") and "float" in dtype else x
+            base = np.where(x > 1, 1, 0.5).astype(dtype) if name == "prod" else base
+            given = dt.tensor(base.astype(dtype))
+            want = getattr(np, name)(base, axis=0)
+            for ours in (given, dt.concat([given, given], axis=1)[:, :columns]):
+                got = for_threads(lambda name=name, ours=ours: getattr(dt, name)(ours, axis=0))
+                np.testing.assert_allclose(got, want, rtol=1e-3 if dtype == "float16" else 1e-6)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -207,6 +227,9 @@ def test_argmax_of_short_rows(dtype: str) -> None:
         x = rng.integers(-3, 4, (6, n)).astype(dtype)  # with equal values: the first counts
         if dtype.startswith("float"):
             x[0, n // 2 :] = np.nan
-            x[1] = -np.inf
-        np.testing.assert_array_equal(dt.argmax(dt.tensor(x), axis=1).numpy(), x.argmax(1))
-        np.testing.assert_array_equal(dt.argmin(dt.tensor(x), axis=1).numpy(), x.argmin(1))
+            x[1], x[2] = -np.inf, np.inf
+            x[3, :: max(1, n - 1)] = np.nan
+        wide = np.concatenate([x, x[:, :3] + 9], axis=1)
+        for t in (dt.tensor(x), dt.tensor(wide)[:, :n], dt.tensor(x[:, ::-1].copy())[:, ::-1]):
+            np.testing.assert_array_equal(dt.argmax(t, axis=1).numpy(), x.argmax(1))
+            np.testing.assert_array_equal(dt.argmin(t, axis=1).numpy(), x.argmin(1))

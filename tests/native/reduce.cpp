@@ -228,10 +228,11 @@ template <class T> void check_scan(Checks& c, ScanOp op, const std::string& name
 } // namespace
 
 void check_reduce(Checks& c) {
-    const Shape shapes[] = {{1, 0, 1},         {3, 0, 5},        {1, 1, 1},       {1, 2, 1},  {1, 7, 1},
-                            {2, 8, 1},         {3, 17, 1},       {5, 100, 1},     {1, 33, 3}, {2, 65, 9},
-                            {2, 5, 33},        {1, 70, 300},     {4, 3, 16},      {0, 4, 3},  {1, 2049, 1},
-                            {2, 600, 2, true}, {3, 40, 1, true}, {2, 9, 20, true}};
+    const Shape shapes[] = {{1, 0, 1},       {3, 0, 5},    {1, 1, 1},   {1, 2, 1},         {1, 7, 1},
+                            {2, 8, 1},       {3, 17, 1},   {5, 100, 1}, {1, 33, 3},        {2, 65, 9},
+                            {2, 5, 33},      {1, 70, 300}, {4, 3, 16},  {0, 4, 3},         {1, 2049, 1},
+                            {1, 300, 3},     {1, 900, 10}, {20, 60, 1}, {2, 600, 2, true}, {3, 40, 1, true},
+                            {2, 9, 20, true}};
     // Above one block, cut along what is kept and along what is reduced.
     const Shape large[] = {{1, kLargeSize, 1}, {40, 1000, 1}, {1, 1001, 70}, {1, 15000, 5}};
     for_dtypes([&]<class T>(T) {

@@ -42,6 +42,28 @@ template <class T> DT_INLINE uint32_t mask_bits(Mask<T> mask) {
 #endif
 }
 
+// mask_bits(a == b), and of which lanes a or b is NaN.
+template <class V> DT_INLINE uint32_t equal_bits(V a, V b) { return mask_bits<Lane<V>>(a == b); }
+template <class V> DT_INLINE uint32_t unordered_bits(V a, V b) {
+    return mask_bits<Lane<V>>((a != a) | (b != b));
+}
+#if defined(DT_LEVEL_v4) // g++ 12 makes a vector of the bits and bits of the vector
+DT_INLINE uint32_t equal_bits(Vec<float> a, Vec<float> b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+DT_INLINE uint32_t equal_bits(Vec<double> a, Vec<double> b) { return _mm512_cmp_pd_mask(a, b, _CMP_EQ_OQ); }
+DT_INLINE uint32_t equal_bits(Vec<int32_t> a, Vec<int32_t> b) {
+    return _mm512_cmpeq_epi32_mask((__m512i)a, (__m512i)b);
+}
+DT_INLINE uint32_t equal_bits(Vec<int64_t> a, Vec<int64_t> b) {
+    return _mm512_cmpeq_epi64_mask((__m512i)a, (__m512i)b);
+}
+DT_INLINE uint32_t unordered_bits(Vec<float> a, Vec<float> b) {
+    return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q);
+}
+DT_INLINE uint32_t unordered_bits(Vec<double> a, Vec<double> b) {
+    return _mm512_cmp_pd_mask(a, b, _CMP_UNORD_Q);
+}
+#endif
+
 // The lanes chosen by `bits` side by side.
 template <class K> DT_INLINE Vec<K> compress(Vec<K> v, uint32_t bits) {
 #if defined(DT_LEVEL_v4)

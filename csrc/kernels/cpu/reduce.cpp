@@ -11,7 +11,8 @@ namespace {
 constexpr int64_t kChunk = 512;     // values gathered at a time
 constexpr int64_t kTileColumns = 8; // kept elements gathered side by side
 constexpr int64_t kTileRows = 256;
-constexpr int kMaxParts = 16; // parts that one long reduction is cut into
+constexpr int64_t kFolded = 128; // columns that rows of few are read as
+constexpr int kMaxParts = 16;    // parts that one long reduction is cut into
 constexpr int64_t kPartWork = 32768;
 
 // One input seen as kept x reduced, dimensions merged where they are one.
@@ -127,20 +128,42 @@ void reduce_tile(const Plan& p, const char* in, int64_t columns, int64_t begin, 
     }
 }
 
-// The same for columns that lie side by side, row by row.
+// Finds rows of columns side by side for Op::columns(), `fold` rows being one where nothing lies between.
+template <class T> struct RowFinder {
+    const Plan& p;
+    const char* in;
+    int64_t columns, fold;
+    DT_INLINE const T* operator()(int64_t row, float* floats) const {
+        return as_values<T>(p, columns, in + offset_at(row * fold, p.reduced, p.reduced_in), floats);
+    }
+};
+
+// The same for columns that lie side by side, row by row; of few columns, several rows at a time.
 template <class Op>
 void reduce_columns(const Plan& p, const char* in, int64_t columns, int64_t begin, int64_t end,
                     typename Op::Acc* acc) {
-    Op::columns(acc, columns, begin, end, [&](int64_t r, float* floats) DT_INLINE_LAMBDA {
-        return as_values<typename Op::Value>(p, columns, in + offset_at(r, p.reduced, p.reduced_in), floats);
-    });
+    using Row = RowFinder<typename Op::Value>;
+    const int64_t fold = kFolded / columns, folded = fold > 1 ? (end - begin) / fold : 0;
+    if (folded >= 8 && p.reduced.rank() == 1 && p.reduced_in[0] == columns * p.item) {
+        typename Op::Acc wide[kFolded];
+        for (int64_t c = 0; c < fold * columns; ++c) wide[c] = Op::init();
+        Op::columns(wide, fold * columns, 0, folded,
+                    Row{p, in + begin * p.reduced_in[0], fold * columns, fold});
+        for (int64_t c = 0; c < fold * columns; ++c) {
+            if constexpr (requires { Op::unfold(wide[c], begin, fold); })
+                Op::unfold(wide[c], begin + c / columns, fold);
+            Op::merge(acc[c % columns], wide[c]);
+        }
+        begin += folded * fold;
+    }
+    Op::columns(acc, columns, begin, end, Row{p, in, columns, 1});
 }
 
 enum class Path : uint8_t { rows, columns, tile };
 
 template <class Op>
-void reduce_range(Path path, const Plan& p, const char* in, int64_t columns, int64_t begin, int64_t end,
-                  typename Op::Acc* acc) {
+[[gnu::noinline, gnu::noclone]] void reduce_range(Path path, const Plan& p, const char* in, int64_t columns,
+                                                  int64_t begin, int64_t end, typename Op::Acc* acc) {
     if (path == Path::rows && p.packed)
         return Op::rows(*acc, reinterpret_cast<const typename Op::Value*>(in) + begin, end - begin, begin);
     if (path == Path::rows) return reduce_rows<Op>(p, in, begin, end, *acc);
@@ -155,9 +178,20 @@ template <class Op> void run(const Plan& p) {
     const bool beside =
         magnitude(p.kept_in.back()) < magnitude(p.reduced_in.back()) && p.kept.back() > 1 && p.length > 1;
     const Path path = !beside ? Path::rows : p.kept_in.back() == p.item ? Path::columns : Path::tile;
+    if constexpr (requires { Op::kShort; })
+        if (path == Path::rows && p.packed && p.kept.rank() == 1 && p.length <= Op::kShort)
+            return parallel(p.rows, grain_for(p.length), [&](int64_t begin, int64_t end) {
+                const int64_t out_step = p.kept_out[0] / int64_t(sizeof(int64_t));
+                Op::short_rows(end - begin, p.length, p.in + begin * p.kept_in[0], p.kept_in[0],
+                               reinterpret_cast<int64_t*>(p.out) + begin * out_step, out_step);
+            });
     const int64_t width = path == Path::rows ? 1 : path == Path::columns ? kStrip : kTileColumns;
     const int64_t inner = p.kept.back(), strips = ceil_div(inner, width), all = p.rows / inner * strips;
     const auto locate = [&](int64_t strip, int64_t& columns) DT_INLINE_LAMBDA {
+        if (width == 1) {
+            columns = 1;
+            return strip;
+        }
         const int64_t first = strip % strips * width;
         columns = inner - first < width ? inner - first : width;
         return strip / strips * inner + first;

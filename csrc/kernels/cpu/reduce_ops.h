@@ -243,7 +243,8 @@ template <class Op_, class T> struct Stepped {
     // Columns that lie side by side, added up row by row; `row` finds one. `block` holds the running values
     // of 64 rows.
     template <class Row>
-    static void columns(Acc* acc, int64_t columns, int64_t begin, int64_t end, const Row& row) {
+    [[gnu::noinline, gnu::noclone]] static void columns(Acc* acc, int64_t columns, int64_t begin, int64_t end,
+                                                        const Row& row) {
         constexpr int64_t block_rows = 64;
         typename Op::Lane block[kStrip];
         float floats[4][kStrip];

@@ -20,48 +20,75 @@ template <class T, bool largest> struct Position {
     static Acc init() { return {T(0), -1}; }
     static DT_INLINE bool better(T a, T b) { return (largest ? a > b : a < b) | (int(a != a) & int(b == b)); }
     static void merge(Acc& acc, const Acc& other) {
-        if (acc.index < 0 || (other.index >= 0 && better(other.value, acc.value))) acc = other;
+        if (acc.index >= 0 && (other.index < 0 || better(acc.value, other.value))) return;
+        if (acc.index < 0 || better(other.value, acc.value) || other.index < acc.index) acc = other;
     }
+    // Every `step`-th row was seen, from `first` on.
+    static void unfold(Acc& acc, int64_t first, int64_t step) { acc.index = first + acc.index * step; }
     static void write(const Acc& acc, const Finish& f) { store_int64(f, acc.index); }
 
-    static void rows(Acc& acc, const T* x, int64_t n, int64_t first) {
-        if constexpr (sizeof(T) > 1)
-            if (n <= 4 * kLanes<T>) {
-                const int64_t at = short_row(x, n);
-                if (acc.index < 0 || better(x[at], acc.value)) acc = {x[at], first + at};
-                return;
-            }
+    [[gnu::noinline, gnu::noclone]] static void rows(Acc& acc, const T* x, int64_t n, int64_t first) {
         for (int64_t i = 0; i < n; i += kSumBlock) { // few blocks hold a new best, and need a search
             const int64_t m = n - i < kSumBlock ? n - i : kSumBlock;
+            if constexpr (sizeof(T) > 1)
+                if (m <= kShort) {
+                    int64_t at;
+                    short_rows(1, m, reinterpret_cast<const char*>(x + i), 0, &at, 0);
+                    if (acc.index < 0 || better(x[i + at], acc.value)) acc = {x[i + at], first + i + at};
+                    return;
+                }
             const T best = top_of(x + i, m);
             if (acc.index < 0 || better(best, acc.value)) acc = {best, first + i + find(x + i, m, best)};
         }
     }
 
-    // The place of the best of a few values, which stay in registers.
-    static DT_INLINE int64_t short_row(const T* x, int64_t n) {
-        constexpr int lanes = kLanes<T>;
-        Vec<T> v[4] = {}, top = broadcast(Top::init());
-        Mask<T> strange{};
-        for (int k = 0; k < 4; ++k) {
-            const int64_t left = n - k * lanes;
-            if (left <= 0) break;
-            v[k] = left >= lanes ? load(x + k * lanes)
-                                 : fill_rest(load_tail(x + k * lanes, left), Top::init(), Part{left});
-            top = largest ? max_or_second(v[k], top) : min_or_second(v[k], top);
-            if constexpr (kFloating<T>) strange |= v[k] != v[k];
+    // The places of the best of rows of so few values that they stay in registers.
+    static constexpr int kMaxVectors = 8 * kLanes<T> <= 64 ? 8 : 4;
+    static constexpr int64_t kShort = sizeof(T) > 1 ? kMaxVectors * kLanes<T> : 0;
+    [[gnu::noinline, gnu::noclone]] static void short_rows(int64_t rows, int64_t n, const char* x,
+                                                           int64_t step, int64_t* place, int64_t place_step) {
+        if constexpr (kShort > 0) {
+            const auto run = [&](auto vectors) DT_INLINE_LAMBDA {
+                for (int64_t r = 0; r < rows; ++r, x += step, place += place_step)
+                    short_row<vectors>(reinterpret_cast<const T*>(x), n, *place);
+            };
+            constexpr int lanes = kLanes<T>;
+            n <= lanes       ? run(std::integral_constant<int, 1>())
+            : n <= 2 * lanes ? run(std::integral_constant<int, 2>())
+            : n <= 4 * lanes ? run(std::integral_constant<int, 4>())
+                             : run(std::integral_constant<int, kMaxVectors>());
         }
-        if (any(strange)) return find(x, n, T(__builtin_nan("")));
-        const T best = reduce(top, [](Vec<T> a, Vec<T> b) DT_INLINE_LAMBDA {
-            return largest ? max_or_second(a, b) : min_or_second(a, b);
-        });
-        int k = 0;
-        uint32_t bits;
-        while ((bits = mask_bits<T>(v[k] == best)) == 0) ++k;
-        return k * lanes + __builtin_ctz(bits);
     }
 
-    // The extreme of n > 0 values, NaN if any is. Numbers are compared without a thought for NaN, which
+    // One of them. No branch looks at numbers. The last vectors overlap what came before.
+    template <int vectors> static DT_INLINE void short_row(const T* x, int64_t n, int64_t& place) {
+        constexpr int lanes = kLanes<T>;
+        const auto pick = [](Vec<T> a, Vec<T> b) DT_INLINE_LAMBDA {
+            return largest ? max_or_second(a, b) : min_or_second(a, b);
+        };
+        const auto at = [n](int k) DT_INLINE_LAMBDA {
+            return vectors == 1 || (k + 1) * lanes <= n ? int64_t(k * lanes) : n - lanes;
+        };
+        Vec<T> v[vectors], top[vectors];
+        for (int k = 0; k < vectors; ++k)
+            top[k] = v[k] = vectors > 1 ? load(x + at(k)) : fill_rest(load_upto(x, n), Top::init(), Part{n});
+        if constexpr (kFloating<T>) {
+            uint32_t strange = 0;
+            for (int k = 0; k < vectors; k += 2) strange |= unordered_bits(v[k], v[(k + 1) % vectors]);
+            if (strange) {
+                place = find(x, n, T(__builtin_nan("")));
+                return;
+            }
+        }
+        for (int half = vectors / 2; half > 0; half /= 2)
+            for (int k = 0; k < half; ++k) top[k] = pick(top[k], top[k + half]);
+        const T best = reduce(top[0], pick);
+        uint64_t here = 0;
+        for (int k = 0; k < vectors; ++k) here |= uint64_t(equal_bits(v[k], broadcast(best))) << at(k);
+        place = __builtin_ctzll(here);
+    }
+
+    // The extreme of n > kShort values, NaN if any is. Numbers are compared without a thought for NaN, which
     // would show in their sum.
     static T top_of(const T* x, int64_t n) {
         if constexpr (sizeof(T) == 1) {
@@ -71,7 +98,6 @@ template <class T, bool largest> struct Position {
             const auto pick = [](Vec<T> v, Vec<T> top) DT_INLINE_LAMBDA {
                 return largest ? max_or_second(v, top) : min_or_second(v, top);
             };
-            if (n < lanes) return block_of<Top>(x, n);
             Vec<T> top[4], total[4] = {};
             for (auto& t : top) t = broadcast(Top::init());
             int64_t i = 0;
@@ -95,28 +121,32 @@ template <class T, bool largest> struct Position {
         }
     }
 
-    // The first place of a value that is there; NaN is any NaN.
+    // The first place of a value that is there; NaN is any NaN, and only it is looked for in short rows.
     static int64_t find(const T* x, int64_t n, T value) {
-        int64_t i = 0;
         if constexpr (sizeof(T) == 1) {
             return static_cast<const T*>(memchr(x, value, size_t(n))) - x;
-        } else if (value == value) {
-            constexpr int lanes = kLanes<T>;
-            for (; i + 4 * lanes <= n; i += 4 * lanes) {
-                Mask<T> here = load(x + i) == value;
-                for (int k = 1; k < 4; ++k) here |= load(x + i + k * lanes) == value;
-                if (mask_bits<T>(here)) break;
+        } else {
+            int64_t at = 0;
+            if (value != value) {
+                while (at + 1 < n && x[at] == x[at]) ++at;
+                return at;
             }
-            for (; i + kLanes<T> <= n; i += kLanes<T>)
-                if (const uint32_t bits = mask_bits<T>(load(x + i) == value)) return i + __builtin_ctz(bits);
+            constexpr int64_t lanes = kLanes<T>, step = 4 * lanes;
+            for (int64_t i = 0; i < n; i += step) {
+                uint64_t here = 0;
+                at = i + step <= n ? i : n - step;
+                for (int k = 0; k < 4; ++k)
+                    here |= uint64_t(equal_bits(load(x + at + k * lanes), broadcast(value))) << (k * lanes);
+                if (here) return at + __builtin_ctzll(here);
+            }
+            return at;
         }
-        while (!(x[i] == value || (value != value && x[i] != x[i]))) ++i;
-        return i;
     }
 
     // Columns side by side, with the best value and the row it came from kept for each.
     template <class Row>
-    static void columns(Acc* acc, int64_t columns, int64_t begin, int64_t end, const Row& row) {
+    [[gnu::noinline, gnu::noclone]] static void columns(Acc* acc, int64_t columns, int64_t begin, int64_t end,
+                                                        const Row& row) {
         constexpr int64_t block_rows = sizeof(T) == 1 ? 256 : 4096;
         T best[kStrip];
         Place place[kStrip];
@@ -151,12 +181,12 @@ template <class T, bool largest> struct Position {
     static DT_INLINE void pick_rows(T* __restrict best, Place* __restrict place, int64_t columns,
                                     const T* const* x, int64_t first) {
         int64_t c = 0;
-        if constexpr (sizeof(T) > 1)
-            for (; c + kLanes<T> <= columns; c += kLanes<T>) {
+        if constexpr (sizeof(T) > 1) {
+            const auto pick = [&](auto run) DT_INLINE_LAMBDA {
                 Vec<T> top = load(best + c);
                 Mask<T> at = load(place + c);
                 for (int k = 0; k < rows; ++k) {
-                    const Vec<T> v = load(x[k] + c);
+                    const Vec<T> v = load(x[k] + c, run);
                     Mask<T> here = largest ? v > top : v < top;
                     if constexpr (kFloating<T>) here |= (v != v) & (top == top);
                     top = here ? v : top;
@@ -164,7 +194,10 @@ template <class T, bool largest> struct Position {
                 }
                 store(best + c, top);
                 store(place + c, at);
-            }
+            };
+            for (; c + kLanes<T> <= columns; c += kLanes<T>) pick(Whole{});
+            if (kVectorBytes > 16 && c < columns) return pick(Part{columns - c});
+        }
         for (; c < columns; ++c) {
             T top = best[c];
             Place at = place[c];
@@ -227,7 +260,8 @@ template <class T> struct Variance {
 
     // Columns side by side, the same way, so many rows at a time as the cache holds.
     template <class Row>
-    static void columns(Acc* acc, int64_t columns, int64_t begin, int64_t end, const Row& row) {
+    [[gnu::noinline, gnu::noclone]] static void columns(Acc* acc, int64_t columns, int64_t begin, int64_t end,
+                                                        const Row& row) {
         constexpr int64_t block_rows = 16;
         float floats[block_rows][kStrip];
         double mean[kStrip], squares[kStrip];
