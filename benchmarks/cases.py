@@ -1,4 +1,4 @@
-"""What a case is: data, no code. `suites.py` lists them."""
+"""What a case is: data, no code. `suites.py` lists them, with the files it imports."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -50,3 +50,9 @@ class Case:
 
     def scaled_down(self) -> "Case":
         return replace(self, options={**self.options, **self.tiny}, seconds=0.0, steps=1)
+
+
+# What many cases say: modes that would do the same again, and the bar beside NumPy.
+NO_IMAGES = {"torch channels_last tuned": "no images"}
+FLAT = {**NO_IMAGES, "torch compile tuned": "a single kernel, as in eager mode"}
+NUMPY = Bar("numpy", 1.0)

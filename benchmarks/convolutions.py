@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from benchmarks.cases import Bar, Case
-
-NUMPY = Bar("numpy", 1.0)
+from benchmarks.cases import NUMPY, Bar, Case
 
 
 def of_images(channels: tuple[int, int], pixels: int, size: int, stride: int, padding: int) -> dict[str, Any]:
