@@ -144,6 +144,7 @@ def write_report(arguments: argparse.Namespace) -> None:
         names = {(case["suite"], case["name"]) for case in more["cases"]}
         record["cases"] = [c for c in record["cases"] if (c["suite"], c["name"]) not in names] + more["cases"]
         record["commands"] += [c for c in more["commands"] if c not in record["commands"]]
+    record["sizes"] = {name: len(SUITES[name]) for name in ALL}
     folder = Path(arguments.folder)
     (folder / "benchmarks/RESULTS.md").write_text(report.results_page(record))
     (folder / "benchmarks/results.json").write_text(json.dumps(record, indent=1) + "\n")

@@ -19,7 +19,7 @@ A bar is what a case has to reach, in brackets the goal beyond it: the time of t
 share of the machine's peak at the ISA level of the case. "peers" are PyTorch, TensorFlow and JAX, each in
 its best mode; "quiet", "1 thread" and "own loop" are drivetrain itself under other conditions. Where no
 other runs a case, its bar is not measured. The suite `core` repeats a few cases of the others, `levels` on
-lower ISA levels.
+lower ISA levels. "3 of 9" cases: the others of the suite were left out.
 """.splitlines()
 VERDICTS = ("goal", "reached", "missed", "not measured")
 WORDS = {"goal": "goal", "reached": "yes", "missed": "**no**", "not measured": "-"}
@@ -84,8 +84,11 @@ def suite_table(cases: list[Json], machine: Json) -> list[str]:
     return lines
 
 
-def summary(cases: list[Json], machine: Json) -> list[str]:
-    """How many bars each suite reaches, and a line for each that it misses, the farthest first."""
+def summary(cases: list[Json], machine: Json, sizes: dict[str, int]) -> list[str]:
+    """How many bars each suite reaches, and a line for each that it misses, the farthest first.
+
+    `sizes`: how many cases the suites have, of which a run may leave some out.
+    """
     lines = header(["suite", "cases", "failed", *(f"bars: {name}" for name in VERDICTS)])
     missed = []
     for suite in suites_of(cases):
@@ -93,11 +96,14 @@ def summary(cases: list[Json], machine: Json) -> list[str]:
         found = [(case, bar, ratio(case, bar, machine)) for case in own for bar in case["bars"]]
         words = [verdict(value, bar) for _, bar, value in found]
         counts = [str(words.count(name)) for name in VERDICTS]
-        lines.append(row([suite, str(len(own)), str(sum(bool(case["failed"]) for case in own)), *counts]))
+        number = str(len(own)) + (f" of {sizes[suite]}" if sizes.get(suite, 0) > len(own) else "")
+        lines.append(row([suite, number, str(sum(bool(case["failed"]) for case in own)), *counts]))
         for (case, bar, value), word in zip(found, words, strict=True):
             if word == "missed" and value is not None:
                 text, least, _ = bar_text(case, bar, machine)
                 missed.append((value / bar["least"], row([suite, case["name"], text, least])))
+    left_out = [suite for suite in sizes if suite not in suites_of(cases)]
+    lines += ["", f"Suites that were not run: {', '.join(left_out)}."] if left_out else []
     if missed:
         missed.sort(key=lambda pair: pair[0])
         lines += ["", "Missed, the farthest from its bar first:", ""]
@@ -155,7 +161,7 @@ def results_page(record: Json) -> str:
         "",
         *BARS,
         "",
-        *summary(cases, machine),
+        *summary(cases, machine, record.get("sizes", {})),
         *probe_lines(machine),
     ]
     for suite in suites:

@@ -339,6 +339,8 @@ def test_tables() -> None:
     assert "| kernels | case | jax 4.00 | 5 |" in page
     failed = record(rows=[], failed="does not run")
     assert "| kernels | 1 | 1 | 0 | 0 | 0 | 4 |" in report.results_page(failed)
+    assert "| kernels | 1 of 3 | 0 |" in report.results_page(record() | {"sizes": {"kernels": 3, "conv": 7}})
+    assert "not run: conv.\n" in report.results_page(record() | {"sizes": {"kernels": 1, "conv": 7}})
     block = report.readme_block(record())
     assert "| milliseconds | drivetrain | NumPy | PyTorch | JAX | best peer over ours |" in block
     assert "| case | 1000 | 6000 | 2000 | 4000 | 2.0 |" in block
