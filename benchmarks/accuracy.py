@@ -13,6 +13,7 @@ from benchmarks import networks
 from benchmarks.libraries.drivetrain.networks import build
 from drivetrain import datasets, nn, optim
 from drivetrain.cli import main as command
+from drivetrain.cli.recipes import WarmupAndDecay
 from drivetrain.cli.runs import RESULTS
 from drivetrain.train import Trainer
 
@@ -43,7 +44,9 @@ def resnet18(precision: str, seed: int, samples: int, epochs: int) -> float:
     trainer = Trainer(
         model, loss="cross_entropy", optimizer=optimizer, metrics=["accuracy"], precision=precision, seed=seed
     )
-    trainer.fit(*images("train", samples), batch_size=128, epochs=epochs or 5, verbose=0)
+    # The rate ends at 0: at a constant one the accuracy of single runs differs by points from epoch to epoch.
+    schedule = [WarmupAndDecay()]
+    trainer.fit(*images("train", samples), batch_size=128, epochs=epochs or 5, callbacks=schedule, verbose=0)
     _, accuracy = trainer.evaluate(*images("test", 10_000), batch_size=256, verbose=0)
     return float(accuracy)
 
