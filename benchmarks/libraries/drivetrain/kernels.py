@@ -201,20 +201,20 @@ def optimizer(data: Data, o: Data, mode: str) -> Job:
 
 
 def conv(data: Data, o: Data, mode: str) -> Job:
-    x = dt.tensor(data["x"], requires_grad=o["input_gradient"])
-    weight, grad = leaf(data["weight"]), dt.tensor(data["grad"])
+    x = dt.tensor(data["x"], dtype=o.get("half"), requires_grad=o["input_gradient"])
+    weight, grad = leaf(data["weight"], o), given(data["grad"], o)
     stride, padding, groups = o["stride"], o["padding"], o["groups"]
     run = lambda: F.conv2d(x, weight, None, stride, padding, groups=groups)  # noqa: E731
     return Job(backward(run, grad, [weight, x] if o["input_gradient"] else [weight]), arrays)
 
 
 def conv1d(data: Data, o: Data, mode: str) -> Job:
-    x, weight, grad = leaf(data["x"]), leaf(data["weight"]), dt.tensor(data["grad"])
+    x, weight, grad = leaf(data["x"], o), leaf(data["weight"], o), given(data["grad"], o)
     run = lambda: F.conv1d(x, weight, None, 1, o["size"] // 2)  # noqa: E731
     return Job(backward(run, grad, [weight, x]), arrays)
 
 
 def conv_transpose(data: Data, o: Data, mode: str) -> Job:
-    x, weight, grad = leaf(data["x"]), leaf(data["weight"]), dt.tensor(data["grad"])
+    x, weight, grad = leaf(data["x"], o), leaf(data["weight"], o), given(data["grad"], o)
     run = lambda: F.conv_transpose2d(x, weight, None, o["stride"], o["padding"])  # noqa: E731
     return Job(backward(run, grad, [weight, x]), arrays)

@@ -59,9 +59,12 @@ def network(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
     loss = F.mse_loss if o["loss"] == "mse" else F.cross_entropy
     optimizer = make_optimizer(o, model.parameters())
 
+    half = o.get("half")
+
     def step() -> Any:
         optimizer.zero_grad()
-        value = loss(model(x), y)
+        with dt.autocast(half or "bfloat16", enabled=half is not None):
+            value = loss(model(x), y)
         value.backward()
         optimizer.step()
         return value

@@ -214,7 +214,7 @@ def optimizer(data: Data, o: Data, mode: str) -> Job:
 
 
 def conv(data: Data, o: Data, mode: str) -> Job:
-    x, weight, grad = image(data["x"], mode), image(data["weight"], mode), image(data["grad"], mode)
+    x, weight, grad = (to_half(image(data[k], mode), o) for k in ("x", "weight", "grad"))
     stride, padding, groups = o["stride"], o["padding"], o["groups"]
     run = lambda weight, x: F.conv2d(x, weight, None, stride, padding, groups=groups)  # noqa: E731
     run = compiled(run, mode)
@@ -224,14 +224,14 @@ def conv(data: Data, o: Data, mode: str) -> Job:
 
 
 def conv1d(data: Data, o: Data, mode: str) -> Job:
-    x, weight, grad = (torch.from_numpy(data[k]).mT.contiguous() for k in ("x", "weight", "grad"))
+    x, weight, grad = (to_half(torch.from_numpy(data[k]).mT.contiguous(), o) for k in ("x", "weight", "grad"))
     run = compiled(lambda weight, x: F.conv1d(x, weight, None, 1, o["size"] // 2), mode)
     step = backward(run, grad, [weight, x])
-    return Job(step, lambda value: [v.detach().mT.numpy() for v in value])
+    return Job(step, lambda value: [v.detach().mT.float().numpy() for v in value])
 
 
 def conv_transpose(data: Data, o: Data, mode: str) -> Job:
-    x, weight, grad = image(data["x"], mode), image(data["weight"], mode), image(data["grad"], mode)
+    x, weight, grad = (to_half(image(data[k], mode), o) for k in ("x", "weight", "grad"))
     stride, padding = o["stride"], o["padding"]
     run = compiled(lambda weight, x: F.conv_transpose2d(x, weight, None, stride, padding), mode)
     return Job(backward(run, grad, [weight, x]), arrays)

@@ -81,7 +81,13 @@ def network(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
     if mode.startswith("channels_last"):
         model = model.to(memory_format=torch.channels_last)
     loss = F.mse_loss if o["loss"] == "mse" else F.cross_entropy
-    run: Callable[[], Any] = lambda: loss(model(x), y)  # noqa: E731
+    half = o.get("half")
+
+    def forward() -> torch.Tensor:
+        with torch.autocast("cpu", getattr(torch, half or "bfloat16"), enabled=half is not None):
+            return loss(model(x), y)
+
+    run: Callable[[], Any] = forward
     if mode.startswith("compile"):
         run = torch.compile(run)
     optimizer = make_optimizer(o, model.parameters(), mode)
