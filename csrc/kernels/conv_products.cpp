@@ -18,6 +18,8 @@ using Half = uint16_t;
 // weight is small, each at one of its own, which stays in L2.
 constexpr int64_t kSharedWindows = 1 << 20, kPrivateWindows = 1 << 17, kPrivateWeight = 1 << 17;
 constexpr int kWinogradGain = 8; // from which products are faster than Winograd's transforms and float32
+// With more weights than that for each output Winograd's algorithm would be busy transforming them.
+constexpr int64_t kWeightsPerOutput = 512;
 
 template <class F> void parallel(int64_t n, int64_t grain, const F& body) {
     parallel_for(
@@ -115,7 +117,9 @@ bool suits(const ConvShape& s) {
     if (std::min(s.in_channels, s.out_channels) / s.groups < (s.groups > 1 ? 64 : 32)) return false;
     const bool winograd = s.kernel_h == 3 && s.kernel_w == 3 && s.stride_h == 1 && s.stride_w == 1 &&
                           s.dilation_h == 1 && s.dilation_w == 1 && s.groups == 1;
-    return !winograd || bf16_gain() >= kWinogradGain;
+    const int64_t outputs = s.batch * s.out_h * s.out_w;
+    return !winograd || bf16_gain() >= kWinogradGain ||
+           s.in_channels * s.out_channels > kWeightsPerOutput * outputs;
 }
 
 Windows input_windows(const ConvShape& s, const void* x, int64_t group) {
