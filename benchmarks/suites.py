@@ -5,17 +5,9 @@ from typing import Any
 
 from benchmarks import fits
 from benchmarks.cases import FLAT, NO_IMAGES, NUMPY, Bar, Case, Variant
-from benchmarks.convolutions import CONV, CONV_3X3
+from benchmarks.convolutions import CONV, CONV_3X3, HALF_CONVOLUTIONS
 from benchmarks.kernels import HALF_KERNELS, KERNELS, elementwise, layer
 from benchmarks.products import GEMM, GEMM_1024, GEMM_CORE, HALF_PRODUCTS, gemm
-
-def half_conv(case: Case) -> Case:
-    """A convolution on bfloat16 beside the one of float32, which may be faster by a tenth at most."""
-    return replace(in_half(case), bars=(Bar("torch", 1.5, 2.0), Bar("in float32", 1 / 1.1)))
-
-
-HALF_CONVOLUTIONS = [half_conv(case) for case in CONV]
-
 
 # --- Training steps ---
 
