@@ -96,11 +96,17 @@ template <class T> struct WeightGradient {
         if (panels) {
             view.dy_pixel = min(kTileCols<T>, round_up(filters, kLanes<T>));
             view.dy_panel = outputs * view.dy_pixel;
+            const bool dense = view.dy_pixel == dy_pixel; // one panel, which is a run of memory
             parallel(outputs, grain_for(filters), [&](int64_t begin, int64_t end) {
-                for (int64_t i = begin; i < end; ++i)
-                    for (int64_t j = 0; j < filters; j += kTileCols<T>)
-                        read_row(panels + j / kTileCols<T> * view.dy_panel + i * view.dy_pixel,
-                                 given + (i * dy_pixel + j), min(kTileCols<T>, filters - j));
+                with_stored(given, [&](const auto* from) DT_INLINE_LAMBDA {
+                    if (dense)
+                        return copy_row(panels + begin * dy_pixel, from + begin * dy_pixel,
+                                        (end - begin) * dy_pixel);
+                    for (int64_t i = begin; i < end; ++i)
+                        for (int64_t j = 0; j < filters; j += kTileCols<T>)
+                            copy_row(panels + j / kTileCols<T> * view.dy_panel + i * view.dy_pixel,
+                                     from + i * dy_pixel + j, min(kTileCols<T>, filters - j));
+                });
             });
             view.dy = panels;
         } else {

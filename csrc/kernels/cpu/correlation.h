@@ -68,8 +68,10 @@ void copy_band(const Correlation<T>& c, int64_t image, int64_t u0, int64_t first
         if (c.in_pixel == pixel)
             read_row(to + left * pixel, source, inside * pixel);
         else
-            for (int64_t x = 0; x < inside; ++x)
-                read_row(to + (left + x) * pixel, source + x * c.in_pixel, c.channels);
+            with_stored(source, [&](const auto* p) DT_INLINE_LAMBDA {
+                for (int64_t x = 0; x < inside; ++x)
+                    copy_row(to + (left + x) * pixel, p + x * c.in_pixel, c.channels);
+            });
         fill_row(to + (left + inside) * pixel, T(0), (wide - left - inside) * pixel);
     }
 }
@@ -130,10 +132,14 @@ template <class T> void compute_tile_to(const Tile<T>& tile, const Image<T>& c) 
     }
     alignas(64) T own[kTileRows * kTileCols<T>];
     t.c = own;
-    t.c_row = kTileCols<T>;
+    t.c_row = tile.c_row == tile.cols ? tile.cols : kTileCols<T>;
+    fetch_rows(c, tile.c_row, t.rows);
     if (t.accumulate) read_rows(c, tile.c_row, own, t.c_row, t.rows, t.cols);
     compute_tile(t);
-    write_rows(own, t.c_row, c, tile.c_row, t.rows, t.cols);
+    if (t.c_row == tile.c_row)
+        write_row(c, own, t.rows * t.cols); // one run of memory
+    else
+        write_rows(own, t.c_row, c, tile.c_row, t.rows, t.cols);
 }
 
 // Tiles of neighbouring outputs in one row times filters.

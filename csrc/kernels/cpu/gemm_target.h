@@ -41,6 +41,10 @@ template <class R> struct Target {
     }
 };
 
+// The lines of a panel of C that a tile will write; compute_tile fetches those of its sums only.
+template <class R> void fetch_rows(const Target<R>& c, int64_t row, int64_t rows) {
+    for (int64_t i = 0; i < rows; ++i) __builtin_prefetch((c + i * row).at, 1);
+}
 // Rows of C to and from rows of sums.
 template <class R>
 void read_rows(const Target<R>& from, int64_t from_row, R* to, int64_t to_row, int64_t rows, int64_t cols) {
