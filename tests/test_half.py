@@ -219,6 +219,29 @@ def test_activations_of_halves_take_half_the_memory() -> None:
         assert kept(dtype) < 0.6 * kept("float32")
 
 
+@pytest.mark.usefixtures("no_garbage")
+def test_convolutions_of_halves_keep_no_float32_copies() -> None:
+    f = dt.nn.functional
+    shapes = [(32, 3, 3, 16), (32, 3, 3, 32), (32, 1, 1, 32), (32, 3, 3, 1), (32, 2, 2, 16)]
+
+    def kept(dtype: str) -> int:
+        x = dt.ones((8, 32, 32, 16), dtype=dtype, requires_grad=True)
+        weights = [dt.ones(shape, dtype=dtype, requires_grad=True) for shape in shapes]
+        before = dt.memory_stats()["in_use"]
+        y = f.conv2d(x, weights[0], padding=1)  # Winograd
+        y = f.conv2d(y, weights[1], padding=1, stride=2)
+        y = f.conv2d(f.conv2d(y, weights[2], stride=2), weights[3], groups=32)
+        y = f.conv_transpose2d(y, weights[4], stride=2)
+        used = dt.memory_stats()["in_use"] - before
+        y.backward(dt.ones_like(y))
+        assert x.grad is not None
+        assert x.grad.dtype == x.dtype
+        return used
+
+    for dtype in HALVES:
+        assert kept(dtype) < 0.6 * kept("float32")
+
+
 @pytest.mark.parametrize("dtype", HALVES)
 @pytest.mark.parametrize("optimizer", [dt.optim.SGD, dt.optim.Adam])
 def test_optimizers_say_how_to_train_in_half_precision(optimizer: Any, dtype: str) -> None:
