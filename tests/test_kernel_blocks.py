@@ -106,6 +106,8 @@ CONVOLUTIONS: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
     ((2, 17, 16, 40), (33, 3, 3, 40), {"padding": 1}),
     ((2, 17, 16, 40), (33, 3, 3, 40), {"padding": 1, "stride": 2}),  # a correlation per remainder
     ((2, 19, 18, 20), (31, 3, 2, 20), {"padding": 2, "stride": (3, 2), "dilation": (2, 3)}),
+    ((2, 13, 12, 16), (20, 3, 3, 16), {"padding": 1, "stride": 2}),  # pixels as far apart as rows of a tile
+    ((2, 9, 9, 12), (16, 3, 3, 6), {"padding": 1, "groups": 2}),
     ((5, 4, 4, 50), (70, 3, 3, 50), {"padding": 1}),
     ((5, 6, 4, 50), (70, 3, 3, 50), {"padding": (1, 2), "dilation": 2}),  # narrow: patches
     ((9, 7, 1, 20), (30, 3, 1, 20), {"padding": (1, 0)}),  # and for tiles of four rows

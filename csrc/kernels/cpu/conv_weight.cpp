@@ -96,7 +96,7 @@ template <class T> struct WeightGradient {
         if (panels) {
             view.dy_pixel = min(kTileCols<T>, round_up(filters, kLanes<T>));
             view.dy_panel = outputs * view.dy_pixel;
-            const bool dense = view.dy_pixel == dy_pixel; // one panel, which is a run of memory
+            const bool dense = filters == dy_pixel && filters == view.dy_pixel; // a run of memory
             parallel(outputs, grain_for(filters), [&](int64_t begin, int64_t end) {
                 with_stored(given, [&](const auto* from) DT_INLINE_LAMBDA {
                     if (dense)

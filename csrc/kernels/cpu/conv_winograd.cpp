@@ -45,7 +45,7 @@ template <int n> struct Patch {
           c0(clamp(-left, int64_t{0}, int64_t{n})), c1(clamp(w - left, c0, int64_t{n})) {}
     bool inside() const { return r0 == 0 && c0 == 0 && r1 == n && c1 == n; }
 
-    template <class S> DT_INLINE void read_inside(const S* from, V* to) const {
+    DT_INLINE void read_inside(const float* from, V* to) const {
 #pragma GCC unroll 6
         for (int r = 0; r < n; ++r)
 #pragma GCC unroll 6
@@ -56,21 +56,24 @@ template <int n> struct Patch {
 #pragma GCC unroll 4
             for (int c = n; c < n + kTile; ++c) __builtin_prefetch(from + r * row + c * pixel);
     }
-    template <class S> DT_INLINE void read(const S* from, int64_t left, V* to) const {
+    // Any patch, of whatever it is stored in.
+    __attribute__((noinline)) void read(int64_t ch, int64_t left, V* to) const {
+        with_stored(data, [=, this](const auto* from) DT_INLINE_LAMBDA {
+            V* line = to;
+            from += ch;
+            const bool whole = c0 == 0 && c1 == n && left >= kLanes<float>;
+#pragma GCC unroll 1
+            for (int r = 0; r < n; ++r, from += row, line += n)
+                if (r < r0 || r >= r1) {
+                    for (int c = 0; c < n; ++c) line[c] = V{};
+                } else if (whole) {
 #pragma GCC unroll 6
-        for (int r = 0; r < n; ++r)
-#pragma GCC unroll 6
-            for (int c = 0; c < n; ++c)
-                to[r * n + c] = r0 <= r && r < r1 && c0 <= c && c < c1
-                                    ? load_upto(from + r * row + c * pixel, left)
-                                    : V{};
-    }
-    void read_rounded(int64_t ch, int64_t left, V* to) const {
-        with_stored(data, [&](const auto* from) DT_INLINE_LAMBDA {
-            if (inside() && left >= kLanes<float>)
-                read_inside(from + ch, to);
-            else
-                read(from + ch, left, to);
+                    for (int c = 0; c < n; ++c) line[c] = load(from + c * pixel);
+                } else {
+#pragma GCC unroll 1
+                    for (int c = 0; c < n; ++c)
+                        line[c] = c0 <= c && c < c1 ? load_upto(from + c * pixel, left) : V{};
+                }
         });
     }
 };
@@ -85,21 +88,13 @@ template <int n> void transform_patch(const Patch<n>& patch, int64_t channels, f
     };
     V x[n * n];
     int64_t ch = 0;
-    if (patch.data.rounds()) {
-        for (; ch < channels; ch += kLanes<float>) {
-            patch.read_rounded(ch, channels - ch, x);
-            transform(x, ch);
-        }
-        return;
-    }
-    const float* from = patch.data.exact();
-    if (patch.inside())
-        for (; ch + kLanes<float> <= channels; ch += kLanes<float>) {
+    if (patch.inside() && !patch.data.rounds())
+        for (const float* from = patch.data.exact(); ch + kLanes<float> <= channels; ch += kLanes<float>) {
             patch.read_inside(from + ch, x);
             transform(x, ch);
         }
     for (; ch < channels; ch += kLanes<float>) {
-        patch.read(from + ch, channels - ch, x);
+        patch.read(ch, channels - ch, x);
         transform(x, ch);
     }
 }

@@ -132,12 +132,13 @@ template <class T> void compute_tile_to(const Tile<T>& tile, const Image<T>& c) 
     }
     alignas(64) T own[kTileRows * kTileCols<T>];
     t.c = own;
-    t.c_row = tile.c_row == tile.cols ? tile.cols : kTileCols<T>;
+    const bool dense = tile.c_row == tile.cols; // one run of memory
+    t.c_row = dense ? tile.cols : kTileCols<T>;
     fetch_rows(c, tile.c_row, t.rows);
     if (t.accumulate) read_rows(c, tile.c_row, own, t.c_row, t.rows, t.cols);
     compute_tile(t);
-    if (t.c_row == tile.c_row)
-        write_row(c, own, t.rows * t.cols); // one run of memory
+    if (dense)
+        write_row(c, own, t.rows * t.cols);
     else
         write_rows(own, t.c_row, c, tile.c_row, t.rows, t.cols);
 }
