@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdint>
 
-#include "core/dtype.h"
+#include "kernels/precision.h"
 
 namespace dt {
 
@@ -75,14 +75,15 @@ struct MultiMarginArgs {
     void* input_grad = nullptr;
 };
 
-// [0] works on float32, [1] on float64. Sums run over fixed blocks in double.
+// [0] works on float32, [1] on float64. Sums run over fixed blocks in double. Inputs of a half format, and
+// their gradients, go with float32 beside them.
 struct Loss {
     int64_t (*scratch)(int64_t n);
     void (*forward[2])(const LossArgs& args);
     void (*backward[2])(const LossArgs& args);
     void (*weighted_sum[2])(const WeightedSumArgs& args);
-    void (*multi_margin_forward[2])(const MultiMarginArgs& args);
-    void (*multi_margin_backward[2])(const MultiMarginArgs& args);
+    void (*multi_margin_forward[kPrecisions])(const MultiMarginArgs& args);
+    void (*multi_margin_backward[kPrecisions])(const MultiMarginArgs& args);
 };
 
 } // namespace dt

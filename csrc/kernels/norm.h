@@ -67,11 +67,16 @@ struct LayerNormGradArgs {
     void* input_grad = nullptr; // each gradient only where asked for
     void* weight_grad = nullptr;
     void* bias_grad = nullptr;
-    double* scratch = nullptr; // layer_scratch() values, where weight_grad or bias_grad is asked for
+    double* scratch = nullptr; // layer.scratch() values, where weight_grad or bias_grad is asked for
 };
 
 // By precision: float32, float64, float16, bfloat16. Of the half formats are the arrays of the input's shape
 // alone; parameters, statistics and their gradients are float32.
+struct LayerNorm {
+    int64_t (*scratch)(int64_t rows, int64_t size);
+    void (*forward[kPrecisions])(const LayerNormArgs& args);
+    void (*backward[kPrecisions])(const LayerNormGradArgs& args);
+};
 struct Norm {
     int64_t (*group_scratch)(int64_t samples, int64_t spatial, int64_t channels, int64_t groups);
     int64_t (*relu_bytes)(int64_t samples, int64_t spatial, int64_t channels, int64_t groups);
@@ -80,9 +85,7 @@ struct Norm {
     // inverse_std[i] = 1 / sqrt(variance[i] + epsilon)
     void (*inverse_std[2])(int64_t n, const void* variance, double epsilon, void* inverse_std);
     void (*group_backward[kPrecisions])(const GroupNormGradArgs& args);
-    int64_t (*layer_scratch)(int64_t rows, int64_t size);
-    void (*layer_forward[kPrecisions])(const LayerNormArgs& args);
-    void (*layer_backward[kPrecisions])(const LayerNormGradArgs& args);
+    LayerNorm layer;
 };
 
 } // namespace dt

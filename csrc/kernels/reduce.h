@@ -13,8 +13,8 @@ enum class ReduceOp : uint8_t {
     all,
     argmax, // gives int64, the first of equals, NaN before all; positions in C order over the reduced axes
     argmin,
-    sum_square, // floats. params: a divisor
-    sum_absolute,
+    norm,          // floats: the root of the sum of squares
+    sum_absolute,  // floats. params: a divisor
     count_nonzero, // gives int64
     variance,      // floats; params: the divisor (n - correction). Two passes, so that large means do no harm
     count,

@@ -31,16 +31,16 @@ MultiMarginArgs arguments(const Settings& s, const Tensor& input) {
 }
 
 void backward_of(Backward& b, const Settings& s, const Tensor& input) {
-    const Tensor grad = plain::contiguous(b.grad()), x = prepared(input);
-    Tensor input_grad = empty_like(x);
-    MultiMarginArgs args = arguments(s, x);
+    const Tensor grad = plain::contiguous(b.grad());
+    Tensor input_grad = empty_like(input);
+    MultiMarginArgs args = arguments(s, input);
     args.row_grad = grad.data();
     args.row_grad_stride = s.reduction == Reduction::none;
     args.sample_weight = data_of(s.sample_weight);
     args.divisor = data_of(s.divisor);
     args.input_grad = input_grad.data();
-    if (args.rows) kernels().loss.multi_margin_backward[precision(x)](args);
-    b.give(0, plain::convert(input_grad, input.dtype()));
+    if (args.rows) kernels().loss.multi_margin_backward[precision(input)](args);
+    b.give(0, input_grad);
 }
 
 Settings read_settings(const char* op, const Tensor& input, const Tensor& target, int64_t p, double margin,
@@ -68,8 +68,8 @@ Tensor multi_margin_loss(const Tensor& input, const Tensor& target, int64_t p, d
                          const Optional& sample_weight) {
     const char* op = "multi_margin_loss";
     Settings s = read_settings(op, input, target, p, margin, weight, reduction, sample_weight);
-    const Tensor kept = plain::contiguous(input), x = prepared(kept);
-    Tensor losses = Tensor::empty(s.labels.shape(), x.dtype());
+    const Tensor x = plain::contiguous(input);
+    Tensor losses = Tensor::empty(s.labels.shape(), computing_dtype(x.dtype()));
     MultiMarginArgs args = arguments(s, x);
     args.losses = losses.data();
     if (args.rows) {
@@ -80,7 +80,7 @@ Tensor multi_margin_loss(const Tensor& input, const Tensor& target, int64_t p, d
     Tensor out = reduce_rows(losses, s.sample_weight, s.reduction, s.divisor);
     if (recording({&input}))
         record(op, out, {&input},
-               [s = std::move(s), x = Saved(kept)](Backward& b) { backward_of(b, s, x.get()); });
+               [s = std::move(s), x = Saved(x)](Backward& b) { backward_of(b, s, x.get()); });
     return out;
 }
 

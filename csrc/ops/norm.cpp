@@ -260,10 +260,10 @@ void layer_backward(Backward& b, const Tensor& input, const Tensor& weight, cons
     args.bias_grad = data_of(grads[2]);
     Tensor memory;
     if (b.needs(1) || b.needs(2)) {
-        memory = scratch(kernels().norm.layer_scratch(args.rows, args.size));
+        memory = scratch(kernels().norm.layer.scratch(args.rows, args.size));
         args.scratch = memory.data<double>();
     }
-    kernels().norm.layer_backward[precision(input)](args);
+    kernels().norm.layer.backward[precision(input)](args);
     const DType dtypes[] = {input.dtype(), weight_like.dtype, bias_like.dtype};
     for (int i : {0, 1, 2})
         if (grads[i].defined()) b.give(i, plain::convert(grads[i], dtypes[i]));
@@ -362,7 +362,7 @@ Tensor layer_norm(const Tensor& input, const Dims& normalized_shape, const Optio
     args.inverse_std = inverse.data();
     {
         LongWork work(nanoseconds(out));
-        kernels().norm.layer_forward[precision(x)](args);
+        kernels().norm.layer.forward[precision(x)](args);
     }
     if (records)
         record(op, out, {&input, &w, &b},

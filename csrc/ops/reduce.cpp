@@ -289,13 +289,7 @@ Tensor vector_norm(const Tensor& given, const Axes& axis, bool keepdims, double 
     if (std::isinf(ord) && ord > 0) return max(absolute(x), axis, keepdims);
     if (ord != 2) value_error({"vector_norm: ord is ", ord, ", expected 1, 2 or inf"});
     const Plan plan("vector_norm", x, axis, keepdims);
-    Tensor out;
-    {
-        autograd::GradMode off(false);
-        const Tensor wide = prepared(x); // squares may leave the range of float16
-        out = plain::convert(sqrt(run(ReduceOp::sum_square, wide, plan.axes, plan.shape, wide.dtype())),
-                             x.dtype());
-    }
+    Tensor out = run(ReduceOp::norm, x, plan.axes, plan.shape, x.dtype());
     if (recording({&x}))
         record("vector_norm", out, {&x}, [plan, x = Saved(x), y = Saved(out)](Backward& back) {
             // At 0 the gradient is 0, one of the subgradients.

@@ -167,15 +167,18 @@ template <class T> void check_weighted_sum(Checks& c, int64_t n, int variant) {
 }
 
 template <class T> void check_multi_margin(Checks& c, int64_t rows, int64_t classes, int variant) {
-    const int which = sizeof(T) == 8, power = variant & 1 ? 2 : 1;
+    using P = Beside<T>;
+    const int which = precision(dtype_of<T>), power = variant & 1 ? 2 : 1;
     const bool weighted = variant & 2, apart = variant & 4;
     const double margin = 0.75;
     c.at("multi_margin, rows ", rows, ", classes ", classes, ", variant ", variant);
-    const Array<T> x = c.uniform_array<T>(rows * classes), weight = c.uniform_array<T>(classes, 0.5, 2);
-    const Array<T> grads = c.uniform_array<T>(apart ? rows : 1), sample = c.uniform_array<T>(rows, 0.5, 2);
+    const Array<T> x = c.uniform_array<T>(rows * classes);
+    const Array<P> weight = c.uniform_array<P>(classes, 0.5, 2), grads = c.uniform_array<P>(apart ? rows : 1),
+                   sample = c.uniform_array<P>(rows, 0.5, 2);
     const Array<int64_t> labels = c.whole_array(rows, 0, classes);
-    Array<T> losses(rows), divisor(1), dx(rows * classes);
-    divisor[0] = T(1.5);
+    Array<P> losses(rows), divisor(1);
+    Array<T> dx(rows * classes);
+    divisor[0] = P(1.5);
     MultiMarginArgs args;
     args.rows = rows, args.classes = classes, args.input = x.data(), args.labels = labels.data();
     args.power = power, args.margin = margin, args.class_weight = weighted ? weight.data() : nullptr;

@@ -193,7 +193,7 @@ template <class T> void check_layer(Checks& c, int64_t rows, int64_t size, bool 
     args.weight = affine ? weight.data() : nullptr;
     args.bias = affine ? bias.data() : nullptr;
     args.mean = mean.data(), args.inverse_std = inverse.data();
-    c.call(c.table.norm.layer_forward[which], args);
+    c.call(c.table.norm.layer.forward[which], args);
     const Shape s{rows, size, 1, 1};
     const Statistics m = measure(s, x);
     const auto inverse_of = [&](int64_t r) { return 1 / std::sqrt(m.variance[size_t(r)] + kEpsilon); };
@@ -206,13 +206,13 @@ template <class T> void check_layer(Checks& c, int64_t rows, int64_t size, bool 
     });
 
     LayerNormGradArgs grad;
-    Array<double> scratch(c.call(c.table.norm.layer_scratch, rows, size));
+    Array<double> scratch(c.call(c.table.norm.layer.scratch, rows, size));
     grad.rows = rows, grad.size = size, grad.input = x.data(), grad.weight = affine ? weight.data() : nullptr;
     grad.mean = mean.data(), grad.inverse_std = inverse.data(), grad.output_grad = dy.data();
     grad.input_grad = dx.data(), grad.scratch = scratch.data();
     grad.weight_grad = affine ? dw.data() : nullptr;
     grad.bias_grad = affine ? db.data() : nullptr;
-    c.call(c.table.norm.layer_backward[which], grad);
+    c.call(c.table.norm.layer.backward[which], grad);
     std::vector<Sum> first(static_cast<size_t>(rows)), second(first), weight_sums(static_cast<size_t>(size)),
         bias_sums(weight_sums);
     const auto h = [&](int64_t i) { return dy.at(i) * (affine ? weight.at(i % size) : 1); };

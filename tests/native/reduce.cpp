@@ -69,7 +69,7 @@ template <class T> Result result_of(ReduceOp op) {
     case ReduceOp::argmin:
     case ReduceOp::count_nonzero:
         return Result::integer;
-    case ReduceOp::sum_square:
+    case ReduceOp::norm:
     case ReduceOp::sum_absolute:
     case ReduceOp::variance:
         return kFloat<T> ? Result::floating : Result::undefined;
@@ -87,10 +87,11 @@ template <class T> Want float_result(ReduceOp op, const Input<T>& in, int64_t ke
         const double x = in.at(kept, k);
         product *= x;
         if (op == ReduceOp::sum) sum.add(x / divisor);
-        if (op == ReduceOp::sum_square) sum.add(x * x / divisor);
+        if (op == ReduceOp::norm) sum.add(x * x);
         if (op == ReduceOp::sum_absolute) sum.add(std::fabs(x) / divisor);
     }
     if (op == ReduceOp::prod) return product;
+    if (op == ReduceOp::norm) return std::sqrt(sum.value);
     if (op != ReduceOp::variance) return sum;
     if (n == 0) return NAN;
     double mean = 0, squares = 0;
@@ -125,7 +126,7 @@ template <class T> Input<T> input_for(Checks& c, ReduceOp op, const Shape& s) {
             in.x[i] = i % 4 ? T(c.whole(-3, 4)) : T(c.random());
         else if (op == ReduceOp::prod)
             in.x[i] = rounded<T>((i % 2 ? -1 : 1) * c.uniform(0.9, 1.1));
-        else if (op == ReduceOp::variance || op == ReduceOp::sum || op == ReduceOp::sum_square ||
+        else if (op == ReduceOp::variance || op == ReduceOp::sum || op == ReduceOp::norm ||
                  op == ReduceOp::sum_absolute)
             in.x[i] = rounded<T>(c.uniform(-1, 2));
         else

@@ -8,21 +8,21 @@
 namespace dt::cpu::DT_LEVEL {
 namespace {
 
-#define DT_VECTOR(name, grain, body)                                                                         \
+#define DT_VECTOR(name, vectors, grain, body)                                                                \
     case BinaryOp::name:                                                                                     \
-        return map_vector<T, 2>([](V a, V b, [[maybe_unused]] V p, [[maybe_unused]] V q)                     \
-                                    DT_INLINE_LAMBDA { return body; },                                       \
-                                grain);
-#define DT_CHEAP(name, body) DT_VECTOR(name, kCheapGrain, body)
-#define DT_HEAVY(name, body) DT_VECTOR(name, kHeavyGrain, body)
+        return map_vector<T, 2, vectors>([](V a, V b, [[maybe_unused]] V p, [[maybe_unused]] V q)            \
+                                             DT_INLINE_LAMBDA { return body; },                              \
+                                         grain);
+#define DT_CHEAP(name, body) DT_VECTOR(name, 2, kCheapGrain, body)
+#define DT_HEAVY(name, body) DT_VECTOR(name, 1, kHeavyGrain, body)
 // A gradient: g, and x the input or y the output of the op.
-#define DT_GRAD_VECTOR(name, grain, x, body)                                                                 \
+#define DT_GRAD_VECTOR(name, vectors, grain, x, body)                                                        \
     case BinaryOp::name:                                                                                     \
-        return map_vector<T, 2>([](V g, V x, [[maybe_unused]] V p, [[maybe_unused]] V q)                     \
-                                    DT_INLINE_LAMBDA { return body; },                                       \
-                                grain);
-#define DT_GRAD(name, x, body) DT_GRAD_VECTOR(name, kCheapGrain, x, body)
-#define DT_HEAVY_GRAD(name, x, body) DT_GRAD_VECTOR(name, kHeavyGrain, x, body)
+        return map_vector<T, 2, vectors>([](V g, V x, [[maybe_unused]] V p, [[maybe_unused]] V q)            \
+                                             DT_INLINE_LAMBDA { return body; },                              \
+                                         grain);
+#define DT_GRAD(name, x, body) DT_GRAD_VECTOR(name, 2, kCheapGrain, x, body)
+#define DT_HEAVY_GRAD(name, x, body) DT_GRAD_VECTOR(name, 1, kHeavyGrain, x, body)
 #define DT_SCALAR(name, grain, body)                                                                         \
     case BinaryOp::name:                                                                                     \
         return map_scalar<T, T, 2>([](T a, T b, T) DT_INLINE_LAMBDA { return T(body); }, grain);
@@ -72,8 +72,8 @@ template <class T> Mapped power_grad(double exponent) {
         return map_vector<T, 2>([](V g, V x, V p, V) DT_INLINE_LAMBDA { return g * p * (x * x); },
                                 kCheapGrain);
     if (exponent == 0) return map_vector<T, 2>([](V, V, V, V) DT_INLINE_LAMBDA { return V{}; }, kCheapGrain);
-    return map_vector<T, 2>([](V g, V x, V p, V) DT_INLINE_LAMBDA { return g * p * pow(x, p - T(1)); },
-                            kHeavyGrain);
+    return map_vector<T, 2, 1>([](V g, V x, V p, V) DT_INLINE_LAMBDA { return g * p * pow(x, p - T(1)); },
+                               kHeavyGrain);
 }
 
 template <class T> Mapped float_op(BinaryOp op, const double* params) {
@@ -267,13 +267,13 @@ template <class T> Mapped ternary_op(TernaryOp op) {
 void binary(BinaryOp op, DType dtype, const Loop& loop, const double* params) {
     const Mapped mapped = binary_op(op, dtype, params);
     const Storage s = storage_of(dtype), storage[] = {s, s, s};
-    if (mapped.run) walk(loop, storage, mapped.run, params, mapped.grain);
+    if (mapped.run) walk(loop, storage, mapped.run, params, mapped.grain, mapped.half(dtype));
 }
 
 void ternary(TernaryOp op, DType dtype, const Loop& loop, const double* params) {
     const Mapped mapped = dtype == DType::float64 ? ternary_op<double>(op) : ternary_op<float>(op);
     const Storage s = storage_of(dtype), storage[] = {s, s, s, s};
-    if (mapped.run) walk(loop, storage, mapped.run, params, mapped.grain);
+    if (mapped.run) walk(loop, storage, mapped.run, params, mapped.grain, mapped.half(dtype));
 }
 
 } // namespace dt::cpu::DT_LEVEL

@@ -89,6 +89,12 @@ DT_INLINE float odd_float(int64_t x) {
 template <class From> void odd_float_run(int64_t n, void* const* data, const void*) {
     float* out = static_cast<float*>(data[0]);
     const From* in = static_cast<const From*>(data[1]);
+    if constexpr (!kFloating<From>) { // mostly all of them are exact
+        constexpr uint64_t limit = uint64_t{1} << 24;
+        uint64_t beyond = 0;
+        for (int64_t i = 0; i < n; ++i) beyond |= (uint64_t(int64_t(in[i])) + limit) & -(2 * limit);
+        if (!beyond) return convert_run<float, From>(n, data, nullptr);
+    }
     for (int64_t i = 0; i < n; ++i) out[i] = odd_float(in[i]);
 }
 
@@ -196,6 +202,24 @@ void copy_tile(int64_t rows, int64_t columns, char* out, int64_t out_row, const 
 #pragma GCC unroll 16
                 for (int k = 0; k < n; ++k)
                     store(reinterpret_cast<T*>(out + (i + k) * out_row) + j, square[k]);
+            }
+    } else if constexpr (sizeof(T) == 2) { // pairs of columns as squares of 32-bit values
+        constexpr int n = kLanes<uint32_t>;
+        whole_rows = rows / n * n, whole_columns = columns / (2 * n) * (2 * n);
+        for (int64_t i = 0; i < whole_rows; i += n)
+            for (int64_t j = 0; j < whole_columns; j += 2 * n) {
+                Vec<uint32_t> square[n];
+#pragma GCC unroll 16
+                for (int k = 0; k < n; ++k) {
+                    Halves left, right;
+                    memcpy(&left, in + (j + 2 * k) * in_column + 2 * i, sizeof left);
+                    memcpy(&right, in + (j + 2 * k + 1) * in_column + 2 * i, sizeof right);
+                    square[k] = widen(left) >> 16 | widen(right);
+                }
+                transpose_rows<1>(square);
+#pragma GCC unroll 16
+                for (int k = 0; k < n; ++k)
+                    store(reinterpret_cast<uint32_t*>(out + (i + k) * out_row + 2 * j), square[k]);
             }
     } else if (rows == kTile && columns == kTile) { // fixed bounds unroll and vectorise
         T tile[kTile][kTile];
@@ -434,8 +458,10 @@ void convert(DType from, DType to, const Loop& loop) {
 }
 
 void fill(DType dtype, const Loop& loop, double real, int64_t integer) {
-    const Storage storage[] = {storage_of(dtype)};
+    const Storage storage[] = {raw_storage_of(dtype)};
     const float single = float(real);
+    uint16_t half = 0;
+    if (is_half(dtype)) floats_to_halves(dtype, 1, &single, &half);
     const int32_t integer32 = int32_t(integer);
     const uint8_t byte = dtype == DType::boolean ? uint8_t(integer != 0) : uint8_t(integer);
     switch (dtype) {
@@ -448,6 +474,9 @@ void fill(DType dtype, const Loop& loop, double real, int64_t integer) {
         return walk(loop, storage, fill_run<int64_t>, &integer, kCheapGrain);
     case DType::float64:
         return walk(loop, storage, fill_run<double>, &real, kCheapGrain);
+    case DType::float16:
+    case DType::bfloat16:
+        return walk(loop, storage, fill_run<uint16_t>, &half, kCheapGrain);
     default:
         return walk(loop, storage, fill_run<float>, &single, kCheapGrain);
     }

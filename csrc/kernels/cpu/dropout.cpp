@@ -143,6 +143,6 @@ void apply(const RandomSource& source, int64_t n, double p, const void* input, v
 
 } // namespace
 
-Dropout dropout() { return {{apply<float>, apply<double>, apply<float16_t>, apply<bfloat16_t>}}; }
+Dropout dropout() { return {DT_PRECISIONS(apply)}; }
 
 } // namespace dt::cpu::DT_LEVEL

@@ -59,10 +59,6 @@ void backward(int64_t n, const int64_t* indices, int64_t rows, int64_t width, in
 
 } // namespace
 
-Embedding embedding() {
-    return {first_outside,
-            forward,
-            {backward<float>, backward<double>, backward<float16_t>, backward<bfloat16_t>}};
-}
+Embedding embedding() { return {first_outside, forward, DT_PRECISIONS(backward)}; }
 
 } // namespace dt::cpu::DT_LEVEL

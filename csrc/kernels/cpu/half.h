@@ -37,6 +37,10 @@ DT_INLINE uint16_t to_bfloat16(float x) {
     return uint16_t((x == x ? rounded : u | 0x400000) >> 16);
 }
 
+#if defined(DT_LEVEL_v3) || defined(DT_LEVEL_v4)
+DT_INLINE float from_float16(uint16_t h) { return _cvtsh_ss(h); }
+DT_INLINE uint16_t to_float16(float x) { return _cvtss_sh(x, _MM_FROUND_TO_NEAREST_INT); }
+#else
 // 2^112 moves the exponent's bias; a subnormal comes out exact because the multiplication normalises it.
 DT_INLINE float from_float16(uint16_t h) {
     const uint32_t magnitude = uint32_t(h & 0x7fff) << 13;
@@ -58,20 +62,22 @@ DT_INLINE uint16_t to_float16(float x) {
     h = magnitude > 0x7f800000u ? 0x7e00u | (magnitude >> 13 & 0x3ff) : h;
     return uint16_t(h | ((u >> 16) & 0x8000));
 }
+#endif
 
 // --- One vector: as many halves as a vector has floats ---
 
 typedef uint16_t Halves __attribute__((vector_size(kVectorBytes / 2)));
 
+// The halves in the upper bits of a lane each.
 DT_INLINE Vec<uint32_t> widen(Halves h) {
 #if defined(DT_LEVEL_v4)
-    return (Vec<uint32_t>)_mm512_maskz_cvtepu16_epi32(__mmask16(-1), (__m256i)h);
+    return (Vec<uint32_t>)_mm512_maskz_cvtepu16_epi32(__mmask16(-1), (__m256i)h) << 16;
 #elif defined(DT_LEVEL_v3)
-    return (Vec<uint32_t>)_mm256_cvtepu16_epi32((__m128i)h);
-#elif defined(__SSE4_1__)
-    return (Vec<uint32_t>)_mm_cvtepu16_epi32(_mm_cvtsi64_si128(__builtin_bit_cast(int64_t, h)));
+    return (Vec<uint32_t>)_mm256_cvtepu16_epi32((__m128i)h) << 16;
+#elif defined(__SSE2__)
+    return (Vec<uint32_t>)_mm_unpacklo_epi16(__m128i{}, _mm_cvtsi64_si128(__builtin_bit_cast(int64_t, h)));
 #else
-    return __builtin_convertvector(h, Vec<uint32_t>);
+    return __builtin_convertvector(h, Vec<uint32_t>) << 16;
 #endif
 }
 DT_INLINE Halves narrow(Vec<uint32_t> v) { // of values below 65536
@@ -90,11 +96,20 @@ DT_INLINE Halves narrow(Vec<uint32_t> v) { // of values below 65536
 template <class S> DT_INLINE Vec<float> to_floats(Halves h);
 template <class S> DT_INLINE Halves to_halves(Vec<float> x);
 
-template <> DT_INLINE Vec<float> to_floats<bfloat16_t>(Halves h) { return (Vec<float>)(widen(h) << 16); }
-template <> DT_INLINE Halves to_halves<bfloat16_t>(Vec<float> x) {
-    const Vec<uint32_t> u = (Vec<uint32_t>)x, rounded = u + 0x7fff + ((u >> 16) & 1);
-    return narrow((x == x ? rounded : u | 0x400000) >> 16);
+// Rounded to bfloat16, which is the upper half of each lane.
+DT_INLINE Vec<uint32_t> rounded(Vec<float> x) {
+    const Vec<uint32_t> u = (Vec<uint32_t>)x;
+#if defined(DT_LEVEL_v4)
+    const __m512i one = _mm512_set1_epi32(1), up = (__m512i)(u + 0x7fff);
+    const __m512i even = _mm512_mask_add_epi32(up, _mm512_test_epi32_mask((__m512i)u, one << 16), up, one);
+    const __mmask16 nan = _mm512_cmp_ps_mask((__m512)x, (__m512)x, _CMP_UNORD_Q);
+    return (Vec<uint32_t>)_mm512_mask_or_epi32(even, nan, (__m512i)u, _mm512_set1_epi32(0x400000));
+#else
+    return x == x ? u + 0x7fff + ((u >> 16) & 1) : u | 0x400000;
+#endif
 }
+template <> DT_INLINE Vec<float> to_floats<bfloat16_t>(Halves h) { return (Vec<float>)widen(h); }
+template <> DT_INLINE Halves to_halves<bfloat16_t>(Vec<float> x) { return narrow(rounded(x) >> 16); }
 
 #if defined(DT_LEVEL_v4)
 template <> DT_INLINE Vec<float> to_floats<float16_t>(Halves h) {
@@ -111,20 +126,26 @@ template <> DT_INLINE Halves to_halves<float16_t>(Vec<float> x) {
     return (Halves)_mm256_cvtps_ph((__m256)x, _MM_FROUND_TO_NEAREST_INT);
 }
 #else
-// As from_float16 and to_float16.
+// As from_float16 and to_float16; the sign goes along with what is multiplied.
+DT_INLINE Vec<float> finite_floats(Vec<uint32_t> high) {
+    return (Vec<float>)(((Vec<int32_t>)high >> 3) & int32_t(0x8fffe000)) * 0x1p112f;
+}
 template <> DT_INLINE Vec<float> to_floats<float16_t>(Halves h) {
-    const Vec<int32_t> u = (Vec<int32_t>)widen(h), magnitude = (u & 0x7fff) << 13;
-    const Vec<int32_t> scaled = (Vec<int32_t>)((Vec<float>)magnitude * 0x1p112f);
-    const Vec<int32_t> infinite = magnitude >= 0x0f800000 ? Vec<int32_t>{} + 0x7f800000 : Vec<int32_t>{},
-                       quiet = magnitude > 0x0f800000 ? Vec<int32_t>{} + 0x400000 : Vec<int32_t>{};
-    return (Vec<float>)(scaled | infinite | quiet | (u & 0x8000) << 16);
+    const Vec<int32_t> u = (Vec<int32_t>)finite_floats(widen(h)), magnitude = u & 0x7fffffff;
+    const Vec<int32_t> infinite = (magnitude >= 0x47800000) & 0x7f800000,
+                       quiet = (magnitude > 0x47800000) & 0x400000;
+    return (Vec<float>)(u | infinite | quiet);
+}
+// Without the sign, of what rounds to less than 65536.
+DT_INLINE Vec<int32_t> finite_half(Vec<int32_t> magnitude) {
+    const Vec<int32_t> normal = (magnitude - (0x38000000 - 0xfff) + ((magnitude >> 13) & 1)) >> 13;
+    const Vec<int32_t> subnormal = (Vec<int32_t>)((Vec<float>)magnitude + 0.5f) - 0x3f000000;
+    return magnitude < 0x38800000 ? subnormal : normal;
 }
 template <> DT_INLINE Halves to_halves<float16_t>(Vec<float> x) {
     const Vec<uint32_t> u = (Vec<uint32_t>)x;
     const Vec<int32_t> magnitude = (Vec<int32_t>)(u & 0x7fffffff);
-    const Vec<int32_t> normal = (magnitude - 0x38000000 + 0xfff + ((magnitude >> 13) & 1)) >> 13;
-    const Vec<int32_t> subnormal = (Vec<int32_t>)((Vec<float>)magnitude + 0.5f) - 0x3f000000;
-    Vec<int32_t> h = magnitude < 0x38800000 ? subnormal : normal;
+    Vec<int32_t> h = finite_half(magnitude);
     h = magnitude >= 0x477ff000 ? Vec<int32_t>{} + 0x7c00 : h;
     h = magnitude > 0x7f800000 ? 0x7e00 | (magnitude >> 13 & 0x3ff) : h;
     return narrow((Vec<uint32_t>)h | (u >> 16 & 0x8000));
@@ -146,15 +167,40 @@ DT_INLINE void store(S* p, Vec<float> v) {
     const Halves h = to_halves<S>(v);
     memcpy(p, &h, sizeof h);
 }
+#if !defined(DT_LEVEL_v4)
+// Up to four halves, in pieces that are loaded and stored whole.
+DT_INLINE uint64_t load_four(const void* from, int64_t n) {
+    const char* p = static_cast<const char*>(from);
+    uint64_t four = 0;
+    uint32_t two = 0;
+    uint16_t one = 0;
+    if (n >= 4) {
+        memcpy(&four, p, 8);
+        return four;
+    }
+    if (n & 1) memcpy(&one, p + 2 * (n - 1), 2);
+    if (n >= 2) memcpy(&two, p, 4);
+    return n == 3 ? uint64_t(one) << 32 | two : one | two;
+}
+DT_INLINE void store_four(void* to, uint64_t halves, int64_t n) {
+    char* p = static_cast<char*>(to);
+    if (n >= 4) return void(memcpy(p, &halves, 8));
+    const uint32_t two = uint32_t(halves);
+    const uint16_t one = uint16_t(n == 3 ? halves >> 32 : halves);
+    if (n >= 2) memcpy(p, &two, 4);
+    if (n & 1) memcpy(p + 2 * (n - 1), &one, 2);
+}
+#endif
 template <class S>
     requires(kHalf<S>)
 DT_INLINE Vec<float> load_tail(const S* p, int64_t n) {
 #if defined(DT_LEVEL_v4)
     return to_floats<S>((Halves)_mm256_maskz_loadu_epi16(__mmask16((1u << n) - 1), p));
+#elif defined(DT_LEVEL_v3)
+    const int64_t low = int64_t(load_four(p, n)), high = n > 4 ? int64_t(load_four(p + 4, n - 4)) : 0;
+    return to_floats<S>((Halves)_mm_set_epi64x(high, low));
 #else
-    Halves h{};
-    for (int64_t i = 0; i < n; ++i) h[i] = p[i].bits;
-    return to_floats<S>(h);
+    return to_floats<S>(__builtin_bit_cast(Halves, load_four(p, n)));
 #endif
 }
 template <class S>
@@ -163,8 +209,11 @@ DT_INLINE void store_tail(S* p, Vec<float> v, int64_t n) {
     const Halves h = to_halves<S>(v);
 #if defined(DT_LEVEL_v4)
     _mm256_mask_storeu_epi16(p, __mmask16((1u << n) - 1), (__m256i)h);
+#elif defined(DT_LEVEL_v3)
+    store_four(p, uint64_t(_mm_cvtsi128_si64((__m128i)h)), n);
+    if (n > 4) store_four(p + 4, uint64_t(_mm_extract_epi64((__m128i)h, 1)), n - 4);
 #else
-    for (int64_t i = 0; i < n; ++i) p[i].bits = h[i];
+    store_four(p, __builtin_bit_cast(uint64_t, h), n);
 #endif
 }
 template <class S>
@@ -219,28 +268,102 @@ DT_INLINE void stream(S* p, Vec<float> v, Part part) {
 
 // --- Arrays ---
 
+// Two vectors at a time: one instruction packs the halves of both, and one comparison finds what is rare in
+// either (NaN, and where float16 is arithmetic also infinity), which then goes the way of single vectors.
+template <class S> DT_INLINE void load_pair(const S* p, Vec<float>* x) {
+#if defined(__SSE4_1__) && !defined(DT_LEVEL_v3) && !defined(DT_LEVEL_v4)
+    const __m128i h = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)), zero = _mm_setzero_si128();
+    const __m128i low = _mm_unpacklo_epi16(zero, h), high = _mm_unpackhi_epi16(zero, h);
+    if constexpr (__is_same(S, bfloat16_t)) {
+        x[0] = (Vec<float>)low, x[1] = (Vec<float>)high;
+        return;
+    } else {
+        const __m128i magnitude = _mm_and_si128(h, _mm_set1_epi16(0x7fff));
+        if (!_mm_movemask_epi8(_mm_cmpgt_epi16(magnitude, _mm_set1_epi16(0x7bff)))) [[likely]] {
+            x[0] = finite_floats((Vec<uint32_t>)low), x[1] = finite_floats((Vec<uint32_t>)high);
+            return;
+        }
+    }
+#endif
+    x[0] = load(p), x[1] = load(p + kLanes<float>);
+}
+template <class S> DT_INLINE void store_pair(S* p, Vec<float> x, Vec<float> y) {
+#if defined(DT_LEVEL_v4)
+    if constexpr (__is_same(S, bfloat16_t)) {
+        typedef uint16_t Pair __attribute__((vector_size(64)));
+        Pair upper;
+        for (int i = 0; i < 32; ++i) upper[i] = uint16_t(2 * i + 1);
+        return _mm512_storeu_si512(
+            p, _mm512_permutex2var_epi16((__m512i)rounded(x), (__m512i)upper, (__m512i)rounded(y)));
+    }
+#elif defined(__SSE4_1__)
+    const Vec<uint32_t> a = (Vec<uint32_t>)x, b = (Vec<uint32_t>)y;
+    if constexpr (__is_same(S, bfloat16_t)) {
+        const Vec<uint32_t> r = (a + 0x7fff + ((a >> 16) & 1)) >> 16,
+                            s = (b + 0x7fff + ((b >> 16) & 1)) >> 16;
+#if defined(DT_LEVEL_v3)
+        if (!_mm256_movemask_ps(_mm256_cmp_ps((__m256)x, (__m256)y, _CMP_UNORD_Q))) [[likely]] {
+            const __m256i lanes = _mm256_packus_epi32((__m256i)r, (__m256i)s);
+            return _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(lanes, 0xd8));
+        }
+#else
+        if (!_mm_movemask_ps(_mm_cmpunord_ps((__m128)x, (__m128)y))) [[likely]]
+            return _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_packus_epi32((__m128i)r, (__m128i)s));
+#endif
+    }
+#if !defined(DT_LEVEL_v3)
+    if constexpr (__is_same(S, float16_t)) {
+        const __m128i ax = (__m128i)(a & 0x7fffffff), ay = (__m128i)(b & 0x7fffffff);
+        const __m128i large = _mm_cmpgt_epi32(_mm_max_epi32(ax, ay), _mm_set1_epi32(0x477fefff));
+        if (!_mm_movemask_epi8(large)) [[likely]] {
+            const __m128i magnitude = _mm_packus_epi32((__m128i)finite_half((Vec<int32_t>)ax),
+                                                       (__m128i)finite_half((Vec<int32_t>)ay));
+            const __m128i negative =
+                _mm_packs_epi32(_mm_srai_epi32((__m128i)a, 31), _mm_srai_epi32((__m128i)b, 31));
+            const __m128i sign = _mm_and_si128(negative, _mm_set1_epi16(int16_t(0x8000)));
+            return _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_or_si128(magnitude, sign));
+        }
+    }
+#endif
+#endif
+    store(p, x);
+    store(p + kLanes<float>, y);
+}
+
 template <class S> DT_INLINE void convert_array(int64_t n, const uint16_t* in, float* out) {
+    constexpr int w = kLanes<float>;
     const S* from = reinterpret_cast<const S*>(in);
-    for_vectors<float>(n, [&](int64_t i, auto part)
-                              DT_INLINE_LAMBDA { store(out + i, load(from + i, part), part); });
+    int64_t i = 0;
+    for (; i + 2 * w <= n; i += 2 * w) {
+        Vec<float> x[2];
+        load_pair(from + i, x);
+        store(out + i, x[0]);
+        store(out + i + w, x[1]);
+    }
+    for_vectors<float>(n - i, [&](int64_t j, auto part)
+                                  DT_INLINE_LAMBDA { store(out + i + j, load(from + i + j, part), part); });
 }
 template <class S> DT_INLINE void convert_array(int64_t n, const float* in, uint16_t* out) {
+    constexpr int w = kLanes<float>;
     S* to = reinterpret_cast<S*>(out);
-    for_vectors<float>(n, [&](int64_t i, auto part)
-                              DT_INLINE_LAMBDA { store(to + i, load(in + i, part), part); });
+    int64_t i = 0;
+    for (; i + 2 * w <= n; i += 2 * w) store_pair(to + i, load(in + i), load(in + i + w));
+    for_vectors<float>(n - i, [&](int64_t j, auto part)
+                                  DT_INLINE_LAMBDA { store(to + i + j, load(in + i + j, part), part); });
 }
-inline void float16_to_float(int64_t n, const uint16_t* in, float* out) {
-    convert_array<float16_t>(n, in, out);
+// Between float32 and a half format known only now.
+[[gnu::noinline]] inline void halves_to_floats(DType from, int64_t n, const void* in, float* out) {
+    const uint16_t* halves = static_cast<const uint16_t*>(in);
+    from == DType::float16 ? convert_array<float16_t>(n, halves, out)
+                           : convert_array<bfloat16_t>(n, halves, out);
 }
-inline void float_to_float16(int64_t n, const float* in, uint16_t* out) {
-    convert_array<float16_t>(n, in, out);
+[[gnu::noinline]] inline void floats_to_halves(DType to, int64_t n, const float* in, void* out) {
+    uint16_t* halves = static_cast<uint16_t*>(out);
+    to == DType::float16 ? convert_array<float16_t>(n, in, halves) : convert_array<bfloat16_t>(n, in, halves);
 }
-inline void bfloat16_to_float(int64_t n, const uint16_t* in, float* out) {
-    convert_array<bfloat16_t>(n, in, out);
-}
-inline void float_to_bfloat16(int64_t n, const float* in, uint16_t* out) {
-    convert_array<bfloat16_t>(n, in, out);
-}
+
+// A function template's instances in the order of precision().
+#define DT_PRECISIONS(function) {function<float>, function<double>, function<float16_t>, function<bfloat16_t>}
 
 } // namespace
 } // namespace dt::cpu::DT_LEVEL

@@ -162,6 +162,12 @@ void put(DType dtype, const IndexArgs& args) {
     });
 }
 
+template <class S> void add_halves(S* out, const S* in, int64_t n) {
+    for_vectors<float>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
+        store(out + i, load(out + i, part) + load(in + i, part), part);
+    });
+}
+
 template <class T, class F> void add_items(const IndexArgs& args, const Items& it, F sum) {
     if (it.size == 1)
         return each_item(args, 0, args.count,
@@ -177,7 +183,10 @@ template <class T, class F> void add_items(const IndexArgs& args, const Items& i
                     if (packed) {
                         T* out = reinterpret_cast<T*>(indexed);
                         const T* in = reinterpret_cast<const T*>(plain);
-                        for (int64_t i = 0; i < n; ++i) out[i] = sum(out[i], in[i]);
+                        if constexpr (kHalf<T>)
+                            return add_halves(out, in, n);
+                        else
+                            for (int64_t i = 0; i < n; ++i) out[i] = sum(out[i], in[i]);
                     } else {
                         for (int64_t i = 0; i < n; ++i) {
                             T& out = *reinterpret_cast<T*>(indexed + i * to);
@@ -206,12 +215,12 @@ void add(DType dtype, const IndexArgs& args) {
     case DType::float64:
         return add_items<double>(args, it, [](double a, double b) DT_INLINE_LAMBDA { return a + b; });
     case DType::float16:
-        return add_items<uint16_t>(args, it, [](uint16_t a, uint16_t b) DT_INLINE_LAMBDA {
-            return to_float16(from_float16(a) + from_float16(b));
+        return add_items<float16_t>(args, it, [](float16_t a, float16_t b) DT_INLINE_LAMBDA {
+            return float16_t{to_float16(from_float16(a.bits) + from_float16(b.bits))};
         });
     case DType::bfloat16:
-        return add_items<uint16_t>(args, it, [](uint16_t a, uint16_t b) DT_INLINE_LAMBDA {
-            return to_bfloat16(from_bfloat16(a) + from_bfloat16(b));
+        return add_items<bfloat16_t>(args, it, [](bfloat16_t a, bfloat16_t b) DT_INLINE_LAMBDA {
+            return bfloat16_t{to_bfloat16(from_bfloat16(a.bits) + from_bfloat16(b.bits))};
         });
     }
 }

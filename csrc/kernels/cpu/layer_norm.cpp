@@ -129,19 +129,14 @@ template <class S> void layer_backward(const LayerNormGradArgs& args) {
     });
 }
 
-} // namespace
-
 int64_t layer_scratch(int64_t rows, int64_t size) {
     return rows > 0 ? ceil_div(rows, layer_block(rows, size)) * 2 * size : 0;
 }
 
-void layer_forward_float(const LayerNormArgs& args) { layer_forward<float>(args); }
-void layer_forward_double(const LayerNormArgs& args) { layer_forward<double>(args); }
-void layer_forward_float16(const LayerNormArgs& args) { layer_forward<float16_t>(args); }
-void layer_forward_bfloat16(const LayerNormArgs& args) { layer_forward<bfloat16_t>(args); }
-void layer_backward_float(const LayerNormGradArgs& args) { layer_backward<float>(args); }
-void layer_backward_double(const LayerNormGradArgs& args) { layer_backward<double>(args); }
-void layer_backward_float16(const LayerNormGradArgs& args) { layer_backward<float16_t>(args); }
-void layer_backward_bfloat16(const LayerNormGradArgs& args) { layer_backward<bfloat16_t>(args); }
+} // namespace
+
+LayerNorm layer_norm() {
+    return {layer_scratch, DT_PRECISIONS(layer_forward), DT_PRECISIONS(layer_backward)};
+}
 
 } // namespace dt::cpu::DT_LEVEL

@@ -220,26 +220,21 @@ void finish_total(const double* partial, int64_t n, double factor, const void* d
 // n values from `begin` on as T: where they lie, or of a half format converted into `buffer`.
 template <class T> const T* read_block(DType dtype, const void* data, int64_t begin, int64_t n, T* buffer) {
     if constexpr (sizeof(T) == 4) {
-        const uint16_t* halves = static_cast<const uint16_t*>(data) + begin;
         if (is_half(dtype)) {
-            dtype == DType::float16 ? float16_to_float(n, halves, buffer)
-                                    : bfloat16_to_float(n, halves, buffer);
+            halves_to_floats(dtype, n, static_cast<const uint16_t*>(data) + begin, buffer);
             return buffer;
         }
     }
     return static_cast<const T*>(data) + begin;
 }
-// Where n values from `begin` on are written; write_block then stores what is in the buffer.
+// Where n values from `begin` on are written, if any are; write_block then stores what is in the buffer.
 template <class T> T* block_to_write(DType dtype, void* data, int64_t begin, T* buffer) {
-    return is_half(dtype) ? buffer : data ? static_cast<T*>(data) + begin : nullptr;
+    if (!data) return nullptr;
+    return is_half(dtype) ? buffer : static_cast<T*>(data) + begin;
 }
 template <class T> void write_block(DType dtype, void* data, int64_t begin, int64_t n, const T* buffer) {
-    if constexpr (sizeof(T) == 4) {
-        uint16_t* halves = static_cast<uint16_t*>(data) + begin;
-        if (data && is_half(dtype))
-            dtype == DType::float16 ? float_to_float16(n, buffer, halves)
-                                    : float_to_bfloat16(n, buffer, halves);
-    }
+    if constexpr (sizeof(T) == 4)
+        if (data && is_half(dtype)) floats_to_halves(dtype, n, buffer, static_cast<uint16_t*>(data) + begin);
 }
 
 template <class T, class L> void forward_as(const LossArgs& args) {
@@ -323,8 +318,8 @@ template <class T> void weighted_sum(const WeightedSumArgs& args) {
 }
 
 // What class c misses the margin by, at least 0; 0 for the label itself and behind the end.
-template <class T> struct Excess {
-    const T* x;
+template <class S, class T = Arithmetic<S>> struct Excess {
+    const S* x;
     int64_t label;
     T start; // margin - x[label]
 
@@ -335,9 +330,10 @@ template <class T> struct Excess {
     }
 };
 
-template <class T> DT_INLINE Excess<T> excess_of(const MultiMarginArgs& args, int64_t row) {
-    const T* x = static_cast<const T*>(args.input) + row * args.classes;
-    return {x, args.labels[row], T(args.margin) - x[args.labels[row]]};
+template <class S, class T = Arithmetic<S>>
+DT_INLINE Excess<S> excess_of(const MultiMarginArgs& args, int64_t row) {
+    const S* x = static_cast<const S*>(args.input) + row * args.classes;
+    return {x, args.labels[row], T(args.margin) - load(x + args.labels[row], Part{1})[0]};
 }
 
 template <class T> DT_INLINE T label_share(const MultiMarginArgs& args, int64_t row) {
@@ -345,11 +341,12 @@ template <class T> DT_INLINE T label_share(const MultiMarginArgs& args, int64_t 
     return (weight ? weight[args.labels[row]] : T(1)) / T(args.classes);
 }
 
-template <class T> void multi_margin_forward(const MultiMarginArgs& args) {
+template <class S> void multi_margin_forward(const MultiMarginArgs& args) {
+    using T = Arithmetic<S>;
     const bool square = args.power == 2;
     parallel(args.rows, grain_for(args.classes), [&](int64_t begin, int64_t end) {
         for (int64_t r = begin; r < end; ++r) {
-            const Excess<T> excess = excess_of<T>(args, r);
+            const Excess<S> excess = excess_of<S>(args, r);
             const T total = sum_vectors<T>(args.classes, [&](int64_t c, auto part) DT_INLINE_LAMBDA {
                 const Vec<T> z = excess(c, part);
                 return square ? z * z : z;
@@ -359,24 +356,25 @@ template <class T> void multi_margin_forward(const MultiMarginArgs& args) {
     });
 }
 
-template <class T> void multi_margin_backward(const MultiMarginArgs& args) {
+template <class S> void multi_margin_backward(const MultiMarginArgs& args) {
+    using T = Arithmetic<S>;
     const bool square = args.power == 2;
     const T* grads = static_cast<const T*>(args.row_grad);
     const T* weight = static_cast<const T*>(args.sample_weight);
     const T divisor = args.divisor ? *static_cast<const T*>(args.divisor) : T(1);
     parallel(args.rows, grain_for(args.classes), [&](int64_t begin, int64_t end) {
         for (int64_t r = begin; r < end; ++r) {
-            const Excess<T> excess = excess_of<T>(args, r);
+            const Excess<S> excess = excess_of<S>(args, r);
             const T factor = grads[r * args.row_grad_stride] * (weight ? weight[r] : T(1)) / divisor *
                              label_share<T>(args, r);
-            T* dx = static_cast<T*>(args.input_grad) + r * args.classes;
+            S* dx = static_cast<S*>(args.input_grad) + r * args.classes;
             const T total = sum_vectors<T>(args.classes, [&](int64_t c, auto part) DT_INLINE_LAMBDA {
                 const Vec<T> z = excess(c, part);
                 const Vec<T> slope = square ? z * T(2) : select(z > T(0), broadcast(T(1)), Vec<T>{});
                 store(dx + c, slope * factor, part);
                 return slope;
             });
-            dx[args.labels[r]] = -total * factor;
+            store(dx + args.labels[r], broadcast(-total * factor), Part{1});
         }
     });
 }
@@ -388,8 +386,8 @@ Loss loss() {
             {forward<float>, forward<double>},
             {backward<float>, backward<double>},
             {weighted_sum<float>, weighted_sum<double>},
-            {multi_margin_forward<float>, multi_margin_forward<double>},
-            {multi_margin_backward<float>, multi_margin_backward<double>}};
+            DT_PRECISIONS(multi_margin_forward),
+            DT_PRECISIONS(multi_margin_backward)};
 }
 
 } // namespace dt::cpu::DT_LEVEL

@@ -475,18 +475,14 @@ template <class S> void group_backward(const GroupNormGradArgs& args) {
 
 } // namespace
 
-#define DT_STORED(function) {function<float>, function<double>, function<float16_t>, function<bfloat16_t>}
 Norm norm() {
     return {group_scratch,
             relu_bytes,
-            DT_STORED(group_forward),
-            DT_STORED(group_apply),
+            DT_PRECISIONS(group_forward),
+            DT_PRECISIONS(group_apply),
             {inverse_std<float>, inverse_std<double>},
-            DT_STORED(group_backward),
-            layer_scratch,
-            {layer_forward_float, layer_forward_double, layer_forward_float16, layer_forward_bfloat16},
-            {layer_backward_float, layer_backward_double, layer_backward_float16, layer_backward_bfloat16}};
+            DT_PRECISIONS(group_backward),
+            layer_norm()};
 }
-#undef DT_STORED
 
 } // namespace dt::cpu::DT_LEVEL

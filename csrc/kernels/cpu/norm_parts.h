@@ -1,5 +1,5 @@
 #pragma once
-// What norm.cpp and layer_norm.cpp share, and the entries of the table that stand in the latter.
+// What norm.cpp and layer_norm.cpp share.
 #include "kernels/cpu/common.h"
 #include "kernels/norm.h"
 
@@ -15,14 +15,6 @@ DT_INLINE int64_t sum_blocks(int64_t elements) {
 
 } // namespace
 
-int64_t layer_scratch(int64_t rows, int64_t size);
-void layer_forward_float(const LayerNormArgs& args);
-void layer_forward_double(const LayerNormArgs& args);
-void layer_forward_float16(const LayerNormArgs& args);
-void layer_forward_bfloat16(const LayerNormArgs& args);
-void layer_backward_float(const LayerNormGradArgs& args);
-void layer_backward_double(const LayerNormGradArgs& args);
-void layer_backward_float16(const LayerNormGradArgs& args);
-void layer_backward_bfloat16(const LayerNormGradArgs& args);
+LayerNorm layer_norm(); // layer_norm.cpp
 
 } // namespace dt::cpu::DT_LEVEL

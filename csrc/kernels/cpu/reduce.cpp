@@ -61,7 +61,7 @@ void normalise(Dims& shape, Dims& by, Dims* other, bool sort) {
     if (other) *other = b;
 }
 
-int64_t offset_at(int64_t position, const Dims& shape, const Dims& strides) {
+[[gnu::noinline]] int64_t offset_at(int64_t position, const Dims& shape, const Dims& strides) {
     int64_t offset = 0;
     for (int d = shape.rank() - 1; d > 0; --d) {
         offset += position % shape[d] * strides[d];
@@ -73,9 +73,7 @@ int64_t offset_at(int64_t position, const Dims& shape, const Dims& strides) {
 template <class T> const T* as_values(const Plan& p, int64_t n, const char* from, float* buffer) {
     if constexpr (sizeof(T) == 4 && kFloating<T>) {
         if (is_half(p.dtype)) {
-            const uint16_t* halves = reinterpret_cast<const uint16_t*>(from);
-            p.dtype == DType::float16 ? float16_to_float(n, halves, buffer)
-                                      : bfloat16_to_float(n, halves, buffer);
+            halves_to_floats(p.dtype, n, from, buffer);
             return buffer;
         }
     }
@@ -109,21 +107,28 @@ void reduce_rows(const Plan& p, const char* in, int64_t begin, int64_t end, type
     }
 }
 
+// Values [begin, begin + n) behind each of `columns` kept elements, side by side in buffers.
+using Gathered = char[kTileRows * 8];
+void gather_tile(const Plan& p, const char* in, int64_t columns, int64_t begin, int64_t n,
+                 Gathered* gathered) {
+    const int64_t column_step = p.kept_in.back();
+    for (int64_t r = 0; r < n; ++r) {
+        const char* from = in + offset_at(begin + r, p.reduced, p.reduced_in);
+        for (int64_t c = 0; c < columns; ++c)
+            memcpy(gathered[c] + r * p.item, from + c * column_step, size_t(p.item));
+    }
+}
+
 // The same for `columns` kept elements that lie closer together than the values behind each.
 template <class Op>
 void reduce_tile(const Plan& p, const char* in, int64_t columns, int64_t begin, int64_t end,
                  typename Op::Acc* acc) {
     using T = typename Op::Value;
-    alignas(64) char gathered[kTileColumns][kTileRows * 8];
+    alignas(64) Gathered gathered[kTileColumns];
     float floats[kTileRows];
-    const int64_t column_step = p.kept_in.back();
     for (int64_t i = begin; i < end; i += kTileRows) {
         const int64_t n = end - i < kTileRows ? end - i : kTileRows;
-        for (int64_t r = 0; r < n; ++r) {
-            const char* from = in + offset_at(i + r, p.reduced, p.reduced_in);
-            for (int64_t c = 0; c < columns; ++c)
-                memcpy(gathered[c] + r * p.item, from + c * column_step, size_t(p.item));
-        }
+        gather_tile(p, in, columns, i, n, gathered);
         for (int64_t c = 0; c < columns; ++c) Op::rows(acc[c], as_values<T>(p, n, gathered[c], floats), n, i);
     }
 }
@@ -275,8 +280,8 @@ template <class T> PlanRun float_run(ReduceOp op) {
         return run<Stepped<Sum, T>>;
     case ReduceOp::prod:
         return run<Stepped<FloatProduct, T>>;
-    case ReduceOp::sum_square:
-        return run<Stepped<SumSquare, T>>;
+    case ReduceOp::norm:
+        return run<Stepped<Norm, T>>;
     case ReduceOp::sum_absolute:
         return run<Stepped<SumAbsolute, T>>;
     case ReduceOp::variance:

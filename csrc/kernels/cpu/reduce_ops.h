@@ -75,8 +75,9 @@ struct FloatSum {
 struct Sum : FloatSum {
     template <class A> static DT_INLINE A step(A acc, A x) { return acc + x; }
 };
-struct SumSquare : FloatSum {
+struct Norm : FloatSum {
     template <class A> static DT_INLINE A step(A acc, A x) { return acc + x * x; }
+    static void write(const Acc& acc, const Finish& f) { store_float(f, __builtin_sqrt(acc.value())); }
 };
 struct SumAbsolute : FloatSum {
     template <class A> static DT_INLINE A step(A acc, A x) { return acc + abs(x); }
@@ -222,7 +223,7 @@ template <class Op_, class T> struct Stepped {
         else
             return Op::init();
     }
-    static void rows(Acc& acc, const T* x, int64_t n, int64_t) {
+    [[gnu::noinline, gnu::noclone]] static void rows(Acc& acc, const T* x, int64_t n, int64_t) {
         for (int64_t i = 0; i < n; i += kSumBlock) {
             const int64_t m = n - i < kSumBlock ? n - i : kSumBlock;
             if constexpr (kFloating<T> && kFloating<typename Op::Lane>)

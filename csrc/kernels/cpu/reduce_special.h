@@ -221,7 +221,7 @@ template <class T> struct Variance {
         double count, mean, squares;
     };
     static Acc init() { return {0, 0, 0}; }
-    static void rows(Acc& acc, const T* x, int64_t n, int64_t) {
+    [[gnu::noinline, gnu::noclone]] static void rows(Acc& acc, const T* x, int64_t n, int64_t) {
         constexpr int lanes = kLanes<double>;
         for (int64_t i = 0; i < n; i += kSumBlock) {
             const int64_t m = n - i < kSumBlock ? n - i : kSumBlock;

@@ -8,11 +8,10 @@ namespace {
 
 // Running values of one column: four at a time, so that only one operation of four waits for those before.
 template <class In, class Out, class Acc, bool product, class Load, class Store>
-void scan_run(int64_t n, bool reverse, const In* in, Out* out, Load load_value, Store store_value) {
+void scan_run(int64_t n, bool reverse, const In* in, Out* out, Acc& acc, Load load_value, Store store_value) {
     const auto combine = [](Acc a, Acc b) DT_INLINE_LAMBDA { return product ? a * b : a + b; };
     const int64_t step = reverse ? -1 : 1;
     if (reverse) in += n - 1, out += n - 1;
-    Acc acc = product ? Acc(1) : Acc(0);
     int64_t i = 0;
     for (; i + 4 <= n; i += 4, in += 4 * step, out += 4 * step) {
         const Acc a = load_value(in[0]), b = combine(a, load_value(in[step]));
@@ -29,20 +28,54 @@ void scan_run(int64_t n, bool reverse, const In* in, Out* out, Load load_value, 
     }
 }
 
+// Running values of a strip of columns of a half format, converted piece by piece.
+template <class S, bool product>
+void scan_halves(int64_t n, int64_t inner, int64_t columns, bool reverse, const S* in, S* out, double* acc) {
+    constexpr int64_t most = 512;
+    float values[most];
+    const auto convert = [&](int64_t at, int64_t size, const auto& body) DT_INLINE_LAMBDA {
+        convert_array<S>(size, reinterpret_cast<const uint16_t*>(in + at), values);
+        body();
+        convert_array<S>(size, values, reinterpret_cast<uint16_t*>(out + at));
+    };
+    const int64_t step = inner == 1 ? most : 1; // positions along the axis in a piece
+    for (int64_t i = 0; i < n; i += step) {
+        const int64_t size = n - i < step ? n - i : step, at = reverse ? n - i - size : i;
+        if (inner == 1)
+            convert(at, size, [&] {
+                scan_run<float, float, double, product>(
+                    size, reverse, values, values, acc[0], [](float x) DT_INLINE_LAMBDA { return double(x); },
+                    [](double x) DT_INLINE_LAMBDA { return float(x); });
+            });
+        else
+            convert(at * inner, columns, [&] {
+                for (int64_t c = 0; c < columns; ++c) {
+                    acc[c] = product ? acc[c] * double(values[c]) : acc[c] + double(values[c]);
+                    values[c] = float(acc[c]);
+                }
+            });
+    }
+}
+
 // Running values of a strip of columns, in double for floats and wrapping for integers.
 template <class In, class Out, class Acc, bool product, class Load, class Store>
 void scan_strip(int64_t n, int64_t inner, int64_t columns, bool reverse, const In* in, Out* out,
                 Load load_value, Store store_value) {
-    if (inner == 1) return scan_run<In, Out, Acc, product>(n, reverse, in, out, load_value, store_value);
     constexpr int64_t width = 64;
     Acc acc[width];
     for (int64_t c = 0; c < columns; ++c) acc[c] = product ? Acc(1) : Acc(0);
-    for (int64_t i = 0; i < n; ++i) {
-        const int64_t row = (reverse ? n - 1 - i : i) * inner;
-        for (int64_t c = 0; c < columns; ++c) {
-            const Acc x = load_value(in[row + c]);
-            acc[c] = product ? acc[c] * x : acc[c] + x;
-            out[row + c] = store_value(acc[c]);
+    if constexpr (kHalf<In>) {
+        return scan_halves<In, product>(n, inner, columns, reverse, in, out, acc);
+    } else {
+        if (inner == 1)
+            return scan_run<In, Out, Acc, product>(n, reverse, in, out, acc[0], load_value, store_value);
+        for (int64_t i = 0; i < n; ++i) {
+            const int64_t row = (reverse ? n - 1 - i : i) * inner;
+            for (int64_t c = 0; c < columns; ++c) {
+                const Acc x = load_value(in[row + c]);
+                acc[c] = product ? acc[c] * x : acc[c] + x;
+                out[row + c] = store_value(acc[c]);
+            }
         }
     }
 }
@@ -79,8 +112,8 @@ void scan_integers(ScanOp op, int64_t rows, int64_t n, int64_t inner, bool rever
 template <class T>
 void scan_floats(ScanOp op, int64_t rows, int64_t n, int64_t inner, bool reverse, const void* in, void* out) {
     scan_all<T, T, double>(
-        op, rows, n, inner, reverse, in, out, [](T x) DT_INLINE_LAMBDA { return double(x); },
-        [](double x) DT_INLINE_LAMBDA { return T(x); });
+        op, rows, n, inner, reverse, in, out, [](Arithmetic<T> x) DT_INLINE_LAMBDA { return double(x); },
+        [](double x) DT_INLINE_LAMBDA { return Arithmetic<T>(x); });
 }
 
 } // namespace
@@ -100,15 +133,9 @@ void scan(ScanOp op, DType dtype, int64_t rows, int64_t n, int64_t inner, bool r
     case DType::float64:
         return scan_floats<double>(op, rows, n, inner, reverse, in, out);
     case DType::float16:
-        return scan_all<uint16_t, uint16_t, double>(
-            op, rows, n, inner, reverse, in, out,
-            [](uint16_t x) DT_INLINE_LAMBDA { return double(from_float16(x)); },
-            [](double x) DT_INLINE_LAMBDA { return to_float16(float(x)); });
+        return scan_floats<float16_t>(op, rows, n, inner, reverse, in, out);
     case DType::bfloat16:
-        return scan_all<uint16_t, uint16_t, double>(
-            op, rows, n, inner, reverse, in, out,
-            [](uint16_t x) DT_INLINE_LAMBDA { return double(from_bfloat16(x)); },
-            [](double x) DT_INLINE_LAMBDA { return to_bfloat16(float(x)); });
+        return scan_floats<bfloat16_t>(op, rows, n, inner, reverse, in, out);
     }
 }
 

@@ -1,5 +1,6 @@
 #include "kernels/cpu/select.h"
 
+#include "kernels/cpu/half.h"
 #include "kernels/cpu/mask_bits.h"
 #include "kernels/cpu/positions.h"
 #include "kernels/cpu/reduce_ops.h"
@@ -40,7 +41,17 @@ template <class V> int64_t choose(const V& values, int64_t i, uint64_t bits, typ
         return count;
     }
 #if defined(DT_LEVEL_v4)
-    if constexpr (lanes <= 16) {
+    if constexpr (lanes == 32) { // there is no instruction for 16 bits
+        for (int k = 0; k < 64; k += kLanes<uint32_t>) {
+            const uint32_t here = uint16_t(bits >> k);
+            Halves h;
+            memcpy(&h, values.from + i + k, sizeof h);
+            h = narrow(compress<uint32_t>(widen(h) >> 16, here));
+            memcpy(to, &h, sizeof h);
+            to += __builtin_popcount(here);
+        }
+        return count;
+    } else if constexpr (lanes <= 16) {
         for (int k = 0; k < 64; k += lanes) {
             const uint32_t here = uint32_t(bits >> k) & ((1u << lanes) - 1);
             store(to, compress<typename V::T>(values.vector(i + k), here));

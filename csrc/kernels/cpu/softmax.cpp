@@ -344,14 +344,12 @@ template <class S> void cross_entropy_backward(const CrossEntropyArgs& args) {
 
 } // namespace
 
-#define DT_STORED(function) {function<float>, function<double>, function<float16_t>, function<bfloat16_t>}
 Softmax softmax() {
-    return {DT_STORED(forward),
-            DT_STORED(backward),
+    return {DT_PRECISIONS(forward),
+            DT_PRECISIONS(backward),
             {cross_entropy_weights<float>, cross_entropy_weights<double>},
-            DT_STORED(cross_entropy_forward),
-            DT_STORED(cross_entropy_backward)};
+            DT_PRECISIONS(cross_entropy_forward),
+            DT_PRECISIONS(cross_entropy_backward)};
 }
-#undef DT_STORED
 
 } // namespace dt::cpu::DT_LEVEL

@@ -16,9 +16,9 @@ namespace {
                                 kCheapGrain);
 #define DT_HEAVY(name, body)                                                                                 \
     case UnaryOp::name:                                                                                      \
-        return map_vector<T, 1>([](V x, [[maybe_unused]] V p, [[maybe_unused]] V q)                          \
-                                    DT_INLINE_LAMBDA { return body; },                                       \
-                                kHeavyGrain);
+        return map_vector<T, 1, 1>([](V x, [[maybe_unused]] V p, [[maybe_unused]] V q)                       \
+                                       DT_INLINE_LAMBDA { return body; },                                    \
+                                   kHeavyGrain);
 #define DT_SCALAR(name, body, grain)                                                                         \
     case UnaryOp::name:                                                                                      \
         return map_scalar<T, T, 1>([](T x, [[maybe_unused]] T p) DT_INLINE_LAMBDA { return T(body); }, grain);
@@ -45,7 +45,7 @@ template <class T> Mapped power_of(double exponent) {
     DT_POWER(0.5, root(x))
     DT_POWER(-0.5, T(1) / root(x))
 #undef DT_POWER
-    return map_vector<T, 1>([](V x, V p, V) DT_INLINE_LAMBDA { return pow(x, p); }, kHeavyGrain);
+    return map_vector<T, 1, 1>([](V x, V p, V) DT_INLINE_LAMBDA { return pow(x, p); }, kHeavyGrain);
 }
 
 template <class T> Mapped float_op(UnaryOp op, const double* params) {
@@ -154,7 +154,7 @@ Mapped unary_op(UnaryOp op, DType dtype, const double* params) {
 void unary(UnaryOp op, DType dtype, const Loop& loop, const double* params) {
     const Mapped mapped = unary_op(op, dtype, params);
     const Storage storage[] = {storage_of(dtype), storage_of(dtype)};
-    if (mapped.run) walk(loop, storage, mapped.run, params, mapped.grain);
+    if (mapped.run) walk(loop, storage, mapped.run, params, mapped.grain, mapped.half(dtype));
 }
 
 } // namespace dt::cpu::DT_LEVEL

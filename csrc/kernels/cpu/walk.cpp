@@ -113,16 +113,7 @@ template <bool kGather> void move_rows(const Walk& w, int k, const int64_t* star
     }
 }
 
-void halves_to_float(Storage s, int64_t n, const char* in, char* out) {
-    const uint16_t* from = reinterpret_cast<const uint16_t*>(in);
-    float* to = reinterpret_cast<float*>(out);
-    s == Storage::float16 ? float16_to_float(n, from, to) : bfloat16_to_float(n, from, to);
-}
-void float_to_halves(Storage s, int64_t n, const char* in, char* out) {
-    const float* from = reinterpret_cast<const float*>(in);
-    uint16_t* to = reinterpret_cast<uint16_t*>(out);
-    s == Storage::float16 ? float_to_float16(n, from, to) : float_to_bfloat16(n, from, to);
-}
+DType dtype_of(Storage half) { return half == Storage::float16 ? DType::float16 : DType::bfloat16; }
 
 // Where operand k's values lie as they are in memory, or null where they must be gathered.
 char* direct(const Walk& w, int k, int64_t position, const int64_t* index) {
@@ -143,7 +134,7 @@ void* input(const Walk& w, int k, int64_t position, const int64_t* index, int64_
     }
     if (!half) return values;
     const int64_t m = w.access[k] == Access::repeated ? w.chunk : n;
-    halves_to_float(w.storage[k], m, values, b.values[k]);
+    halves_to_floats(dtype_of(w.storage[k]), m, values, reinterpret_cast<float*>(b.values[k]));
     return b.values[k];
 }
 
@@ -163,7 +154,8 @@ void walk_block(const Walk& w, int64_t begin, int64_t end) {
         data[0] = target && !half ? target : b.values[0];
         w.run(n, data, w.context);
         if (half) {
-            float_to_halves(w.storage[0], n, b.values[0], target ? target : b.halves[0]);
+            floats_to_halves(dtype_of(w.storage[0]), n, reinterpret_cast<const float*>(b.values[0]),
+                             target ? target : b.halves[0]);
             if (!target) move_rows<false>(w, 0, index, n, b.halves[0]);
         } else if (!target) {
             move_rows<false>(w, 0, index, n, b.values[0]);
@@ -187,8 +179,7 @@ bool has_tiles(const Walk& w) {
     for (int k = 0; k < w.loop.operands; ++k) {
         const int item = kStorageBytes[int(w.storage[k])];
         const Dims& strides = w.loop.strides[k];
-        if (is_half_storage(w.storage[k]) || (strides[1] != item && (k == 0 || strides[0] != item)))
-            return false;
+        if (strides[1] != item && (k == 0 || strides[0] != item)) return false;
         turned |= strides[1] != item;
     }
     return turned;
@@ -196,6 +187,7 @@ bool has_tiles(const Walk& w) {
 
 void walk_tiles(const Walk& w, int64_t first_row, int64_t rows) {
     alignas(64) char buffers[kMaxOperands][kTileRows * kTileColumns * 8];
+    alignas(64) float floats[kMaxOperands][kTileColumns]; // of half formats
     for (int64_t column = 0; column < w.inner; column += kTileColumns) {
         const int64_t n = w.inner - column < kTileColumns ? w.inner - column : kTileColumns;
         char* start[kMaxOperands];
@@ -212,8 +204,15 @@ void walk_tiles(const Walk& w, int64_t first_row, int64_t rows) {
         }
         for (int64_t i = 0; i < rows; ++i) {
             void* data[kMaxOperands];
-            for (int k = 0; k < w.loop.operands; ++k) data[k] = start[k] + i * step[k];
+            for (int k = 0; k < w.loop.operands; ++k) {
+                data[k] = start[k] + i * step[k];
+                if (!is_half_storage(w.storage[k])) continue;
+                if (k > 0) halves_to_floats(dtype_of(w.storage[k]), n, data[k], floats[k]);
+                data[k] = floats[k];
+            }
             w.run(n, data, w.context);
+            if (is_half_storage(w.storage[0]))
+                floats_to_halves(dtype_of(w.storage[0]), n, floats[0], start[0] + i * step[0]);
         }
     }
 }
@@ -324,11 +323,14 @@ int64_t collapse(Loop& loop) {
     return n;
 }
 
-void walk(const Loop& loop, const Storage* storage, Run run, const void* context, int64_t grain) {
-    bool plain = true;
-    for (int k = 0; k < loop.operands; ++k)
-        plain = plain && !is_half_storage(storage[k]) &&
-                is_contiguous(loop.shape, loop.strides[k], kStorageBytes[int(storage[k])]);
+void walk(const Loop& loop, const Storage* storage, Run given, const void* context, int64_t grain, Run half) {
+    bool contiguous = true, halves = false;
+    for (int k = 0; k < loop.operands; ++k) {
+        contiguous = contiguous && is_contiguous(loop.shape, loop.strides[k], kStorageBytes[int(storage[k])]);
+        halves |= is_half_storage(storage[k]);
+    }
+    const Run run = halves && contiguous && half ? half : given;
+    const bool plain = contiguous && (!halves || half);
     if (plain && can_stream(static_cast<const char*>(loop.data[0]),
                             loop.shape.product() * kStorageBytes[int(storage[0])], kVectorBytes)) {
         parallel(loop.shape.product(), grain, [&](int64_t begin, int64_t end) {
