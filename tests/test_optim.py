@@ -398,6 +398,30 @@ def test_clip_wrong_arguments() -> None:
         nn.utils.clip_grad_norm_(ps, 1.0, error_if_nonfinite=True)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_finite_finds_one_bad_value(level: str, dtype: str, bad: float) -> None:
+    for n in (1, 7, 64, 77, 40_000):
+        good = dt.full((n,), 60_000.0, dtype=dtype)
+        assert dt._core._all_finite([good, dt.ones((3,), dtype="int64"), dt.zeros((0,))])
+        for at in {0, n // 2, n - 1}:
+            spoilt = dt.concat([good[:at], dt.full((1,), bad, dtype=dtype), good[at + 1 :]])
+            assert not dt._core._all_finite([good, spoilt])
+    spread = dt.tensor(np.array([[1.0, bad], [2.0, 3.0]]), dtype=dtype)
+    assert dt._core._all_finite([spread[1:], spread[:, :1]])
+    assert not dt._core._all_finite([spread.T])
+
+
+def test_finite_gradients_are_those_of_the_parameters() -> None:
+    ps = parameters()
+    assert dt._core._finite_gradients(ps)
+    ps[0].grad = dt.full(ps[0].shape, np.nan)
+    assert not dt._core._finite_gradients(ps)
+    assert dt._core._finite_gradients(ps[1:])
+    ps[0].grad = None
+    assert dt._core._finite_gradients(ps)
+
+
 @pytest.mark.parametrize("kind", [optim.SGD, optim.Adam])
 def test_same_bits_for_any_number_of_threads(kind: Any) -> None:
     def run(threads: int) -> list[bytes]:

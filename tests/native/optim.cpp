@@ -209,6 +209,23 @@ template <class T> void check_scale(Checks& c, const std::vector<int64_t>& sizes
                  [&](int64_t i) { return Want(0.3 * before.gradient[k].at(i)); });
 }
 
+template <class T> void check_finite(Checks& c, const std::vector<int64_t>& sizes) {
+    for (int64_t n : sizes) {
+        Array<T> values = c.uniform_array<T>(n);
+        const auto found = [&] { return c.call(c.table.optim.finite[sizeof(T) == 8], n, values.data()); };
+        if (n) values[n - 1] = std::numeric_limits<T>::max();
+        c.at("finite, ", n, " values");
+        c.expect_true("of finite ones", found());
+        for (const T bad : {T(NAN), T(INFINITY), T(-INFINITY)})
+            for (int64_t at = 0; at < n; at += n > 100 ? 997 : 1) {
+                const T before = values[at];
+                values[at] = bad;
+                c.expect_true("one bad value is found", !found());
+                values[at] = before;
+            }
+    }
+}
+
 } // namespace
 
 void check_optim(Checks& c) {
@@ -223,6 +240,7 @@ void check_optim(Checks& c) {
             check_watching<T>(c, "adam", c.table.optim.adam[sizeof(T) == 8], AdamArgs{}, sizes);
             check_norms<T>(c, sizes);
             check_scale<T>(c, sizes);
+            check_finite<T>(c, sizes);
         });
 }
 
