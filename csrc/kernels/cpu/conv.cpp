@@ -8,6 +8,19 @@
 namespace dt::cpu::DT_LEVEL {
 namespace {
 
+// Packs `rows` rows of the filters into panels of `depth` of them, from `row` on.
+template <class T>
+void pack_filters(const Strided<T>& from, int64_t filters, int64_t rows, T* packed, int64_t depth,
+                  int64_t row) {
+    parallel(
+        ceil_div(filters, kTileCols<T>), grain_for(rows * kTileCols<T>), [&](int64_t begin, int64_t end) {
+            for (int64_t j = begin * kTileCols<T>; j < min(end * kTileCols<T>, filters); j += kTileCols<T>) {
+                const int64_t cols = min(kTileCols<T>, filters - j);
+                pack_columns(from, packed + j * depth + row * round_up(cols, kLanes<T>), j, cols, 0, rows);
+            }
+        });
+}
+
 template <class T>
 void forward(const ConvShape& s, const void* x_, const void* weight_, const T* bias, Activation activation,
              void* y_) {
@@ -44,8 +57,7 @@ void forward(const ConvShape& s, const void* x_, const void* weight_, const T* b
     c.weight = packed;
     for (int64_t g = 0; g < s.groups; ++g) {
         const Strided<T> from{weight + g * filters * depth, depth, 1};
-        for (int64_t j = 0; j < filters; j += kTileCols<T>)
-            pack_columns(from, packed + j * depth, j, min(kTileCols<T>, filters - j), 0, depth);
+        pack_filters(from, filters, depth, packed, depth, 0);
         c.in = x + g * channels;
         c.out = y + g * filters;
         c.bias = bias ? bias + g * filters : nullptr;
@@ -104,11 +116,7 @@ bool data_gradient(const ConvShape& s, const void* dy_, const void* weight_, con
                     continue;
                 }
                 const Strided<T> from{weight + (g * channels * taps + tap) * filters, 1, taps * filters};
-                for (int64_t j = 0; j < filters; j += kTileCols<T>) {
-                    const int64_t cols = min(kTileCols<T>, filters - j);
-                    pack_columns(from, packed + j * c.depth() + t * channels * round_up(cols, kLanes<T>), j,
-                                 cols, 0, channels);
-                }
+                pack_filters(from, filters, channels, packed, c.depth(), t * channels);
             }
             c.in = dy + g * channels;
             c.out = corner + g * filters;

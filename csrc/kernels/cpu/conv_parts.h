@@ -57,6 +57,12 @@ inline void multiply(const GemmArgs& args, Rounding, double) { gemm().f64(args);
 // Sums that tasks compute in parts of their own: no more than this, added in order.
 constexpr int64_t kMaxParts = 16;
 
+// Into how many parts `items` are cut, of as equal sizes as can be: an even number, for two threads.
+inline int64_t even_parts(int64_t items, int64_t most) {
+    const int64_t parts = min(items, most);
+    return parts > 1 ? parts / 2 * 2 : 1;
+}
+
 // Sums parts 1, 2, ... into part 0, in order.
 template <class T> void sum_parts(T* partial, int64_t parts, int64_t elements) {
     if (parts == 1) return;

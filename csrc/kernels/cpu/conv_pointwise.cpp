@@ -147,14 +147,15 @@ void add_block(const ConvShape& s, const T* x, const T* dy, int64_t rows, int64_
 template <class T> void pixels_gradient(const ConvShape& s, int64_t rows, const T* x, const T* dy, T* dw) {
     count_path(Path::conv_weight_pixels);
     const int64_t size = s.in_channels * s.out_channels, blocks = ceil_div(rows, kBlockPixels);
-    const int64_t part_blocks = ceil_div(blocks, kMaxParts), parts = ceil_div(blocks, part_blocks);
+    const int64_t parts = even_parts(blocks, kMaxParts);
     T* sums = scratch<T>(Scratch::gemm_partial, parts * size);
-    parallel(blocks, part_blocks, [&](int64_t begin, int64_t end) {
+    parallel(parts, 1, [&](int64_t part, int64_t) {
+        const int64_t begin = blocks * part / parts, end = blocks * (part + 1) / parts;
         for (int64_t b = begin; b < end; ++b) {
             const int64_t i = rows * b / blocks, next = rows * (b + 1) / blocks;
             const int64_t more = b + 1 < end ? rows * (b + 2) / blocks - next : 0;
             add_block(s, x + i * s.in_channels, dy + i * s.out_channels, next - i, more, b == begin,
-                      sums + begin / part_blocks * size);
+                      sums + part * size);
         }
     });
     sum_parts(sums, parts, size);

@@ -19,7 +19,9 @@ struct Items {
     Items(int64_t batch, int64_t out_h, int64_t row_elements, int64_t budget) {
         band_rows = clamp(budget / max(int64_t{1}, row_elements), int64_t{1}, out_h);
         bands = ceil_div(out_h, band_rows);
+        band_rows = ceil_div(out_h, bands); // a small last item would cost as much as the others
         images = bands > 1 ? 1 : clamp(budget / max(int64_t{1}, row_elements * out_h), int64_t{1}, batch);
+        images = ceil_div(batch, ceil_div(batch, images));
         count = bands > 1 ? batch * bands : ceil_div(batch, images);
     }
     int64_t image(int64_t item) const { return bands > 1 ? item / bands : item * images; }
@@ -186,21 +188,24 @@ template <class T> void weight_gradient(const WeightGradient<T>& w, T* dw) {
     } else {
         const int64_t fitting = max(int64_t{1}, kPartialElements / size);
         const int64_t wanted = clamp(int64_t(work / kParallelWork), int64_t{1}, min(kMaxParts, fitting));
-        const int64_t part_items = ceil_div(items.count, wanted), parts = ceil_div(items.count, part_items);
+        const int64_t parts = even_parts(items.count, wanted);
         sum = scratch<T>(Scratch::gemm_partial, parts * size);
-        parallel(items.count, part_items, [&](int64_t begin, int64_t end) {
+        parallel(parts, 1, [&](int64_t part, int64_t) {
+            const int64_t begin = items.count * part / parts, end = items.count * (part + 1) / parts;
             T* copies = scratch<T>(Scratch::conv_input, copy + panel);
             for (int64_t item = begin; item < end; ++item) {
                 const auto view = w.prepare(items, item, copies, panel ? copies + copy : nullptr);
                 typename WeightGradient<T>::Ahead ahead;
                 if (item + 1 < end) ahead = w.look_ahead(items, item + 1, view);
                 for (int64_t r = 0; r < w.runs; ++r)
-                    w.add_run(view, r, 0, panels, item == begin, ahead, sum + begin / part_items * size);
+                    w.add_run(view, r, 0, panels, item == begin, ahead, sum + part * size);
             }
         });
         sum_parts(sum, parts, size);
     }
-    Strided<T>{sum, w.filters, 1}.pack(dw, depth, 0, depth, 0, w.filters); // transposes
+    parallel(w.filters, round_up(grain_for(depth), kLanes<T>), [&](int64_t begin, int64_t end) { // transposes
+        Strided<T>{sum, w.filters, 1}.pack(dw + begin * depth, depth, 0, depth, begin, end - begin);
+    });
 }
 
 // Few filters leave most lanes of a vector empty. Then neighbouring outputs of a row, `folded` of them, take

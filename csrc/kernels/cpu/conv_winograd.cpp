@@ -366,14 +366,15 @@ struct WinogradGradient {
         const int64_t row = round_up(grid.channels, kLanes<float>) + round_up(grid.filters, kLanes<float>) +
                             2 * kLanes<float>;
         const int64_t some = clamp(kPrivateGradient / (kPoints * row), int64_t{16}, int64_t{256});
-        const int64_t part_tiles = round_up(max(ceil_div(tiles, kMaxParts), 2 * some), some);
-        const int64_t parts = ceil_div(tiles, part_tiles);
+        const int64_t parts = even_parts(max(int64_t{1}, tiles / (2 * some)), kMaxParts);
         float* partial = parts > 1 ? scratch<float>(Scratch::gemm_partial, parts * size) : dw;
-        parallel(tiles, part_tiles, [&](int64_t begin, int64_t end) {
+        parallel(parts, 1, [&](int64_t part, int64_t) {
+            const int64_t begin = tiles * part / parts, end = tiles * (part + 1) / parts;
+            const int64_t step = even_blocks(end - begin, some);
             Transformed sums(grid.filters, grid.channels);
             sums.data = scratch<float>(Scratch::conv_weight, sums.elements());
-            for (int64_t t = begin; t < end; t += some) {
-                const int64_t count = min(some, end - t);
+            for (int64_t t = begin; t < end; t += step) {
+                const int64_t count = min(step, end - t);
                 Transformed inputs(count, grid.channels), gradients(count, grid.filters);
                 inputs.data = scratch<float>(Scratch::conv_input, inputs.elements());
                 gradients.data = scratch<float>(Scratch::conv_partial, gradients.elements());
@@ -382,7 +383,7 @@ struct WinogradGradient {
                 for (int64_t p = 0; p < kPoints; ++p)
                     multiply_point(gradients, inputs, p, grid.filters, t > begin, sums);
             }
-            transform_sums(sums, grid.filters, false, partial + begin / part_tiles * size);
+            transform_sums(sums, grid.filters, false, partial + part * size);
         });
         if (parts > 1) {
             sum_parts(partial, parts, size);

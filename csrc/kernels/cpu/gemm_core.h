@@ -491,8 +491,9 @@ template <class T, class A, class B>
 void product_by_depth(const A& a, Source a_from, const B& b, Source b_from, int64_t m, int64_t n, int64_t k,
                       const Output<T>& out) {
     const int64_t least = max(kDepth<T>, ceil_div(kParallelWork, m * n));
-    const int64_t part_depth = round_up(max(ceil_div(k, 16), least), 16);
-    const int64_t parts = ceil_div(k, part_depth);
+    int64_t part_depth = round_up(max(ceil_div(k, 16), least), 16), parts = ceil_div(k, part_depth);
+    if (parts > 1) part_depth = round_up(ceil_div(k, round_up(parts, 2)), 16); // two threads share evenly
+    parts = ceil_div(k, part_depth);
     if (parts == 1) return product_serially(a, a_from, b, b_from, m, n, k, out);
     SumOf<T>* partial = scratch<SumOf<T>>(Scratch::gemm_partial, parts * m * n);
     const DepthBlocks blocks = depth_blocks<T>(part_depth);
