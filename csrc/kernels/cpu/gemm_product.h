@@ -242,23 +242,27 @@ bool skinny(const Strided<R, S>& a, const Strided<R, S>& b, int64_t m, int64_t n
     return false;
 }
 
-// True where items `step` apart would evict each other from L1, all being in a few sets of it.
-template <class T> bool crowded(int64_t step) { return step * int64_t(sizeof(T)) % 2048 == 0; }
+// True where items `step` apart would evict each other from L1, all being in a few sets of it: the rows of a
+// panel of B at 2 KB, those of A, which are fewer, at 4 KB.
+template <class T> bool crowded(int64_t step, int64_t bytes) {
+    return step * int64_t(sizeof(T)) % bytes == 0;
+}
 
 // Reading an operand in place is as quick as packed where its lines are neither crowded nor far apart.
 template <class T, class A> Source source_of_a(const A& a, int64_t m, int64_t n, int64_t k) {
     if (!a.readable()) return Source::packed;
     if (m * k * int64_t(sizeof(T)) <= 16384) return Source::direct;
     if (a.depth_step == 1)
-        return crowded<T>(a.item_step()) && n > kTileCols<T> ? Source::packed : Source::direct;
+        return crowded<T>(a.item_step(), 4096) && n > kTileCols<T> ? Source::packed : Source::direct;
     return a.step == 1 && n <= 4 * kTileCols<T> ? Source::direct : Source::packed;
 }
 constexpr int64_t kNearBytes = 2 << 20; // what L2 holds, more or less
 template <class T, class B> Source source_of_b(const B& b, int64_t m, int64_t n, int64_t k) {
     if (b.step != 1 || !b.readable()) return Source::packed;
     if (m <= kTileRows || k * b.depth_step * int64_t(sizeof(T)) <= 32768) return Source::direct;
-    return m <= 128 && n * k * int64_t(sizeof(T)) <= kNearBytes && !crowded<T>(b.depth_step) ? Source::direct
-                                                                                             : Source::packed;
+    return m <= 128 && n * k * int64_t(sizeof(T)) <= kNearBytes && !crowded<T>(b.depth_step, 2048)
+               ? Source::direct
+               : Source::packed;
 }
 
 template <class T, class A, class B>
