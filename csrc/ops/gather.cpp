@@ -1,7 +1,9 @@
 // Picking and placing along one axis, by a tensor of positions of the same rank; sorting.
+#include "ops/compare.h"
 #include "ops/index.h"
 #include "ops/index_tools.h"
 #include "ops/pair.h"
+#include "ops/reduce.h"
 #include "ops/shape.h"
 
 namespace dt::ops {
@@ -186,6 +188,12 @@ std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int64_t axis, bool la
         value_error({"topk: k is ", k, ", expected 0 to ", x.shape(a), ", the size of axis ", axis,
                      " (shape ", x.shape(), ")"});
     const int64_t n = x.shape(a);
+    if (k == 1 && x.size()) { // positions of extremes, but NaN comes last here
+        const Tensor position = largest ? argmax(x, a, true) : argmin(x, a, true);
+        const Tensor best = gather(x, position, a);
+        if (!is_floating(x.dtype()) || !*any(isnan(best), std::nullopt, false).data<bool>())
+            return {best, position};
+    }
     const Tensor rows = swapped(x, a);
     Dims shape = rows.shape();
     shape[x.rank() - 1] = k;

@@ -354,6 +354,57 @@ void quicksort(Lot<K, tagged> lot, int64_t n, Lot<K, tagged> spare, int depth) {
         sort_few<1>(lot, n);
 }
 
+// Keys of few values, as a sample says, are counted and written anew. False where others turn up.
+template <class K> bool sort_by_counting(K* keys, int64_t n) {
+    constexpr int most = 8, samples = 64, lanes = kLanes<K>;
+    constexpr int64_t chunk = 64 * lanes;
+    if (n < 16 * samples) return false;
+    K values[most];
+    int64_t counts[most] = {};
+    int found = 0;
+    const auto find = [&](K key) {
+        int k = 0;
+        while (k < found && values[k] != key) ++k;
+        return k;
+    };
+    for (int i = 0; i < samples; ++i) {
+        const K key = keys[i * (n / samples)];
+        const int k = find(key);
+        if (k == most) return false;
+        values[k] = key;
+        found = max(found, k + 1);
+    }
+    for (int k = found; k < most; ++k) values[k] = values[0];
+    int64_t i = 0;
+    for (; i + chunk <= n; i += chunk) {
+        Mask<K> seen[most] = {};
+        for (int64_t j = i; j < i + chunk; j += lanes)
+            for (int k = 0; k < most; ++k) seen[k] -= load(keys + j) == broadcast(values[k]);
+        int64_t known = 0;
+        for (int k = 0; k < found; ++k) {
+            const int64_t total =
+                reduce(seen[k], [](Mask<K> a, Mask<K> b) DT_INLINE_LAMBDA { return a + b; });
+            counts[k] += total;
+            known += total;
+        }
+        if (known < chunk) return false;
+    }
+    for (; i < n; ++i) {
+        const int k = find(keys[i]);
+        if (k == found) return false;
+        ++counts[k];
+    }
+    for (; found > 0; --found) {
+        int k = 0;
+        for (int other = 1; other < found; ++other)
+            if (values[other] < values[k]) k = other;
+        for (const K* end = keys + counts[k]; keys < end; ++keys) *keys = values[k];
+        values[k] = values[found - 1];
+        counts[k] = counts[found - 1];
+    }
+    return true;
+}
+
 constexpr int64_t spare_keys(int64_t n) { return n + (kPieces + 1) * 16; }
 constexpr int depth_for(int64_t n) { return 2 * (64 - __builtin_clzll(uint64_t(n) | 1)) + 8; }
 
@@ -384,7 +435,7 @@ template <class K, bool tagged> void sort_lot(Lot<K, tagged> lot, int64_t n, Lot
 }
 
 template <class K> void sort_keys(K* keys, int64_t n, K* spare) {
-    sort_lot(Lot<K, false>{keys}, n, Lot<K, false>{spare});
+    if (!sort_by_counting(keys, n)) sort_lot(Lot<K, false>{keys}, n, Lot<K, false>{spare});
 }
 
 // Sorts keys, none the largest number, and among equal ones the tags. `spare` has room for 2 spare_keys(n).
