@@ -1,4 +1,8 @@
 // What joins tensors, cuts them or lays their elements out anew.
+#include <algorithm>
+#include <cstring>
+
+#include "core/parallel.h"
 #include "ops/common.h"
 #include "ops/index.h"
 #include "ops/pair.h"
@@ -305,16 +309,36 @@ Tensor repeat(const Tensor& x, int64_t repeats, const std::optional<int64_t>& ax
 
 namespace {
 
+// Rows of which the elements before the diagonal are kept and 0 stands behind it, or the other way around.
+struct Triangle {
+    const char* from;
+    char* to;
+    int64_t rows, columns, item, diagonal;
+    bool lower;
+
+    static void copy_rows(void* context, int64_t begin, int64_t end) {
+        const Triangle& t = *static_cast<const Triangle*>(context);
+        const size_t row = static_cast<size_t>(t.columns * t.item);
+        for (int64_t i = begin; i < end; ++i) {
+            const int64_t before = std::clamp<int64_t>(i % t.rows + t.diagonal, 0, t.columns);
+            const size_t left = static_cast<size_t>(before * t.item), at = static_cast<size_t>(i) * row;
+            const size_t kept = at + (t.lower ? 0 : left), zero = at + (t.lower ? left : 0);
+            std::memcpy(t.to + kept, t.from + kept, t.lower ? left : row - left);
+            std::memset(t.to + zero, 0, t.lower ? row - left : left);
+        }
+    }
+};
+
 // Keeps the elements on one side of a diagonal; 0 elsewhere.
-Tensor masked_triangle(const Tensor& x, int64_t k, bool lower) {
-    const int r = x.rank();
-    const int64_t rows = x.shape(r - 2), columns = x.shape(r - 1);
-    Tensor mask = Tensor::empty({rows, columns}, DType::boolean), out = empty_like(x),
-           zero = plain::zeros({}, x.dtype());
-    for (int64_t i = 0; i < rows; ++i)
-        for (int64_t j = 0; j < columns; ++j)
-            mask.data<bool>()[i * columns + j] = lower ? j - i <= k : j - i >= k;
-    if (out.size()) kernels().elementwise.where(x.dtype(), loop_over(x.shape(), {&out, &mask, &x, &zero}));
+Tensor masked_triangle(const Tensor& given, int64_t k, bool lower) {
+    const Tensor x = plain::contiguous(given);
+    Tensor out = Tensor::empty(x.shape(), x.dtype());
+    if (!out.size()) return out;
+    const int64_t rows = x.shape(x.rank() - 2), columns = x.shape(x.rank() - 1);
+    Triangle triangle{
+        static_cast<const char*>(x.data()),         static_cast<char*>(out.data()),        rows, columns,
+        static_cast<int64_t>(item_size(x.dtype())), std::clamp(k, -rows, columns) + lower, lower};
+    parallel_for(x.size() / columns, 1 + 16384 / columns, Triangle::copy_rows, &triangle);
     return out;
 }
 

@@ -338,24 +338,31 @@ void fill_rows(const Loop& loop, int64_t item) {
     });
 }
 
-// Every value a few times, side by side: whole vectors are written, and what is too much is overwritten by
-// the next value.
+// Every value a few times, side by side: whole vectors of `bytes` are written. The last one of a value
+// overlaps the one before it, or reaches into the next value where `times` fill no vector.
+template <class T, int bytes>
+void repeat_run(int64_t n, int64_t times, T* out, const char* in, int64_t step) {
+    typedef T Values __attribute__((vector_size(bytes)));
+    constexpr int64_t lanes = bytes / int64_t(sizeof(T));
+    const int64_t end = n * times - lanes, last = times < lanes ? 0 : times - lanes;
+    int64_t at = 0;
+    for (; n > 0 && at <= end; --n, at += times, in += step) {
+        const Values v = *reinterpret_cast<const T*>(in) - Values{};
+        for (int64_t k = 0; k < last; k += lanes) memcpy(out + at + k, &v, sizeof v);
+        memcpy(out + at + last, &v, sizeof v);
+    }
+    for (; n > 0; --n, in += step)
+        for (int64_t k = 0; k < times; ++k) out[at++] = *reinterpret_cast<const T*>(in);
+}
+constexpr int64_t kRepeatedBytes = 256;
 template <class T> void repeat_values(const Loop& loop) {
     const int across = loop.shape.rank() - 2;
-    const int64_t times = loop.shape.back(), from = loop.strides[1][across];
-    constexpr int64_t lanes = kVectorBytes / int64_t(sizeof(T));
-    typedef T Values __attribute__((vector_size(kVectorBytes)));
+    const int64_t times = loop.shape.back(), step = loop.strides[1][across],
+                  bytes = times * int64_t(sizeof(T));
     for_rows(loop, 4 + times / 4, [&](char* to, const char* in, int64_t n) {
-        T* out = reinterpret_cast<T*>(to);
-        for (int64_t i = 0; i < n; ++i, out += times) {
-            const T value = *reinterpret_cast<const T*>(in + i * from);
-            if ((n - i) * times >= lanes) {
-                const Values v = value - Values{};
-                memcpy(out, &v, sizeof v);
-            } else {
-                for (int64_t k = 0; k < times; ++k) out[k] = value;
-            }
-        }
+        (bytes >= 32   ? repeat_run<T, 32>
+         : bytes >= 16 ? repeat_run<T, 16>
+                       : repeat_run<T, 8>)(n, times, reinterpret_cast<T*>(to), in, step);
     });
 }
 
@@ -402,7 +409,8 @@ void copy(DType dtype, const Loop& given) {
     if (collapse(loop) == 0) return;
     const int64_t item = int64_t(item_size(dtype));
     const int last = loop.shape.rank() - 1;
-    if (last > 0 && loop.strides[0][last] == item && loop.strides[1][last] != item && loop.shape[last] >= 4)
+    if (last > 0 && loop.strides[0][last] == item && loop.strides[1][last] != item &&
+        loop.strides[1][last] != 0 && loop.shape[last] >= 4)
         for (int d = 0; d < last; ++d)
             if (loop.strides[1][d] == item && loop.shape[d] >= 4)
                 return transpose_copy(loop, d, raw_storage_of(dtype));
@@ -410,13 +418,15 @@ void copy(DType dtype, const Loop& given) {
         if (loop.strides[1][last] == item && last > 1 && loop.strides[1][last - 1] == 0)
             return repeat_rows(loop, item);
         if (loop.strides[1][last] == item) return copy_whole_rows(loop, item);
-        if (loop.strides[1][last] == 0 && loop.shape[last] * item <= kVectorBytes &&
+        if (loop.strides[1][last] == 0 && loop.shape[last] * item <= kRepeatedBytes &&
             loop.strides[0][last - 1] == loop.shape[last] * item)
             return item == 1   ? repeat_values<uint8_t>(loop)
                    : item == 2 ? repeat_values<uint16_t>(loop)
                    : item == 4 ? repeat_values<uint32_t>(loop)
                                : repeat_values<uint64_t>(loop);
-        if (loop.strides[1][last] == 0 && loop.shape[last] >= kShort) return fill_rows(loop, item);
+        if (loop.strides[1][last] == 0 &&
+            (loop.shape[last] >= kShort || loop.shape[last] * item > kRepeatedBytes))
+            return fill_rows(loop, item);
     }
     copy_rows(loop, int(item));
 }

@@ -276,6 +276,8 @@ template <class Op_, class T> struct Stepped {
         if constexpr (kFloating<L>)
             for (; c + kLanes<L> <= columns; c += kLanes<L>) {
                 Vec<L> v = load(block + c);
+                if constexpr (rows == 4)
+                    for (int k = 0; k < rows; ++k) __builtin_prefetch(x[k] + c + 4 * (x[1] - x[0]));
                 for (int k = 0; k < rows; ++k) v = Op::step(v, load_as(x[k] + c, L(0)));
                 store(block + c, v);
             }

@@ -171,14 +171,26 @@ template <class T> DT_INLINE Mask<T> first_lanes(int64_t n) {
 
 // kLanes<double> floats as doubles, for sums that float32 would round away.
 DT_INLINE Vec<double> load_double(const float* p) {
+#if defined(DT_LEVEL_v4) // g++ 12 converts halves of what it is given
+    return _mm512_maskz_cvtps_pd(__mmask8(-1), _mm256_loadu_ps(p));
+#elif defined(DT_LEVEL_v3)
+    return _mm256_cvtps_pd(_mm_loadu_ps(p));
+#else
     HalfVec<float> v;
     memcpy(&v, p, sizeof v);
     return __builtin_convertvector(v, Vec<double>);
+#endif
 }
 DT_INLINE Vec<double> load_double(const double* p) { return load(p); }
 DT_INLINE void store_double(float* p, Vec<double> v) {
+#if defined(DT_LEVEL_v4)
+    _mm256_storeu_ps(p, _mm512_maskz_cvtpd_ps(__mmask8(-1), v));
+#elif defined(DT_LEVEL_v3)
+    _mm_storeu_ps(p, _mm256_cvtpd_ps(v));
+#else
     const HalfVec<float> h = __builtin_convertvector(v, HalfVec<float>);
     memcpy(p, &h, sizeof h);
+#endif
 }
 DT_INLINE void store_double(double* p, Vec<double> v) { store(p, v); }
 
