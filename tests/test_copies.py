@@ -175,6 +175,15 @@ def test_pad_from_within(mode: Any, shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["bool", "float16", "float32", "int64"])
+def test_triangles(dtype: str) -> None:
+    x = (np.random.default_rng(3).standard_normal((3, 200, 170)) * 3).astype(dtype)
+    for given, t in ((x, dt.tensor(x)), (x[:, ::2].swapaxes(1, 2), dt.tensor(x)[:, ::2].swapaxes(1, 2))):
+        for k in (0, 3, -150, 10**9, -(10**9)):
+            np.testing.assert_array_equal(dt.tril(t, k).numpy(), np.tril(given, k))
+            np.testing.assert_array_equal(dt.triu(t, k).numpy(), np.triu(given, k))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "float16", "float32", "int64"])
 def test_repeated_rows_and_values(dtype: str) -> None:
     x = (np.random.default_rng(3).standard_normal((6, 16, 5)) * 3).astype(dtype)
     t = dt.tensor(x)
