@@ -129,6 +129,30 @@ class TestAllocator:
         """
         assert run(code) == "4"
 
+    @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit is Linux's")
+    def test_small_blocks_where_the_system_has_no_whole_chunk(self):
+        code = """
+            import resource
+            import drivetrain as dt
+            def block():
+                tensors.append(dt.empty(256 << 10, dtype="uint8"))
+            tensors, held = [], dt.memory_stats()["system"]
+            while dt.memory_stats()["system"] == held:
+                block()
+            tensors.append(None)  # a chunk of 4 MB is new: it has 15 blocks left
+            with open("/proc/self/status") as status:
+                used = next(int(line.split()[1]) for line in status if line.startswith("VmData")) * 1024
+            resource.setrlimit(resource.RLIMIT_DATA, (used + (3 << 20), resource.RLIM_INFINITY))
+            before = len(tensors)
+            try:
+                while True:
+                    block()
+            except MemoryError as error:
+                print(len(tensors) - before > 15 + 4, "out of memory" in str(error))
+            print(len({t.data_ptr() for t in tensors if t is not None}) == len(tensors) - 1)
+        """
+        assert run(code) == "True True\nTrue"
+
     def test_alignment(self):
         assert all(dt.rand(n).data_ptr() % 64 == 0 for n in (0, 1, 17, 1000, 100_000))
 
