@@ -258,11 +258,15 @@ class TestThread:
         passing.close()
 
     def test_prefetching_overlaps(self):
-        loader = DataLoader(Numbers(10, slow=0.02), 1, prefetch=2)
-        start = time.monotonic()
-        for _ in loader:
-            time.sleep(0.02)
-        assert time.monotonic() - start < 0.36  # one after the other would take 0.4
+        made = [threading.Event() for _ in range(10)]
+
+        class Watched(Numbers):
+            def __getitem__(self, index):
+                made[index].set()
+                return index
+
+        for i, _ in enumerate(DataLoader(Watched(10), 1, prefetch=1)):
+            assert i == 9 or made[i + 1].wait(10)  # while this one is at work
 
     def test_interpreter_ends_with_a_thread_at_work(self, tmp_path):
         import subprocess

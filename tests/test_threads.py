@@ -133,9 +133,13 @@ class TestWorkers:
 
             print(times_woken(dt.add, dt.ones(60_000)), times_woken(dt.matmul, dt.ones((600, 600))))
         """
-        little, much = map(int, run(code).split())
-        assert little < 10
-        assert much >= 15
+
+        def as_expected():
+            little, much = map(int, run(code).split())
+            return little < 10 and much >= 15
+
+        # What else happens on the machine may lengthen any call, and so what the next ones expect.
+        assert any(as_expected() for _ in range(3))
 
     def test_no_memory_for_a_thread_means_fewer_threads(self):
         code = """
