@@ -10,6 +10,13 @@ import pytest
 import drivetrain as dt
 from autograd_tools import Square, leaf, ones
 
+LABELS = dt.tensor([0, 1, 2])
+
+
+def put(x, indices, value):
+    x[indices] = value
+    return x
+
 
 class TestLeaves:
     def test_flags(self):
@@ -133,6 +140,39 @@ class TestErrors:
         )
         with pytest.raises(RuntimeError, match=message):
             z.sum().backward()
+
+    @pytest.mark.parametrize(
+        ("op", "other", "name"),
+        [
+            (lambda x, i: x[i], [1, 2], "index"),
+            (lambda x, i: x[:, i], [1, 2], "index"),
+            (lambda x, i: put(x * 1, i, 2.0), [1, 2], "index_put"),
+            (lambda x, i: put(dt.zeros(5, 3), i, x), [3, 1, 4], "index_put"),
+            (lambda x, i: dt.take(x, i, axis=1), [1, 2], "take"),
+            (lambda x, i: dt.gather(x, i, axis=1), [[1], [2]], "gather"),
+            (lambda x, i: dt.scatter_add(dt.zeros(3, 3), i, x[:2, :1], axis=1), [[1], [2]], "scatter_add"),
+            (lambda x, mask: dt.where(mask, x, 0.0), [True, False, True], "where"),
+            (lambda x, w: dt.cross_entropy(x, LABELS, weight=w), [1.0, 2.0, 3.0], "cross_entropy"),
+            (lambda x, p: dt.cross_entropy(x, p), [[0.2, 0.3, 0.5]] * 3, "cross_entropy"),
+            (lambda x, w: dt.cross_entropy(x, LABELS, sample_weight=w), [1.0, 2.0, 3.0], "cross_entropy"),
+            (lambda x, w: dt.nll_loss(x, LABELS, sample_weight=w), [1.0, 2.0, 3.0], "nll_loss"),
+            (lambda x, w: dt.mse_loss(x, dt.zeros(3, 3), sample_weight=w), [1.0, 2.0, 3.0], "mse_loss"),
+            (lambda x, w: dt.multi_margin_loss(x, LABELS, weight=w), [1.0, 2.0, 3.0], "multi_margin_loss"),
+            (
+                lambda x, w: dt.binary_cross_entropy_with_logits(x, dt.ones(3, 3), pos_weight=w),
+                [1.0, 2.0, 3.0],
+                "binary_cross_entropy_with_logits",
+            ),
+        ],
+    )
+    def test_indices_and_weights_must_not_change(self, op, other, name):
+        x = dt.tensor(np.arange(9.0).reshape(3, 3), dtype="float32", requires_grad=True)
+        other = dt.tensor(other)
+        y = op(x, other)
+        y.sum().backward(retain_graph=True)
+        other[0] = other[1]
+        with pytest.raises(RuntimeError, match=f"modified in place after .* for the backward of {name}$"):
+            y.sum().backward()
 
     def test_changes_of_what_was_not_saved_are_fine(self):
         x = leaf(1.0, 2.0)

@@ -117,6 +117,15 @@ const Tensor& Saved::get() const {
     return tensor_;
 }
 
+Unchanged::Unchanged(std::initializer_list<Tensor> tensors) : Unchanged(std::vector<Tensor>(tensors)) {}
+Unchanged::Unchanged(const std::vector<Tensor>& tensors) {
+    for (const Tensor& t : tensors)
+        if (t.defined()) saved_.emplace_back(t);
+}
+void Unchanged::check() const {
+    for (const Saved& s : saved_) s.get();
+}
+
 Meta& meta_of(const Tensor& t) {
     if (!t.impl()->autograd) t.impl()->autograd = make_ref<Meta>();
     return *find_meta(t);

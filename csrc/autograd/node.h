@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <initializer_list>
 #include <utility>
 #include <vector>
 
@@ -99,6 +100,18 @@ class Saved {
   private:
     Tensor tensor_;
     uint32_t version_ = 0;
+};
+
+// The same for tensors that the backward function reads through a struct of its own; undefined ones do not
+// count.
+class Unchanged {
+  public:
+    Unchanged(std::initializer_list<Tensor> tensors);
+    Unchanged(const std::vector<Tensor>& tensors);
+    void check() const; // RuntimeError as above
+
+  private:
+    std::vector<Saved> saved_;
 };
 
 Meta& meta_of(const Tensor& t);   // made on demand

@@ -18,6 +18,7 @@ using autograd::Backward;
 using autograd::record;
 using autograd::recording;
 using autograd::Saved;
+using autograd::Unchanged;
 
 // Operands (the output first) broadcast to `shape`, ready for an elementwise kernel.
 Loop loop_over(const Dims& shape, std::initializer_list<const Tensor*> operands);

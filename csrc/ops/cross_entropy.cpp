@@ -96,13 +96,17 @@ Tensor apply(const char* op, const Tensor& input, Settings s) {
         kernels().softmax.cross_entropy_forward[precision(x)](args);
     }
     Tensor out = reduce_rows(losses, s.sample_weight, s.reduction, s.divisor);
-    if (records)
+    if (records) {
+        Unchanged others{s.probabilities, s.class_weight, s.sample_weight};
         record(
             op, out, {&input},
-            [s = std::move(s), x = Saved(x), ready = std::move(ready)](Backward& b) mutable {
+            [s = std::move(s), others = std::move(others), x = Saved(x),
+             ready = std::move(ready)](Backward& b) mutable {
+                others.check();
                 backward_of(b, s, x.get(), ready);
             },
             static_cast<double>(x.size()));
+    }
     return out;
 }
 

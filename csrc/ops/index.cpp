@@ -191,7 +191,8 @@ Picks picks_of(const Parsed& p, const Tensor& view) {
 Tensor pick_recorded(const char* op, const Tensor& x, const Picks& picks) {
     Tensor out = pick(op, x, picks);
     if (recording({&x}))
-        record(op, out, {&x}, [op, picks](Backward& back) {
+        record(op, out, {&x}, [op, picks, indices = Unchanged(picks.indices)](Backward& back) {
+            indices.check();
             Tensor whole = plain::zeros(picks.x_shape, back.grad().dtype());
             place_add(op, whole, picks, back.grad());
             back.give(0, whole);
@@ -244,8 +245,10 @@ void put_recorded(const Tensor& view, Picks picks, const Operand& value) {
     Tensor changed = plain::clone(view);
     place("index", changed, picks, values);
     record("index_put", changed, {&view, &value.tensor},
-           [picks, shape = value.is_tensor() ? value.tensor.shape() : Dims(),
+           [picks, indices = Unchanged(picks.indices),
+            shape = value.is_tensor() ? value.tensor.shape() : Dims(),
             dtype = value.is_tensor() ? value.tensor.dtype() : view.dtype()](Backward& back) {
+               indices.check();
                const Tensor& g = back.grad();
                if (back.needs(0)) {
                    Tensor rest = plain::clone(g);

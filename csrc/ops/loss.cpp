@@ -89,13 +89,16 @@ Tensor apply(const char* op, const Tensor& input, const Tensor& target, const Op
         LongWork work(static_cast<double>(args.n));
         kernels().loss.forward[precision(out)](args);
     }
-    if (recording({&input, &target}))
+    if (recording({&input, &target})) {
+        Unchanged weights{s.positive_weight, s.weight.tensor};
         record(
             op, out, {&input, &target},
-            [s = std::move(s), x = Saved(x), t = Saved(t)](Backward& b) {
+            [s = std::move(s), weights = std::move(weights), x = Saved(x), t = Saved(t)](Backward& b) {
+                weights.check();
                 backward_of(b, s, x.get(), t.get());
             },
             static_cast<double>(args.n));
+    }
     return out;
 }
 

@@ -78,9 +78,14 @@ Tensor multi_margin_loss(const Tensor& input, const Tensor& target, int64_t p, d
     }
     if (s.reduction == Reduction::mean) s.divisor = mean_divisor(losses, {}, s.sample_weight);
     Tensor out = reduce_rows(losses, s.sample_weight, s.reduction, s.divisor);
-    if (recording({&input}))
+    if (recording({&input})) {
+        Unchanged weights{s.class_weight, s.sample_weight};
         record(op, out, {&input},
-               [s = std::move(s), x = Saved(x)](Backward& b) { backward_of(b, s, x.get()); });
+               [s = std::move(s), weights = std::move(weights), x = Saved(x)](Backward& b) {
+                   weights.check();
+                   backward_of(b, s, x.get());
+               });
+    }
     return out;
 }
 
