@@ -29,17 +29,14 @@ void bind_create(py::module_& m) {
                         "requires_grad: Whether backward computes a gradient for it.",
                         "Tensor of the shape of x.", "TypeError: for what is no Tensor.", example});
     };
-    op<&ops::empty>(
-        m, "empty",
-        filled("A tensor whose elements are not set.", ">>> dt.empty(2, 3).shape\n(2, 3)").c_str(),
-        {many("shape"_a), dtype(), DT_GRAD});
-    op<&ops::zeros>(m, "zeros",
-                    filled("A tensor of zeros.", ">>> dt.zeros((3,))\ntensor([0., 0., 0.])").c_str(),
+    op<&ops::empty>(m, "empty",
+                    filled("A tensor whose elements are not set.", ">>> dt.empty(2, 3).shape\n(2, 3)"),
                     {many("shape"_a), dtype(), DT_GRAD});
-    op<&ops::ones>(
-        m, "ones",
-        filled("A tensor of ones.", ">>> dt.ones(2, 2)\ntensor([[1., 1.],\n        [1., 1.]])").c_str(),
-        {many("shape"_a), dtype(), DT_GRAD});
+    op<&ops::zeros>(m, "zeros", filled("A tensor of zeros.", ">>> dt.zeros((3,))\ntensor([0., 0., 0.])"),
+                    {many("shape"_a), dtype(), DT_GRAD});
+    op<&ops::ones>(m, "ones",
+                   filled("A tensor of ones.", ">>> dt.ones(2, 2)\ntensor([[1., 1.],\n        [1., 1.]])"),
+                   {many("shape"_a), dtype(), DT_GRAD});
     const char* value_errors = "ValueError: for negative sizes, and where the value does not fit the dtype.";
     op<&ops::full>(m, "full",
                    {"A tensor of one value.",
@@ -51,18 +48,15 @@ void bind_create(py::module_& m) {
     op<static_cast<Tensor (*)(const Tensor&, const std::optional<DType>&, bool)>(&ops::empty_like)>(
         m, "empty_like",
         like("A tensor of the shape of `x` whose elements are not set.",
-             ">>> dt.empty_like(dt.ones((2, 3))).shape\n(2, 3)")
-            .c_str(),
+             ">>> dt.empty_like(dt.ones((2, 3))).shape\n(2, 3)"),
         {"x"_a, same_dtype(), DT_GRAD});
-    op<&ops::zeros_like>(
-        m, "zeros_like",
-        like("A tensor of zeros in the shape of `x`.", ">>> dt.zeros_like(dt.tensor([1, 2]))\ntensor([0, 0])")
-            .c_str(),
-        {"x"_a, same_dtype(), DT_GRAD});
+    op<&ops::zeros_like>(m, "zeros_like",
+                         like("A tensor of zeros in the shape of `x`.",
+                              ">>> dt.zeros_like(dt.tensor([1, 2]))\ntensor([0, 0])"),
+                         {"x"_a, same_dtype(), DT_GRAD});
     op<&ops::ones_like>(
         m, "ones_like",
-        like("A tensor of ones in the shape of `x`.", ">>> dt.ones_like(dt.tensor([1, 2]))\ntensor([1, 1])")
-            .c_str(),
+        like("A tensor of ones in the shape of `x`.", ">>> dt.ones_like(dt.tensor([1, 2]))\ntensor([1, 1])"),
         {"x"_a, same_dtype(), DT_GRAD});
     op<&ops::full_like>(m, "full_like",
                         {"A tensor of one value in the shape of `x`.",

@@ -15,6 +15,8 @@ struct Doc {
     Doc(const char* summary_, const char* args_ = "", const char* returns_ = "", const char* raises_ = "",
         const char* example_ = "")
         : summary(summary_), args(args_), returns(returns_), raises(raises_), example(example_) {}
+    // The same for one that a function put together: to be read while that string lives.
+    Doc(const std::string& written) : Doc(written.c_str()) {}
 };
 
 inline void add_section(std::string& text, const char* title, const char* lines) {

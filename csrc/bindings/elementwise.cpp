@@ -61,13 +61,11 @@ void bind_operators() {
 }
 
 void bind_in_place() {
-    method<&InPlace<&ops::add_>::call>("add_", in_place_doc("add", "0.5").c_str(), {"other"_a});
-    method<&InPlace<&ops::subtract_>::call>("subtract_", in_place_doc("subtract", "0.5").c_str(),
-                                            {"other"_a});
-    method<&InPlace<&ops::multiply_>::call>("multiply_", in_place_doc("multiply", "0.5").c_str(),
-                                            {"other"_a});
-    method<&InPlace<&ops::divide_>::call>("divide_", in_place_doc("divide", "0.5").c_str(), {"other"_a});
-    method<&InPlace<&ops::pow_>::call>("pow_", in_place_doc("pow", "0.5").c_str(), {"other"_a});
+    method<&InPlace<&ops::add_>::call>("add_", in_place_doc("add", "0.5"), {"other"_a});
+    method<&InPlace<&ops::subtract_>::call>("subtract_", in_place_doc("subtract", "0.5"), {"other"_a});
+    method<&InPlace<&ops::multiply_>::call>("multiply_", in_place_doc("multiply", "0.5"), {"other"_a});
+    method<&InPlace<&ops::divide_>::call>("divide_", in_place_doc("divide", "0.5"), {"other"_a});
+    method<&InPlace<&ops::pow_>::call>("pow_", in_place_doc("pow", "0.5"), {"other"_a});
 }
 
 } // namespace

@@ -251,45 +251,39 @@ py::object to_numpy(const Tensor& t) {
 
 void bind_exchange(py::module_& m) {
     op<&tensor>(m, "tensor",
-                to_text({"Makes a tensor of a copy of the data.",
-                         "data: Numbers, nested sequences of them, an array or a Tensor.\n"
-                         "dtype: None for float32 from Python's floats, int64 from its ints, and the dtype "
-                         "of an array. What an\n"
-                         "    integer dtype cannot hold is refused; fractions are cut off.\n"
-                         "requires_grad: Whether backward computes a gradient for it.",
-                         "Tensor",
-                         "ValueError: for ragged sequences, and values that the dtype cannot hold.\n"
-                         "TypeError: for masked arrays and other kinds.",
-                         ">>> dt.tensor([[1, 2], [3, 4]])\ntensor([[1, 2],\n        [3, 4]])"})
-                    .c_str(),
+                {"Makes a tensor of a copy of the data.",
+                 "data: Numbers, nested sequences of them, an array or a Tensor.\n"
+                 "dtype: None for float32 from Python's floats, int64 from its ints, and the dtype "
+                 "of an array. What an\n"
+                 "    integer dtype cannot hold is refused; fractions are cut off.\n"
+                 "requires_grad: Whether backward computes a gradient for it.",
+                 "Tensor",
+                 "ValueError: for ragged sequences, and values that the dtype cannot hold.\n"
+                 "TypeError: for masked arrays and other kinds.",
+                 ">>> dt.tensor([[1, 2], [3, 4]])\ntensor([[1, 2],\n        [3, 4]])"},
                 {"data"_a, "dtype"_a = py::none(), "requires_grad"_a = false});
     op<&asarray>(
         m, "asarray",
-        to_text({"Makes a tensor as `tensor` does, but shares the memory of arrays and tensors where it can.",
-                 "data: As for `tensor`.\ndtype: As for `tensor`.\n"
-                 "copy: True always copies; False never, and raises ValueError where it would have to.",
-                 "Tensor", "ValueError, TypeError: as `tensor`.",
-                 ">>> dt.asarray([1.0, 2.0])\ntensor([1., 2.])"})
-            .c_str(),
+        {"Makes a tensor as `tensor` does, but shares the memory of arrays and tensors where it can.",
+         "data: As for `tensor`.\ndtype: As for `tensor`.\n"
+         "copy: True always copies; False never, and raises ValueError where it would have to.",
+         "Tensor", "ValueError, TypeError: as `tensor`.", ">>> dt.asarray([1.0, 2.0])\ntensor([1., 2.])"},
         {"data"_a, "dtype"_a = py::none(), keyword("copy"_a = py::none())});
     op<&from_numpy>(
         m, "from_numpy",
-        to_text({"A tensor that shares the memory of a NumPy array: changes of one show in the other.",
-                 "array: numpy.ndarray of any strides, in the machine's byte order.",
-                 "Tensor; one that cannot be changed in place where the array is read-only.",
-                 "ValueError: for memory that is not aligned.\nTypeError: for other kinds and dtypes.",
-                 ">>> import numpy as np\n>>> dt.from_numpy(np.ones(2))\ntensor([1., 1.], dtype=float64)"})
-            .c_str(),
+        {"A tensor that shares the memory of a NumPy array: changes of one show in the other.",
+         "array: numpy.ndarray of any strides, in the machine's byte order.",
+         "Tensor; one that cannot be changed in place where the array is read-only.",
+         "ValueError: for memory that is not aligned.\nTypeError: for other kinds and dtypes.",
+         ">>> import numpy as np\n>>> dt.from_numpy(np.ones(2))\ntensor([1., 1.], dtype=float64)"},
         {"array"_a});
     method<&numpy>(
         "numpy",
-        to_text(
-            {"The elements as a NumPy array that shares the tensor's memory.\n\nNumPy has no bfloat16: where "
-             "the package ml_dtypes is installed the array has its bfloat16,\nelsewhere it is a float32 "
-             "copy.",
-             "", "numpy.ndarray", "RuntimeError: where the tensor requires a gradient; use detach().numpy().",
-             ">>> dt.tensor([1, 2]).numpy()\narray([1, 2])"})
-            .c_str());
+        {"The elements as a NumPy array that shares the tensor's memory.\n\nNumPy has no bfloat16: where "
+         "the package ml_dtypes is installed the array has its bfloat16,\nelsewhere it is a float32 "
+         "copy.",
+         "", "numpy.ndarray", "RuntimeError: where the tensor requires a gradient; use detach().numpy().",
+         ">>> dt.tensor([1, 2]).numpy()\narray([1, 2])"});
     method<&array_protocol>("__array__", "What numpy.asarray(t) calls.",
                             {"dtype"_a = py::none(), "copy"_a = py::none()});
     py::setattr(reinterpret_cast<PyObject*>(tensor_type()), "__array_ufunc__", py::none());

@@ -35,36 +35,31 @@ Arg sample_weight() { return keyword("sample_weight"_a = py::none()); }
 void bind_distances(py::module_& m) {
     op<&ops::mse_loss>(m, "mse_loss",
                        pair_doc("(input - target)^2.",
-                                ">>> dt.mse_loss(dt.tensor([1.0, 2.0]), dt.tensor([0.0, 0.0]))\ntensor(2.5)")
-                           .c_str(),
+                                ">>> dt.mse_loss(dt.tensor([1.0, 2.0]), dt.tensor([0.0, 0.0]))\ntensor(2.5)"),
                        {"input"_a, "target"_a, mean(), sample_weight()});
     op<&ops::l1_loss>(m, "l1_loss",
                       pair_doc("|input - target|.",
-                               ">>> dt.l1_loss(dt.tensor([1.0, 2.0]), dt.tensor([0.0, 0.0]))\ntensor(1.5)")
-                          .c_str(),
+                               ">>> dt.l1_loss(dt.tensor([1.0, 2.0]), dt.tensor([0.0, 0.0]))\ntensor(1.5)"),
                       {"input"_a, "target"_a, mean(), sample_weight()});
     op<&ops::huber_loss>(
         m, "huber_loss",
         pair_doc(
             "d^2 / 2 where d = |input - target| is at most delta, delta (d - delta / 2) above (Huber, 1964).",
             ">>> dt.huber_loss(dt.tensor([1.0, 3.0]), dt.tensor([0.0, 0.0]))\ntensor(1.5)",
-            "delta: A number above 0.\n")
-            .c_str(),
+            "delta: A number above 0.\n"),
         {"input"_a, "target"_a, mean(), "delta"_a = 1.0, sample_weight()});
     op<&ops::smooth_l1_loss>(
         m, "smooth_l1_loss",
         pair_doc(
             "d^2 / (2 beta) where d = |input - target| is below beta, d - beta / 2 above (Girshick, 2015).",
             ">>> dt.smooth_l1_loss(dt.tensor([1.0, 3.0]), dt.tensor([0.0, 0.0]))\ntensor(1.5)",
-            "beta: A number, 0 or more.\n")
-            .c_str(),
+            "beta: A number, 0 or more.\n"),
         {"input"_a, "target"_a, mean(), "beta"_a = 1.0, sample_weight()});
     op<&ops::hinge_loss>(
         m, "hinge_loss",
         pair_doc("max(0, margin - input * target), where target is -1 or 1.",
                  ">>> dt.hinge_loss(dt.tensor([0.5, 3.0]), dt.tensor([1.0, 1.0]))\ntensor(0.25)",
-                 "margin: A number.\n")
-            .c_str(),
+                 "margin: A number.\n"),
         {"input"_a, "target"_a, "margin"_a = 1.0, mean(), sample_weight()});
 }
 
@@ -73,8 +68,7 @@ void bind_probabilities(py::module_& m) {
         m, "binary_cross_entropy",
         pair_doc("-(target log(input) + (1 - target) log(1 - input)) of probabilities, each logarithm at "
                  "least -100.",
-                 ">>> dt.binary_cross_entropy(dt.tensor([1.0, 0.0]), dt.tensor([1.0, 0.0]))\ntensor(0.)")
-            .c_str(),
+                 ">>> dt.binary_cross_entropy(dt.tensor([1.0, 0.0]), dt.tensor([1.0, 0.0]))\ntensor(0.)"),
         {"input"_a, "target"_a, mean(), sample_weight()});
     op<&ops::binary_cross_entropy_with_logits>(
         m, "binary_cross_entropy_with_logits",
@@ -83,8 +77,7 @@ void bind_probabilities(py::module_& m) {
             ">>> dt.binary_cross_entropy_with_logits(dt.tensor([500.0]), dt.tensor([0.0]))\ntensor(500.)",
             "pos_weight: By which the part of the positive class is multiplied: Tensor of one value, or of "
             "one for\n"
-            "    each index of the last axis; or None.\n")
-            .c_str(),
+            "    each index of the last axis; or None.\n"),
         {"input"_a, "target"_a, mean(), "pos_weight"_a = py::none(), sample_weight()});
     op<&ops::kl_div>(
         m, "kl_div",
@@ -94,8 +87,7 @@ void bind_probabilities(py::module_& m) {
             "and\n"
             "Leibler (1951) itself.",
             ">>> dt.kl_div(dt.tensor([[-1.0, -1.0]]), dt.tensor([[1.0, 0.0]]), 'batchmean')\ntensor(1.)",
-            "log_target: Whether target holds log-probabilities too.\n")
-            .c_str(),
+            "log_target: Whether target holds log-probabilities too.\n"),
         {"input"_a, "target"_a, mean(), "log_target"_a = false, sample_weight()});
 }
 
@@ -116,8 +108,7 @@ void bind_classes(py::module_& m) {
                      "ignore_index: A label.\nlabel_smoothing: The share of the target that is spread over "
                      "all classes\n"
                      "    (Szegedy et al., 2016).\n",
-                 ">>> dt.cross_entropy(dt.tensor([[0.0, 0.0]]), dt.tensor([1]))\ntensor(0.6931472)")
-            .c_str(),
+                 ">>> dt.cross_entropy(dt.tensor([[0.0, 0.0]]), dt.tensor([1]))\ntensor(0.6931472)"),
         {"input"_a, "target"_a, "weight"_a = none, "ignore_index"_a = -100, mean(), "label_smoothing"_a = 0.0,
          sample_weight()});
     op<&ops::nll_loss>(
@@ -125,8 +116,7 @@ void bind_classes(py::module_& m) {
         loss_doc("-input of the right class, for log-probabilities as log_softmax gives them.",
                  "input: Tensor (..., classes), of floats.\n" + labels + ".\n" + weights +
                      "ignore_index: A label.\n",
-                 ">>> dt.nll_loss(dt.tensor([[-1.0, -2.0]]), dt.tensor([1]))\ntensor(2.)")
-            .c_str(),
+                 ">>> dt.nll_loss(dt.tensor([[-1.0, -2.0]]), dt.tensor([1]))\ntensor(2.)"),
         {"input"_a, "target"_a, "weight"_a = none, "ignore_index"_a = -100, mean(), sample_weight()});
     op<&ops::multi_margin_loss>(
         m, "multi_margin_loss",
@@ -138,8 +128,7 @@ void bind_classes(py::module_& m) {
             "input: Scores (..., classes), of floats.\ntarget: Integer labels (...), each in [0, "
             "classes).\n"
             "p: 1 or 2.\nmargin: A number.\nweight: Tensor (classes,), the weight of each class, or None.\n",
-            ">>> dt.multi_margin_loss(dt.tensor([[1.0, 0.5]]), dt.tensor([0]))\ntensor(0.25)")
-            .c_str(),
+            ">>> dt.multi_margin_loss(dt.tensor([[1.0, 0.5]]), dt.tensor([0]))\ntensor(0.25)"),
         {"input"_a, "target"_a, "p"_a = 1, "margin"_a = 1.0, "weight"_a = none, mean(), sample_weight()});
 }
 
@@ -161,8 +150,7 @@ void bind_cosines(py::module_& m) {
             "input1, input2: Vectors (..., features) of floats, of one shape and dtype.\n"
             "target: Numbers (...); other than 1 and -1, the loss is 0.\nmargin: From -1 to 1.\n",
             ">>> x = dt.tensor([[1.0, 0.0]])\n>>> dt.cosine_embedding_loss(x, x, "
-            "dt.tensor([-1]))\ntensor(1.)")
-            .c_str(),
+            "dt.tensor([-1]))\ntensor(1.)"),
         {"input1"_a, "input2"_a, "target"_a, "margin"_a = 0.0, mean(), sample_weight()});
 }
 

@@ -41,26 +41,23 @@ void bind_draws(py::module_& m) {
                *dtype_error = "ValueError: for negative sizes.\nTypeError: for other dtypes.";
     op<&ops::rand>(
         m, "rand",
-        draws("Uniform numbers in [0, 1).", spread, dtype_error, ">>> dt.rand((2, 3)).shape\n(2, 3)").c_str(),
+        draws("Uniform numbers in [0, 1).", spread, dtype_error, ">>> dt.rand((2, 3)).shape\n(2, 3)"),
         {many("shape"_a), keyword("dtype"_a = "float32"), keyword("generator"_a = none)});
     op<&ops::randn>(m, "randn",
                     draws("Normal numbers with mean 0 and standard deviation 1.", spread, dtype_error,
-                          ">>> dt.randn((2, 3)).shape\n(2, 3)")
-                        .c_str(),
+                          ">>> dt.randn((2, 3)).shape\n(2, 3)"),
                     {many("shape"_a), keyword("dtype"_a = "float32"), keyword("generator"_a = none)});
     op<&ops::uniform>(
         m, "uniform",
         draws("Uniform numbers in [low, high).", std::string(sized) + "low, high: Finite numbers.\n" + real,
               "ValueError: unless low <= high.\nTypeError: for other dtypes.",
-              ">>> dt.uniform((2, 3), -1, 1).shape\n(2, 3)")
-            .c_str(),
+              ">>> dt.uniform((2, 3), -1, 1).shape\n(2, 3)"),
         {"shape"_a, "low"_a = 0.0, "high"_a = 1.0, "dtype"_a = "float32", keyword("generator"_a = none)});
     op<&ops::normal>(
         m, "normal",
         draws("Normal numbers.", std::string(sized) + "mean, std: Finite numbers, std 0 or more.\n" + real,
               "ValueError: for a negative std.\nTypeError: for other dtypes.",
-              ">>> dt.normal((2,), mean=3, std=0)\ntensor([3., 3.])")
-            .c_str(),
+              ">>> dt.normal((2,), mean=3, std=0)\ntensor([3., 3.])"),
         {"shape"_a, "mean"_a = 0.0, "std"_a = 1.0, "dtype"_a = "float32", keyword("generator"_a = none)});
     op<&ops::randint>(
         m, "randint",
@@ -68,14 +65,12 @@ void bind_draws(py::module_& m) {
               std::string("low, high: Ints.\n") + sized + "dtype: An integer one that holds them all.\n",
               "ValueError: unless low < high, and where the dtype cannot hold them.\nTypeError: for other "
               "dtypes.",
-              ">>> dt.randint(5, 6, 3)\ntensor([5, 5, 5])")
-            .c_str(),
+              ">>> dt.randint(5, 6, 3)\ntensor([5, 5, 5])"),
         {"low"_a, "high"_a, "shape"_a, "dtype"_a = "int64", keyword("generator"_a = none)});
     op<&ops::randperm>(m, "randperm",
                        draws("The numbers 0 ... n - 1 in random order, int64.", "n: An int.\n",
                              "ValueError: for a negative n.",
-                             ">>> dt.sort(dt.randperm(4))\ntensor([0, 1, 2, 3])")
-                           .c_str(),
+                             ">>> dt.sort(dt.randperm(4))\ntensor([0, 1, 2, 3])"),
                        {"n"_a, keyword("generator"_a = none)});
     op<&ops::bernoulli>(
         m, "bernoulli",
@@ -83,22 +78,19 @@ void bind_draws(py::module_& m) {
               "input: Tensor of any shape, float32 or float64, of probabilities from 0 to 1.\n",
               "TypeError: for other dtypes.\nValueError: for numbers that are no "
               "probabilities.",
-              ">>> dt.bernoulli(dt.tensor([0.0, 1.0]))\ntensor([0., 1.])")
-            .c_str(),
+              ">>> dt.bernoulli(dt.tensor([0.0, 1.0]))\ntensor([0., 1.])"),
         {"input"_a, keyword("generator"_a = none)});
     method<&ops::fill_uniform>("uniform_",
                                draws("Fills the tensor with uniform numbers in [low, high), in place.",
                                      "low, high: Finite numbers.\n",
                                      "ValueError: unless low <= high.\nTypeError: for other than floats.",
-                                     ">>> dt.zeros(2).uniform_(3, 3)\ntensor([3., 3.])")
-                                   .c_str(),
+                                     ">>> dt.zeros(2).uniform_(3, 3)\ntensor([3., 3.])"),
                                {"low"_a = 0.0, "high"_a = 1.0, keyword("generator"_a = none)});
     method<&ops::fill_normal>("normal_",
                               draws("Fills the tensor with normal numbers, in place.",
                                     "mean, std: Finite numbers, std 0 or more.\n",
                                     "ValueError: for a negative std.\nTypeError: for other than floats.",
-                                    ">>> dt.zeros(2).normal_(3, 0)\ntensor([3., 3.])")
-                                  .c_str(),
+                                    ">>> dt.zeros(2).normal_(3, 0)\ntensor([3., 3.])"),
                               {"mean"_a = 0.0, "std"_a = 1.0, keyword("generator"_a = none)});
 }
 

@@ -19,7 +19,7 @@ void function_and_method(py::module_& m, const char* name, Takes takes, const ch
 
 #define DT_UNARY(name, takes, summary, example)                                                              \
     function_and_method<&ops::name>(m, #name, Takes::takes, summary, example);
-#define DT_IN_PLACE(name) method<&InPlace<&ops::name##_>::call>(#name "_", in_place_doc(#name).c_str());
+#define DT_IN_PLACE(name) method<&InPlace<&ops::name##_>::call>(#name "_", in_place_doc(#name));
 
 void bind_unary(py::module_& m) {
     function_and_method<&ops::absolute>(m, "abs", Takes::numbers, "The magnitude of every element.",
@@ -87,7 +87,7 @@ void bind_unary(py::module_& m) {
         ">>> dt.clip(dt.tensor([-2.0, 0.5, 7.0]), 0, 1)\ntensor([0. , 0.5, 1. ])"};
     op<&ops::clip>(m, "clip", clip, {"x"_a, "min"_a = py::none(), "max"_a = py::none()});
     method<&ops::clip>("clip", clip, {"min"_a = py::none(), "max"_a = py::none()});
-    method<&InPlace<&ops::clip_>::call>("clip_", in_place_doc("clip", "0, 1").c_str(),
+    method<&InPlace<&ops::clip_>::call>("clip_", in_place_doc("clip", "0, 1"),
                                         {"min"_a = py::none(), "max"_a = py::none()});
     DT_IN_PLACE(negative)
     DT_IN_PLACE(square)
@@ -102,7 +102,7 @@ void bind_unary(py::module_& m) {
     DT_IN_PLACE(ceil)
     DT_IN_PLACE(round)
     DT_IN_PLACE(trunc)
-    method<&InPlace<&ops::absolute_>::call>("abs_", in_place_doc("abs").c_str());
+    method<&InPlace<&ops::absolute_>::call>("abs_", in_place_doc("abs"));
 }
 
 } // namespace dt::bindings
