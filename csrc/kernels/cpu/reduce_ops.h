@@ -278,10 +278,12 @@ template <class Op_, class T> struct Stepped {
                 Vec<L> v = load(block + c);
                 if constexpr (rows == 4)
                     for (int k = 0; k < rows; ++k) __builtin_prefetch(x[k] + c + 4 * (x[1] - x[0]));
+#pragma GCC unroll 16
                 for (int k = 0; k < rows; ++k) v = Op::step(v, load_as(x[k] + c, L(0)));
                 store(block + c, v);
             }
         for (; c < columns; ++c)
+#pragma GCC unroll 16
             for (int k = 0; k < rows; ++k)
                 if constexpr (kFloating<L>)
                     block[c] = Op::step(block[c], L(x[k][c]));

@@ -60,6 +60,13 @@ template <class T, bool largest> struct Position {
         }
     }
 
+    template <int n, class V, class Pick> static DT_INLINE V joined(V* v, const Pick& pick) {
+#pragma GCC unroll 16
+        for (int k = 0; k < n / 2; ++k) v[k] = pick(v[k], v[k + n / 2]);
+        if constexpr (n > 1) return joined<n / 2>(v, pick);
+        return v[0];
+    }
+
     // One of them. No branch looks at numbers. The last vectors overlap what came before.
     template <int vectors> static DT_INLINE void short_row(const T* x, int64_t n, int64_t& place) {
         constexpr int lanes = kLanes<T>;
@@ -70,20 +77,21 @@ template <class T, bool largest> struct Position {
             return vectors == 1 || (k + 1) * lanes <= n ? int64_t(k * lanes) : n - lanes;
         };
         Vec<T> v[vectors], top[vectors];
+#pragma GCC unroll 16
         for (int k = 0; k < vectors; ++k)
             top[k] = v[k] = vectors > 1 ? load(x + at(k)) : fill_rest(load_upto(x, n), Top::init(), Part{n});
         if constexpr (kFloating<T>) {
             uint32_t strange = 0;
+#pragma GCC unroll 16
             for (int k = 0; k < vectors; k += 2) strange |= unordered_bits(v[k], v[(k + 1) % vectors]);
             if (strange) {
                 place = find(x, n, T(__builtin_nan("")));
                 return;
             }
         }
-        for (int half = vectors / 2; half > 0; half /= 2)
-            for (int k = 0; k < half; ++k) top[k] = pick(top[k], top[k + half]);
-        const T best = reduce(top[0], pick);
+        const T best = reduce(joined<vectors>(top, pick), pick);
         uint64_t here = 0;
+#pragma GCC unroll 16
         for (int k = 0; k < vectors; ++k) here |= uint64_t(equal_bits(v[k], broadcast(best))) << at(k);
         place = __builtin_ctzll(here);
     }
@@ -102,6 +110,7 @@ template <class T, bool largest> struct Position {
             for (auto& t : top) t = broadcast(Top::init());
             int64_t i = 0;
             for (; i + 4 * lanes <= n; i += 4 * lanes)
+#pragma GCC unroll 16
                 for (int k = 0; k < 4; ++k) {
                     const Vec<T> v = load(x + i + k * lanes);
                     top[k] = pick(v, top[k]);
@@ -135,6 +144,7 @@ template <class T, bool largest> struct Position {
             for (int64_t i = 0; i < n; i += step) {
                 uint64_t here = 0;
                 at = i + step <= n ? i : n - step;
+#pragma GCC unroll 16
                 for (int k = 0; k < 4; ++k)
                     here |= uint64_t(equal_bits(load(x + at + k * lanes), broadcast(value))) << (k * lanes);
                 if (here) return at + __builtin_ctzll(here);
@@ -185,6 +195,7 @@ template <class T, bool largest> struct Position {
             const auto pick = [&](auto run) DT_INLINE_LAMBDA {
                 Vec<T> top = load(best + c);
                 Mask<T> at = load(place + c);
+#pragma GCC unroll 16
                 for (int k = 0; k < rows; ++k) {
                     const Vec<T> v = load(x[k] + c, run);
                     Mask<T> here = largest ? v > top : v < top;
@@ -201,6 +212,7 @@ template <class T, bool largest> struct Position {
         for (; c < columns; ++c) {
             T top = best[c];
             Place at = place[c];
+#pragma GCC unroll 16
             for (int k = 0; k < rows; ++k) {
                 const T v = x[k][c];
                 const bool here = better(v, top);
@@ -230,6 +242,7 @@ template <class T> struct Variance {
             Vec<double> squares[2] = {}, sums[2] = {};
             int64_t j = 0;
             for (; j + 2 * lanes <= m; j += 2 * lanes)
+#pragma GCC unroll 16
                 for (int k = 0; k < 2; ++k) {
                     const Vec<double> d = load_as(p + j + k * lanes, 0.0) - mean;
                     sums[k] += d;
@@ -273,8 +286,10 @@ template <class T> struct Variance {
             const auto two_passes = [&](int64_t c, auto rows) DT_INLINE_LAMBDA {
                 const int64_t n = decltype(rows)::value ? decltype(rows)::value : m;
                 Vec<double> total{}, rest{}, q{};
+#pragma GCC unroll 16
                 for (int64_t k = 0; k < n; ++k) total += load_as(x[k] + c, 0.0);
                 total *= share;
+#pragma GCC unroll 16
                 for (int64_t k = 0; k < n; ++k) {
                     const Vec<double> d = load_as(x[k] + c, 0.0) - total;
                     rest += d;
