@@ -58,7 +58,6 @@ enum class UnaryOp : uint8_t {
     hardsigmoid,
     hardtanh, // min, max
     softsign,
-    scale, // factor, offset: x * factor + offset
     power, // exponent
     clip,  // min, max; NaN stays
     count,
@@ -86,7 +85,6 @@ enum class BinaryOp : uint8_t {
     hypot,
     logaddexp,
     fmod,              // the remainder takes the dividend's sign
-    add_scaled,        // a + factor * b
     prelu,             // x, weight
     prelu_weight_grad, // g, x: the gradient by the weight, before the sum
     // Gradients of the unary ops of the same name: (g, y) where the output is enough, (g, x) elsewhere.
@@ -121,7 +119,6 @@ enum class BinaryOp : uint8_t {
 
 enum class TernaryOp : uint8_t {
     prelu_grad,   // g, x, weight: the gradient by x
-    multiply_add, // a * b + c
     maximum_grad, // g, a, b: the gradient by a; half where both are equal
     minimum_grad,
     count,

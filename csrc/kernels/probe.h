@@ -7,7 +7,6 @@ namespace dt {
 struct Probe {
     // Multiply-adds in registers only. Return the number of floating-point operations that were executed.
     double (*fma_f32)(int64_t iterations);
-    double (*fma_f64)(int64_t iterations);
     double (*products_bf16)(int64_t iterations); // as the level multiplies bfloat16
     // Move n floats, a multiple of 64, aligned to 64 bytes. `read` returns their sum; `stream_copy` writes
     // past the caches; `update` reads and writes `to`.

@@ -15,7 +15,6 @@ struct RandomSource {
 
 // [0] writes float32, [1] float64. float32 takes one word a value, float64 and integers take two.
 struct Random {
-    void (*words)(const RandomSource& source, int64_t n, uint32_t* output);
     void (*uniform[2])(const RandomSource& source, int64_t n, double low, double high,
                        void* output); // in [low, high)
     void (*normal[2])(const RandomSource& source, int64_t n, double mean, double std, void* output);

@@ -60,8 +60,6 @@ Want of_floats(BinaryOp op, double a, double b, double p, double q) {
     case BinaryOp::logaddexp:
         return {std::fmax(a, b) + std::log1p(std::exp(-std::fabs(a - b))),
                 std::fmax(std::fabs(a), std::fabs(b)) + 1};
-    case BinaryOp::add_scaled:
-        return {a + p * b, std::fabs(a) + std::fabs(p * b)};
     case BinaryOp::prelu:
         return a > 0 ? a : a * b;
     case BinaryOp::prelu_weight_grad:
@@ -235,8 +233,6 @@ Want of_three(TernaryOp op, double a, double b, double x) {
     switch (op) {
     case TernaryOp::prelu_grad:
         return b > 0 ? a : a * x;
-    case TernaryOp::multiply_add:
-        return {a * b + x, std::fabs(a * b) + std::fabs(x)};
     case TernaryOp::maximum_grad:
         return b > x ? a : b == x ? a / 2 : 0;
     case TernaryOp::minimum_grad:

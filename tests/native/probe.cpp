@@ -7,7 +7,7 @@ namespace dt::check {
 
 void check_probe(Checks& c) {
     c.at("fma");
-    for (auto* probe : {&c.table.probe.fma_f32, &c.table.probe.fma_f64, &c.table.probe.products_bf16}) {
+    for (auto* probe : {&c.table.probe.fma_f32, &c.table.probe.products_bf16}) {
         c.expect_true("nothing for no iterations", c.call(*probe, int64_t(0)) == 0);
         const double one = c.call(*probe, int64_t(1));
         c.expect_true("two operations at least", one >= 2);

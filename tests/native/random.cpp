@@ -64,9 +64,6 @@ void check_random(Checks& c) {
                           int64_t(200), kLargeSize / 4}) {
             c.at("seed ", int64_t(source.seed), ", stream ", int64_t(source.stream), ", from ", source.begin,
                  ", size ", n);
-            Array<uint32_t> words(n);
-            c.call(c.table.random.words, source, n, words.data());
-            c.expect_exactly("words", words, [&](int64_t i) { return word(source, source.begin + i); });
             check_floats<float>(c, 0, source, n);
             check_floats<double>(c, 1, source, n);
             Array<int64_t> integers(n);

@@ -117,8 +117,6 @@ Want of_float(UnaryOp op, double x, double p, double q) {
         return clamp(x, p, q);
     case UnaryOp::softsign:
         return x / (1 + std::fabs(x));
-    case UnaryOp::scale:
-        return {p * x + q, std::fabs(p * x) + std::fabs(q)};
     case UnaryOp::power:
         return std::pow(x, p);
     case UnaryOp::invert:

@@ -92,7 +92,6 @@ template <class T> Mapped float_op(BinaryOp op, const double* params) {
         DT_HEAVY(atan2, atan2(a, b))
         DT_LIBRARY(hypot, hypot)
         DT_HEAVY(logaddexp, logaddexp(a, b))
-        DT_CHEAP(add_scaled, fma(b, p, a))
         DT_CHEAP(prelu, select(a > V{}, a, a * b))
         DT_GRAD(prelu_weight_grad, x, select(x > V{}, V{}, g * x))
         DT_GRAD(sqrt_grad, y, g * T(0.5) / y)
@@ -253,7 +252,6 @@ template <class T> Mapped ternary_op(TernaryOp op) {
     using V = Vec<T>;
     switch (op) {
         DT_TERNARY(prelu_grad, select(b > V{}, a, a * c))
-        DT_TERNARY(multiply_add, fma(a, b, c))
         DT_TERNARY(maximum_grad, select(b < c, V{}, select(b == c, a * T(0.5), a)))
         DT_TERNARY(minimum_grad, select(b > c, V{}, select(b == c, a * T(0.5), a)))
     case TernaryOp::count:

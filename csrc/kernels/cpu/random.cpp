@@ -36,12 +36,6 @@ DT_INLINE void group_bits(const uint32_t* words, uint64_t* bits) {
     for (int j = 0; j < 32; ++j) bits[j] = wide_word(words, j);
 }
 
-void words(const RandomSource& source, int64_t n, uint32_t* output) {
-    fill_from_groups<kGroupWords>(source, n, output, [](const uint32_t* words, int64_t, uint32_t* values) {
-        for (int j = 0; j < kGroupWords; ++j) values[j] = words[j];
-    });
-}
-
 template <class T>
 void uniform(const RandomSource& source, int64_t n, double low, double high, void* output) {
     using B = Bits<T>;
@@ -158,8 +152,7 @@ void permutation(const RandomSource& source, int64_t n, int64_t* output) {
 } // namespace
 
 Random random() {
-    return {words,
-            {uniform<float>, uniform<double>},
+    return {{uniform<float>, uniform<double>},
             {normal<float>, normal<double>},
             {bernoulli<float>, bernoulli<double>},
             integers,

@@ -99,7 +99,6 @@ template <class T> Mapped float_op(UnaryOp op, const double* params) {
         DT_CHEAP(hardsigmoid, clamp(x + T(3), V{}, broadcast(T(6))) * T(1.0 / 6))
         DT_CHEAP(hardtanh, clamp(x, p, q))
         DT_CHEAP(softsign, x / (T(1) + abs(x)))
-        DT_CHEAP(scale, fma(x, p, q))
         DT_CHEAP(clip, clamp(x, p, q))
     case UnaryOp::power:
         return power_of<T>(params[0]);
