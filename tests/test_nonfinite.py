@@ -39,6 +39,35 @@ class Counter(nn.Module):
         return x
 
 
+class Peak(nn.Module):
+    """Keeps an average that overflows, in a buffer that it replaces, and a mask of the batch's size."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("peak", dt.zeros(()))
+        self.register_buffer("mask", dt.zeros((0,)))
+
+    def forward(self, x):
+        self.mask = dt.full((len(x),), -np.inf)
+        self.peak = self.peak + (x.detach().abs() * 3e38).sum()
+        return x
+
+
+class Scaled(nn.Module):
+    def __init__(self, scale):
+        super().__init__()
+        self.register_buffer("scale", scale)
+
+    def forward(self, x):
+        return x * self.scale
+
+
+def read_only():
+    ones = np.ones(4, np.float32)
+    ones.flags.writeable = False
+    return dt.from_numpy(ones)
+
+
 class Between(nn.Module):
     def __init__(self):
         super().__init__()
@@ -144,6 +173,22 @@ class TestRaise:
         message = message_of(trainer, x, Y[:32])
         assert "step 1: the buffer '0.running_var' got 1 inf" in message
         assert same(before, weights(trainer))
+
+    def test_running_statistics_that_the_forward_replaces(self):
+        trainer = new_trainer(Peak(), nn.Linear(4, 3))
+        assert "step 1: the buffer '0.peak' got 1 inf" in message_of(trainer)
+        assert trainer.model[0].peak.item() == 0
+
+    @pytest.mark.parametrize("policy", ["raise", "skip"])
+    @pytest.mark.parametrize("scale", [lambda: dt.ones((1,)).expand(4), read_only])
+    def test_buffers_that_cannot_be_written(self, scale, policy):
+        trainer = new_trainer(Scaled(scale()), nn.Linear(4, 3), on_nonfinite=policy)
+        if policy == "raise":
+            assert "Already the batch's x has" in message_of(trainer, with_nan())
+        else:
+            with pytest.warns(RuntimeWarning, match="Already the batch's x has"):
+                trainer.fit(with_nan(), Y, verbose=0)
+            assert trainer.skipped_steps == 1
 
     def test_buffers_that_are_not_meant_to_be_finite(self):
         class Masked(nn.Module):

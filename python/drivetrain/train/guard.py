@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import warnings
 from collections.abc import Callable
@@ -36,7 +37,8 @@ class NonFiniteGuard:
         self.hint = " (float16 ends at 65,504; bfloat16 does not)" if precision == "float16" else ""
         self.skipped_steps = 0
         self._places: list[tuple[dict[str, Any], str]] = []  # of the buffers
-        self._watched: list[Tensor] = []  # buffers that were finite when the fit began
+        # Places of buffers that were finite when the fit began, and their shapes.
+        self._watched: list[tuple[dict[str, Any], str, tuple[int, ...]]] = []
         self._random: Any = None  # the state before the step
         self._held: list[Tensor | None] = []  # what was there then
         self._copies: tuple[Tensor, ...] = ()
@@ -46,7 +48,11 @@ class NonFiniteGuard:
         self._warned = False
         modules = [module for module in self.model.modules() if module._buffers]
         self._places = [(vars(module), name) for module in modules for name in module._buffers]
-        self._watched = [buffer for buffer in self.model.buffers() if _all_finite([buffer])]
+        self._watched = [
+            (attributes, name, tuple(buffer.shape))
+            for attributes, name in self._places
+            if (buffer := attributes.get(name)) is not None and _all_finite([buffer])
+        ]
 
     def begin_step(self) -> None:
         """Remembers what it needs to run the step again and to undo it: the running statistics take in a
@@ -60,11 +66,19 @@ class NonFiniteGuard:
         """What is not finite after the forward, or ""."""
         if not math.isfinite(loss):
             return f"the loss is {loss}"
-        if self._watched and not _all_finite(self._watched):
+        if self._watched and not _all_finite(watched := self._watched_buffers()):
             for name, buffer in self.model.named_buffers():
-                if any(buffer is watched for watched in self._watched) and (found := describe(buffer)):
+                if any(buffer is other for other in watched) and (found := describe(buffer)):
                     return f"the buffer '{name}' got {found}"
         return ""
+
+    def _watched_buffers(self) -> list[Tensor]:
+        """What is in these places now; of another shape it is a new mask, say, and no running statistic."""
+        return [
+            buffer
+            for attributes, name, shape in self._watched
+            if (buffer := attributes.get(name)) is not None and buffer.shape == shape
+        ]
 
     def step(self, optimizer: Any) -> bool:
         """Makes the optimizer's step; False where gradients are not finite."""
@@ -123,4 +137,7 @@ class NonFiniteGuard:
             for (attributes, name), buffer in zip(self._places, self._held, strict=True):
                 attributes[name] = buffer  # the forward may have put another there
                 if buffer is not None:
-                    buffer[...] = next(copies)
+                    copy = next(copies)
+                    # Refused where it is expanded or read-only: the forward has not written to it either.
+                    with contextlib.suppress(ValueError):
+                        buffer[...] = copy
