@@ -31,8 +31,8 @@ DT_INLINE Halves load_halves(const bfloat16_t* p) {
 // The first n <= kLanes values of two rows as pairs; without `high` zeros take its place.
 DT_INLINE Vec<Pair> join_rows(const bfloat16_t* low, const bfloat16_t* high, int64_t n) {
     const __mmask16 mask = __mmask16((1u << n) - 1);
-    const Vec<Pair> first = widen((Halves)_mm256_maskz_loadu_epi16(mask, low));
-    return high ? first | widen((Halves)_mm256_maskz_loadu_epi16(mask, high)) << 16 : first;
+    const Vec<Pair> first = widen((Halves)_mm256_maskz_loadu_epi16(mask, low)) >> 16;
+    return high ? first | widen((Halves)_mm256_maskz_loadu_epi16(mask, high)) : first;
 }
 
 // A matrix of bfloat16 seen from one of its sides, as Strided sees it: item i at depth p is data[i * step + p
@@ -129,7 +129,7 @@ struct Pairs {
         int64_t i = 0;
         if (high)
             for (; i + kLanes<Pair> <= count; i += kLanes<Pair>)
-                store(to + i, widen(load_halves(low + i)) | widen(load_halves(high + i)) << 16);
+                store(to + i, widen(load_halves(low + i)) >> 16 | widen(load_halves(high + i)));
         for (; i < count; i += kLanes<Pair>) {
             const int64_t left = min(count - i, int64_t{kLanes<Pair>});
             const Vec<Pair> v = join_rows(low + i, high ? high + i : nullptr, left);
