@@ -252,6 +252,7 @@ template <class T, class A, class B> struct BlockTask {
             tile.c_row = round_up(cols, kLanes<R>);
         }
         const Target<R> c = out.c + (row * out.row + col);
+        for (int64_t i = 0; i < rows; ++i) __builtin_prefetch((c + i * out.row).at, 1);
         if (starts && out.accumulate) read_rows(c, out.row, tile.c, tile.c_row, rows, cols);
         compute_tile_to(tile, out.turned);
         if (final) write_rows(tile.c, tile.c_row, c, out.row, rows, cols);

@@ -53,8 +53,9 @@ void pack_transposed(T* to, int64_t width, const S* from, int64_t step, int64_t 
 }
 
 template <class T, class S> DT_INLINE void copy_row(T* to, const S* from, int64_t count) {
+    constexpr int64_t n = kLanes<Arithmetic<T>>;
     int64_t i = 0;
-    for (; i + kLanes<T> <= count; i += kLanes<T>) store(to + i, load(from + i));
+    for (; i + n <= count; i += n) store(to + i, load(from + i));
     if (i < count) store_tail(to + i, load_tail(from + i, count - i), count - i);
 }
 template <class T> DT_INLINE void add_row(T* to, const T* from, int64_t count) {

@@ -323,13 +323,12 @@ Strided<float> converted(const Strided<float, S>& from, int64_t items, int64_t d
     const bool along = from.along();
     const int64_t rows = along ? depth : items, cols = along ? items : depth;
     const int64_t row_step = along ? from.depth_step : from.step, step = along ? 1 : from.depth_step;
-    for (int64_t i = 0; i < rows; ++i) {
-        const S* values = from.data + i * row_step;
-        if (step == 1)
-            copy_row(to + i * cols, values, cols);
-        else
-            for (int64_t j = 0; j < cols; ++j) to[i * cols + j] = value_of(values[j * step]);
-    }
+    if (step == 1)
+        copy_rows(from.data, row_step, to, cols, rows, cols);
+    else
+        for (int64_t i = 0; i < rows; ++i)
+            for (int64_t j = 0; j < cols; ++j)
+                to[i * cols + j] = value_of(from.data[i * row_step + j * step]);
     return along ? Strided<float>{to, 1, cols} : Strided<float>{to, cols, 1};
 }
 
@@ -338,9 +337,17 @@ void product(const Strided<R, S>& a, const Strided<R, S>& b, int64_t m, int64_t 
              const Output<T>& out) {
     if (skinny(a, b, m, n, k, out)) return;
     if constexpr (kHalf<S> && kFloating<T>)
-        if (choose_plan<T>(m, n, k) == Plan::serial) { // too small for packing by panels
-            float* to = scratch<float>(Scratch::kernel, (m + n) * k);
-            return plan(converted(a, m, k, to), converted(b, n, k, to + m * k), m, n, k, out);
+        if (choose_plan<T>(m, n, k) == Plan::serial) { // too small for packing and rounding by panels
+            float* to = scratch<float>(Scratch::kernel, (m + n) * k + m * n);
+            const Strided<float> left = converted(a, m, k, to), right = converted(b, n, k, to + m * k);
+            if (out.c.rounding == Rounding::none) return plan(left, right, m, n, k, out);
+            Output<T> exact = out;
+            float* sums = to + (m + n) * k;
+            exact.c = {sums};
+            exact.row = n;
+            if (out.accumulate) read_rows(out.c, out.row, sums, n, m, n);
+            plan(left, right, m, n, k, exact);
+            return write_rows(sums, n, out.c, out.row, m, n);
         }
     const auto left = operand_of<T>(a, k), right = operand_of<T>(b, k);
     plan(left, right, m, n, units_of<T>(k), out);

@@ -1,6 +1,6 @@
 #pragma once
 // Where a product goes: C in the type of its sums, or rounded to a half format.
-#include "kernels/cpu/half.h"
+#include "kernels/cpu/gemm_pack.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -45,19 +45,31 @@ template <class R> struct Target {
 template <class R> void fetch_rows(const Target<R>& c, int64_t row, int64_t rows) {
     for (int64_t i = 0; i < rows; ++i) __builtin_prefetch((c + i * row).at, 1);
 }
-// Rows of C to and from rows of sums.
+// Rows of values, converted; what is one run in both places goes as one.
+template <class From, class To>
+void copy_rows(const From* from, int64_t from_row, To* to, int64_t to_row, int64_t rows, int64_t cols) {
+    if (from_row == cols && to_row == cols) return copy_row(to, from, rows * cols);
+    for (int64_t i = 0; i < rows; ++i) copy_row(to + i * to_row, from + i * from_row, cols);
+}
+// Rows of a rounded C to and from rows of sums.
 template <class R>
 void read_rows(const Target<R>& from, int64_t from_row, R* to, int64_t to_row, int64_t rows, int64_t cols) {
-    for (int64_t i = 0; i < rows; ++i)
-        for (int64_t j = 0; j < cols; j += kLanes<R>)
-            store_upto(to + i * to_row + j, (from + (i * from_row + j)).read(cols - j), cols - j);
+    if constexpr (sizeof(R) != 4)
+        return;
+    else if (from.rounding == Rounding::to_bfloat16)
+        copy_rows(static_cast<const bfloat16_t*>(from.at), from_row, to, to_row, rows, cols);
+    else
+        copy_rows(static_cast<const float16_t*>(from.at), from_row, to, to_row, rows, cols);
 }
 template <class R>
 void write_rows(const R* from, int64_t from_row, const Target<R>& to, int64_t to_row, int64_t rows,
                 int64_t cols) {
-    for (int64_t i = 0; i < rows; ++i)
-        for (int64_t j = 0; j < cols; j += kLanes<R>)
-            (to + (i * to_row + j)).write(load_upto(from + i * from_row + j, cols - j), cols - j);
+    if constexpr (sizeof(R) != 4)
+        return;
+    else if (to.rounding == Rounding::to_bfloat16)
+        copy_rows(from, from_row, static_cast<bfloat16_t*>(to.at), to_row, rows, cols);
+    else
+        copy_rows(from, from_row, static_cast<float16_t*>(to.at), to_row, rows, cols);
 }
 
 } // namespace
