@@ -106,7 +106,7 @@ def half_network(case: Case) -> Case:
         bars=(Bar("torch", 1.7, 3.0), Bar("in float32", 2.0)),
         variants=(Variant("", {"half": "bfloat16"}), Variant("in float32")),
         tolerance=0.05,
-        change_tolerance=2.0,  # after 50 layers rounded to 8 bits only the sizes of the first ones' gradients agree
+        change_tolerance=2.0,  # rounded through 50 layers, only the sizes of the first gradients agree
         only=("drivetrain", "torch"),
         readme="",
     )
