@@ -10,6 +10,7 @@ from typing import Any
 from .. import _core
 from .._core import Tensor
 from ..autograd import enable_grad
+from .hooks import StepHookHandle
 from .state import GroupState, collect, load
 
 
@@ -278,6 +279,35 @@ class Optimizer:
                 if parameter.grad is not None:
                     parameter.grad = _core.zeros(parameter.shape, dtype=parameter.dtype)
 
+    # Hooks
+
+    def register_step_pre_hook(self, hook: Callable[[Optimizer, Any, Any], Any]) -> StepHookHandle:
+        """Calls `hook(optimizer, args, kwargs)` before every step.
+
+        Args:
+            hook: A function. `args`, whose first is the optimizer, and `kwargs` are what `step` is called
+                with; a tuple of new ones that the hook returns replaces them. Hooks run in the order of
+                registration; copies of the optimizer, pickled ones too, have none.
+
+        Returns:
+            A handle whose `remove()` takes the hook away.
+
+        Example:
+            >>> import drivetrain as dt
+            >>> w = dt.tensor([1.0], requires_grad=True)
+            >>> optimizer = dt.optim.SGD([w], lr=0.1)
+            >>> handle = optimizer.register_step_pre_hook(lambda optimizer, args, kwargs: print("before"))
+            >>> optimizer.step()
+            before
+            >>> handle.remove()
+            >>> optimizer.step()
+        """
+        return StepHookHandle(self, "before", hook)
+
+    def register_step_post_hook(self, hook: Callable[[Optimizer, Any, Any], None]) -> StepHookHandle:
+        """Calls `hook(optimizer, args, kwargs)` after every step: see `register_step_pre_hook`."""
+        return StepHookHandle(self, "after", hook)
+
     # State
 
     @property
@@ -306,6 +336,9 @@ class Optimizer:
             ValueError: Groups, numbers of parameters or shapes differ. Nothing has been changed then.
         """
         load(self, state_dict)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "step"}  # nor its hooks
 
     def __repr__(self) -> str:
         lines = [f"{self._name} ("]
