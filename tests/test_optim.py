@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import doctest
-import importlib
 import json
 import pickle
 from typing import Any
@@ -441,10 +439,3 @@ def test_same_bits_for_any_number_of_threads(kind: Any) -> None:
             dt.set_num_threads(before)
 
     assert run(1) == run(2) == run(3)
-
-
-@pytest.mark.parametrize("module", ["sgd", "adam"])
-def test_examples_in_the_docs(module: str) -> None:
-    failed, tried = doctest.testmod(importlib.import_module(f"drivetrain.optim.{module}"))
-    assert tried > 0
-    assert failed == 0

@@ -3,33 +3,49 @@
 
 namespace dt {
 
-// One parameter of a multi-tensor step. All of one call have the same dtype.
+// What a step does with a gradient, and what it keeps for every parameter: first, second, third.
+enum class OptimRule : uint8_t {
+    sgd,      // momentum buffer, or none
+    adam,     // mean of the gradients, of their squares, and with AMSGrad the largest of the latter so far
+    adagrad,  // sum of the squares
+    adadelta, // mean of the squared gradients, of the squared changes
+    rmsprop,  // mean of the squares, momentum buffer or none, mean of the gradients where it is centred
+    adamax,   // mean of the gradients, decaying largest absolute gradient
+    nadam,    // as adam
+    radam,    // as adam
+    rprop,    // last gradients, sizes of the steps
+    lion,     // mean of the gradients
+    count,
+};
+
+// One parameter of a multi-tensor call. All of one call have the same dtype.
 struct OptimTensor {
     int64_t size = 0;
     void* parameter = nullptr;
     void* gradient = nullptr; // only scale() writes it
-    void* first = nullptr;    // SGD: momentum buffer, or none; Adam: mean of the gradients
-    void* second = nullptr;   // Adam: mean of their squares
-    void* maximum = nullptr;  // Adam with amsgrad: largest `second` so far, or none
-    bool fresh = false;       // SGD: the momentum buffer holds nothing yet
-    int64_t step = 1;         // Adam: this step's number, from 1
+    void* first = nullptr;    // see OptimRule
+    void* second = nullptr;
+    void* third = nullptr;
+    bool fresh = false;          // SGD: the momentum buffer holds nothing yet
+    int64_t step = 1;            // this step's number, from 1
+    double momentum_product = 1; // NAdam: of the momenta of all steps, this one included
 };
 
-struct SgdArgs {
+struct StepArgs {
     int64_t count = 0;
     const OptimTensor* tensors = nullptr;
-    double learning_rate = 0.001, momentum = 0, dampening = 0, weight_decay = 0, gradient_scale = 1;
+    double learning_rate = 0.001, weight_decay = 0, gradient_scale = 1;
+    double largest = __builtin_inf();   // gradients are clipped to [-largest, largest] after the scale
+    double momentum = 0, dampening = 0; // SGD, RMSprop; momentum: NAdam's of this step
+    double next_momentum = 0;           // NAdam: of the step after this one
+    double beta1 = 0.9, beta2 = 0.999;  // Adam and its kin, Lion; beta2: RMSprop, Adadelta
+    double epsilon = 1e-8;
+    double decay = 0;                // Adagrad: of the learning rate
+    double shrink = 0.5, grow = 1.2; // Rprop: factors of the sizes of the steps
+    double least_step = 1e-6, most_step = 50;
+    bool decoupled = false; // weight decay shrinks the parameters; else it is added to the gradients
     bool nesterov = false, maximize = false;
     bool* nonfinite = nullptr; // see below
-};
-
-struct AdamArgs {
-    int64_t count = 0;
-    const OptimTensor* tensors = nullptr;
-    double learning_rate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weight_decay = 0,
-           gradient_scale = 1;
-    bool decoupled = false, maximize = false; // decoupled: AdamW's weight decay
-    bool* nonfinite = nullptr;                // see below
 };
 
 enum class GradNorm : uint8_t { one, two, infinity };
@@ -38,12 +54,14 @@ enum class GradNorm : uint8_t { one, two, infinity };
 // there are any. [0] works on float32, [1] on float64. Work is cut into fixed blocks of the tensors laid end
 // to end.
 struct Optim {
-    void (*sgd[2])(const SgdArgs& args);
-    void (*adam[2])(const AdamArgs& args);
+    void (*step[int(OptimRule::count)][2])(const StepArgs& args);
     int64_t (*norm_scratch)(int64_t count, const OptimTensor* tensors);
     // Sum of |gradient|, sum of squares or largest |gradient| (NaN where any is) over all tensors, in double.
     double (*norm[2])(GradNorm kind, int64_t count, const OptimTensor* tensors, double* scratch);
     void (*scale[2])(int64_t count, const OptimTensor* tensors, double factor);
+    void (*clip[2])(int64_t count, const OptimTensor* tensors, double largest); // NaN stays
+    // parameter += weight * (first - parameter), exactly `first` where the weight is 1.
+    void (*average[2])(int64_t count, const OptimTensor* tensors, double weight);
     bool (*finite[2])(int64_t n, const void* values); // no infinity and no NaN among them
 };
 

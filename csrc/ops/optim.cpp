@@ -10,8 +10,6 @@ namespace {
 
 constexpr double kLargest = std::numeric_limits<double>::max();
 
-using Tensors = std::vector<Tensor>;
-
 // The tensors of a step, float32 and float64 apart, with the contiguous gradients kept alive.
 struct Step {
     const char* op;
@@ -50,8 +48,7 @@ void check_length(const char* op, const char* list, const Tensors& tensors, cons
 }
 
 // The gradients given, or those of the parameters; none where one of these has none.
-std::optional<Tensors> find_gradients(const char* op, const Tensors& parameters,
-                                      const std::optional<Tensors>& given) {
+GivenGradients find_gradients(const char* op, const Tensors& parameters, const GivenGradients& given) {
     if (given) {
         check_length(op, "gradients", *given, parameters);
         return given;
@@ -65,12 +62,14 @@ std::optional<Tensors> find_gradients(const char* op, const Tensors& parameters,
     return found;
 }
 
-// `lists` are what the entries hold beside parameter and gradient: first, second, maximum.
-Step gather(const char* op, const Tensors& parameters, Tensors gradients,
-            std::initializer_list<std::pair<const char*, const Tensors*>> lists, int64_t number) {
+using Kept = std::initializer_list<std::pair<const char*, const Tensors*>>; // null where none is kept
+
+// `kept` are the lists of first, second, third; `products` NAdam's, before this step.
+Step gather(const char* op, const Tensors& parameters, Tensors gradients, Kept kept, int64_t number,
+            const Tensors* products, double momentum) {
     autograd::GradMode off(false); // a step may write to leaves
     Step step{op, {}, std::move(gradients)};
-    for (auto& [name, list] : lists)
+    for (auto& [name, list] : kept)
         if (list) check_length(op, name, *list, parameters);
     if (number < 1) value_error({op, ": step is ", number, ", expected 1 or more"});
     for (size_t i = 0; i < parameters.size(); ++i) {
@@ -80,14 +79,15 @@ Step gather(const char* op, const Tensors& parameters, Tensors gradients,
         entry.size = p.size();
         entry.parameter = written(op, "parameters", i, p, p);
         entry.gradient = prepared_gradient(op, i, step.gradients[i], p);
-        void** places[] = {&entry.first, &entry.second, &entry.maximum};
+        void** places[] = {&entry.first, &entry.second, &entry.third};
         int k = 0;
-        for (auto& [name, list] : lists) {
+        for (auto& [name, list] : kept) {
             if (list) *places[k] = written(op, name, i, (*list)[i], p);
             ++k;
         }
         entry.fresh = number == 1;
         entry.step = number;
+        if (products) entry.momentum_product = *(*products)[i].data<double>() * momentum;
         std::vector<OptimTensor>& entries = step.entries[precision(p)];
         if (entries.empty()) entries.reserve(parameters.size() - i);
         entries.push_back(entry);
@@ -105,7 +105,7 @@ void refuse_nonfinite(const Step& step) {
 }
 
 // True where it was to watch and found a gradient that is not finite.
-template <class Args, class Kernel> bool run(const Step& step, Args args, Kernel& kernel, bool watch) {
+bool run(const Step& step, StepArgs args, OptimRule rule, bool watch) {
     bool nonfinite = false;
     if (watch) {
         refuse_nonfinite(step);
@@ -118,186 +118,210 @@ template <class Args, class Kernel> bool run(const Step& step, Args args, Kernel
         double elements = 0;
         for (const OptimTensor& t : step.entries[p]) elements += static_cast<double>(t.size);
         LongWork work(elements);
-        kernel[p](args);
+        kernels().optim.step[int(rule)][p](args);
     }
     return nonfinite;
 }
 
-void bump_versions(std::initializer_list<const Tensors*> lists) {
-    for (const Tensors* list : lists)
-        if (list)
-            for (const Tensor& t : *list) t.storage().bump_version();
+void bump_versions(const Tensors& tensors) {
+    for (const Tensor& t : tensors) t.storage().bump_version();
 }
 
-void check_common(const char* op, double lr, double weight_decay, double grad_scale) {
+const Tensors* unless_empty(const Tensors& list) { return list.empty() ? nullptr : &list; }
+
+void check_share(const char* op, const char* name, double value) {
+    if (!(value >= 0 && value < 1))
+        value_error({op, ": ", name, " is ", value, ", expected a number from 0 to below 1"});
+}
+
+// The arguments that all rules have.
+StepArgs common(const char* op, double lr, double weight_decay, bool maximize, double grad_scale,
+                double max_value) {
     check_between(op, "lr", lr, 0, kLargest);
     check_between(op, "weight_decay", weight_decay, 0, kLargest);
     check_between(op, "grad_scale", grad_scale, -kLargest, kLargest);
-}
-
-} // namespace
-
-int sgd_step(const Tensors& parameters, const std::optional<Tensors>& gradients, const Tensors& buffers,
-             int64_t step, double lr, double momentum, double dampening, double weight_decay, bool nesterov,
-             bool maximize, double grad_scale, bool watch) {
-    const char* op = "sgd_step";
-    check_common(op, lr, weight_decay, grad_scale);
-    check_between(op, "momentum", momentum, 0, kLargest);
-    if (nesterov && (momentum == 0 || dampening != 0))
-        value_error({op, ": nesterov needs a momentum above 0 and no dampening"});
-    const Tensors* used = momentum != 0 ? &buffers : nullptr;
-    std::optional<Tensors> found = find_gradients(op, parameters, gradients);
-    if (!found) return 0;
-    const Step all = gather(op, parameters, std::move(*found), {{"buffers", used}}, step);
-    SgdArgs args;
+    if (!(max_value >= 0)) value_error({op, ": max_value is ", max_value, ", expected 0 or more"});
+    StepArgs args;
     args.learning_rate = lr;
-    args.momentum = momentum;
-    args.dampening = dampening;
     args.weight_decay = weight_decay;
-    args.gradient_scale = grad_scale;
-    args.nesterov = nesterov;
     args.maximize = maximize;
-    const bool nonfinite = run(all, args, kernels().optim.sgd, watch);
-    bump_versions({&parameters, used});
-    return nonfinite ? 2 : 1;
+    args.gradient_scale = grad_scale;
+    args.largest = max_value;
+    return args;
 }
 
-int adam_step(const Tensors& parameters, const std::optional<Tensors>& gradients, const Tensors& exp_avg,
-              const Tensors& exp_avg_sq, const Tensors& max_exp_avg_sq, int64_t step, double lr, double beta1,
-              double beta2, double eps, double weight_decay, bool decoupled, bool maximize, double grad_scale,
-              bool watch) {
-    const char* op = "adam_step";
-    check_common(op, lr, weight_decay, grad_scale);
-    for (auto [name, beta] : {std::pair{"beta1", beta1}, {"beta2", beta2}})
-        if (!(beta >= 0 && beta < 1))
-            value_error({op, ": ", name, " is ", beta, ", expected a number from 0 to below 1"});
+void take_betas(const char* op, StepArgs& args, double beta1, double beta2, double eps) {
+    check_share(op, "beta1", beta1);
+    check_share(op, "beta2", beta2);
     check_between(op, "eps", eps, 0, kLargest);
-    const Tensors* largest = max_exp_avg_sq.empty() ? nullptr : &max_exp_avg_sq;
-    std::optional<Tensors> found = find_gradients(op, parameters, gradients);
-    if (!found) return 0;
-    const Step all =
-        gather(op, parameters, std::move(*found),
-               {{"exp_avg", &exp_avg}, {"exp_avg_sq", &exp_avg_sq}, {"max_exp_avg_sq", largest}}, step);
-    AdamArgs args;
-    args.learning_rate = lr;
     args.beta1 = beta1;
     args.beta2 = beta2;
     args.epsilon = eps;
-    args.weight_decay = weight_decay;
-    args.gradient_scale = grad_scale;
-    args.decoupled = decoupled;
-    args.maximize = maximize;
-    const bool nonfinite = run(all, args, kernels().optim.adam, watch);
-    bump_versions({&parameters, &exp_avg, &exp_avg_sq, largest});
-    return nonfinite ? 2 : 1;
 }
 
-namespace {
-
-// float32 and float64 apart.
-struct Gradients {
-    std::vector<OptimTensor> entries[2];
-    void add(const Tensor& g) {
-        OptimTensor entry;
-        entry.size = g.size();
-        entry.gradient = g.data();
-        entries[precision(g)].push_back(entry);
-    }
-};
-
-// Of all of them together.
-double norm_of(const Gradients& gradients, GradNorm kind) {
-    const auto& kernel = kernels().optim;
-    double norm = 0;
-    for (int p : {0, 1}) {
-        const std::vector<OptimTensor>& entries = gradients.entries[p];
-        const int64_t count = static_cast<int64_t>(entries.size());
-        const Tensor memory = scratch(kernel.norm_scratch(count, entries.data()));
-        const double part = kernel.norm[p](kind, count, entries.data(), memory.data<double>());
-        if (kind == GradNorm::infinity)
-            norm = part > norm || std::isnan(part) ? part : norm;
-        else
-            norm += part;
-    }
-    return kind == GradNorm::two ? std::sqrt(norm) : norm;
+int make(const char* op, OptimRule rule, const StepArgs& args, const Tensors& parameters,
+         const GivenGradients& gradients, Kept kept, int64_t number, bool watch,
+         const Tensors* products = nullptr) {
+    GivenGradients found = find_gradients(op, parameters, gradients);
+    if (!found) return 0;
+    const Step step = gather(op, parameters, std::move(*found), kept, number, products, args.momentum);
+    const bool nonfinite = run(step, args, rule, watch);
+    bump_versions(parameters);
+    for (auto& [name, list] : kept)
+        if (list) bump_versions(*list);
+    return nonfinite ? 2 : 1;
 }
 
 } // namespace
 
-double grad_norm(const Tensors& parameters) {
-    Tensors kept; // contiguous, until the norm is known
-    Gradients gradients;
-    for (const Tensor& p : parameters) {
-        const Tensor g = autograd::grad_of(p);
-        if (!g.defined()) continue;
-        check_real("grad_norm", "a gradient", g);
-        kept.push_back(plain::contiguous(g));
-        gradients.add(kept.back());
-    }
-    return norm_of(gradients, GradNorm::two);
+int sgd_step(const Tensors& parameters, const GivenGradients& gradients, const Tensors& buffers, int64_t step,
+             double lr, double momentum, double dampening, double weight_decay, bool nesterov, bool maximize,
+             double grad_scale, double max_value, bool watch) {
+    const char* op = "sgd_step";
+    StepArgs args = common(op, lr, weight_decay, maximize, grad_scale, max_value);
+    check_between(op, "momentum", momentum, 0, kLargest);
+    if (nesterov && (momentum == 0 || dampening != 0))
+        value_error({op, ": nesterov needs a momentum above 0 and no dampening"});
+    args.momentum = momentum;
+    args.dampening = dampening;
+    args.nesterov = nesterov;
+    return make(op, OptimRule::sgd, args, parameters, gradients,
+                {{"buffers", momentum != 0 ? &buffers : nullptr}}, step, watch);
 }
 
-bool all_finite(const Tensors& tensors) {
-    for (const Tensor& given : tensors) {
-        if (!is_floating(given.dtype())) continue;
-        Tensor t = is_half(given.dtype()) ? plain::convert(given, DType::float32) : given;
-        t = plain::contiguous(t);
-        if (!kernels().optim.finite[precision(t)](t.size(), t.data())) return false;
-    }
-    return true;
+int adam_step(const Tensors& parameters, const GivenGradients& gradients, const Tensors& exp_avg,
+              const Tensors& exp_avg_sq, const Tensors& max_exp_avg_sq, int64_t step, double lr, double beta1,
+              double beta2, double eps, double weight_decay, bool decoupled, bool maximize, double grad_scale,
+              double max_value, bool watch) {
+    const char* op = "adam_step";
+    StepArgs args = common(op, lr, weight_decay, maximize, grad_scale, max_value);
+    take_betas(op, args, beta1, beta2, eps);
+    args.decoupled = decoupled;
+    return make(op, OptimRule::adam, args, parameters, gradients,
+                {{"exp_avg", &exp_avg},
+                 {"exp_avg_sq", &exp_avg_sq},
+                 {"max_exp_avg_sq", unless_empty(max_exp_avg_sq)}},
+                step, watch);
 }
 
-Tensors clones(const Tensors& tensors) {
-    Tensors found;
-    found.reserve(tensors.size());
-    for (const Tensor& t : tensors) found.push_back(plain::clone(t));
-    return found;
+int adagrad_step(const Tensors& parameters, const GivenGradients& gradients, const Tensors& sum, int64_t step,
+                 double lr, double lr_decay, double weight_decay, double eps, bool maximize,
+                 double grad_scale, double max_value, bool watch) {
+    const char* op = "adagrad_step";
+    StepArgs args = common(op, lr, weight_decay, maximize, grad_scale, max_value);
+    check_between(op, "lr_decay", lr_decay, 0, kLargest);
+    check_between(op, "eps", eps, 0, kLargest);
+    args.decay = lr_decay;
+    args.epsilon = eps;
+    return make(op, OptimRule::adagrad, args, parameters, gradients, {{"sum", &sum}}, step, watch);
 }
 
-bool finite_gradients(const Tensors& parameters) {
-    Tensors gradients;
-    gradients.reserve(parameters.size());
-    for (const Tensor& p : parameters)
-        if (Tensor g = autograd::grad_of(p); g.defined()) gradients.push_back(std::move(g));
-    return all_finite(gradients);
+int adadelta_step(const Tensors& parameters, const GivenGradients& gradients, const Tensors& square_avg,
+                  const Tensors& acc_delta, int64_t step, double lr, double rho, double eps,
+                  double weight_decay, bool maximize, double grad_scale, double max_value, bool watch) {
+    const char* op = "adadelta_step";
+    StepArgs args = common(op, lr, weight_decay, maximize, grad_scale, max_value);
+    check_between(op, "rho", rho, 0, 1);
+    check_between(op, "eps", eps, 0, kLargest);
+    args.beta2 = rho;
+    args.epsilon = eps;
+    return make(op, OptimRule::adadelta, args, parameters, gradients,
+                {{"square_avg", &square_avg}, {"acc_delta", &acc_delta}}, step, watch);
 }
 
-void clear_gradients(const Tensors& parameters) {
-    for (const Tensor& p : parameters) autograd::set_grad(p, Tensor());
+int rmsprop_step(const Tensors& parameters, const GivenGradients& gradients, const Tensors& square_avg,
+                 const Tensors& momentum_buffer, const Tensors& grad_avg, int64_t step, double lr,
+                 double alpha, double eps, double weight_decay, double momentum, bool maximize,
+                 double grad_scale, double max_value, bool watch) {
+    const char* op = "rmsprop_step";
+    StepArgs args = common(op, lr, weight_decay, maximize, grad_scale, max_value);
+    check_between(op, "alpha", alpha, 0, kLargest);
+    check_between(op, "eps", eps, 0, kLargest);
+    check_between(op, "momentum", momentum, 0, kLargest);
+    args.beta2 = alpha;
+    args.epsilon = eps;
+    args.momentum = momentum;
+    return make(op, OptimRule::rmsprop, args, parameters, gradients,
+                {{"square_avg", &square_avg},
+                 {"momentum_buffer", unless_empty(momentum_buffer)},
+                 {"grad_avg", unless_empty(grad_avg)}},
+                step, watch);
 }
 
-Tensor clip_grad_norm(const Tensors& parameters, double max_norm, double norm_type, bool error_if_nonfinite) {
-    const char* op = "clip_grad_norm_";
-    check_between(op, "max_norm", max_norm, 0, kLargest);
-    const bool infinite = std::isinf(norm_type) && norm_type > 0;
-    if (norm_type != 1 && norm_type != 2 && !infinite)
-        value_error({op, ": norm_type is ", norm_type, ", expected 1, 2 or inf"});
-    const GradNorm kind = infinite ? GradNorm::infinity : norm_type == 1 ? GradNorm::one : GradNorm::two;
-    autograd::GradMode off(false);
-    Gradients found;
-    Tensors gradients;
-    for (const Tensor& p : parameters) {
-        Tensor g = autograd::grad_of(p);
-        if (!g.defined()) continue;
-        check_real(op, "a gradient", g);
-        if (!g.is_contiguous() || overlaps_itself(g) || !g.storage().writable())
-            autograd::set_grad(p, g = plain::clone(g));
-        found.add(g);
-        gradients.push_back(g);
-    }
-    const double norm = norm_of(found, kind);
-    if (error_if_nonfinite && !std::isfinite(norm))
-        runtime_error(
-            {op, ": the norm of the gradients is ", norm, "; pass error_if_nonfinite=False to go on"});
-    const double factor = max_norm / (norm + 1e-6); // as PyTorch does
-    if (!(factor >= 1)) {
-        for (int p : {0, 1})
-            kernels().optim.scale[p](static_cast<int64_t>(found.entries[p].size()), found.entries[p].data(),
-                                     factor);
-        bump_versions({&gradients});
-    }
-    const bool doubles = found.entries[0].empty() && !found.entries[1].empty();
-    return plain::full({}, doubles ? DType::float64 : DType::float32, norm);
+int adamax_step(const Tensors& parameters, const GivenGradients& gradients, const Tensors& exp_avg,
+                const Tensors& exp_inf, int64_t step, double lr, double beta1, double beta2, double eps,
+                double weight_decay, bool maximize, double grad_scale, double max_value, bool watch) {
+    const char* op = "adamax_step";
+    StepArgs args = common(op, lr, weight_decay, maximize, grad_scale, max_value);
+    take_betas(op, args, beta1, beta2, eps);
+    return make(op, OptimRule::adamax, args, parameters, gradients,
+                {{"exp_avg", &exp_avg}, {"exp_inf", &exp_inf}}, step, watch);
+}
+
+int nadam_step(const Tensors& parameters, const GivenGradients& gradients, const Tensors& exp_avg,
+               const Tensors& exp_avg_sq, const Tensors& mu_product, int64_t step, double lr, double beta1,
+               double beta2, double eps, double weight_decay, double momentum_decay, bool decoupled,
+               bool maximize, double grad_scale, double max_value, bool watch) {
+    const char* op = "nadam_step";
+    StepArgs args = common(op, lr, weight_decay, maximize, grad_scale, max_value);
+    take_betas(op, args, beta1, beta2, eps);
+    check_between(op, "momentum_decay", momentum_decay, 0, kLargest);
+    const auto momentum_of = [&](int64_t number) {
+        return beta1 * (1 - 0.5 * std::pow(0.96, static_cast<double>(number) * momentum_decay));
+    };
+    args.momentum = momentum_of(step);
+    args.next_momentum = momentum_of(step + 1);
+    args.decoupled = decoupled;
+    check_length(op, "mu_product", mu_product, parameters);
+    for (const Tensor& product : mu_product)
+        if (product.size() != 1 || product.dtype() != DType::float64)
+            value_error({op, ": mu_product must hold float64 tensors of one element, got shape ",
+                         product.shape(), " and dtype ", product.dtype()});
+    const int made = make(op, OptimRule::nadam, args, parameters, gradients,
+                          {{"exp_avg", &exp_avg}, {"exp_avg_sq", &exp_avg_sq}}, step, watch, &mu_product);
+    if (made)
+        for (const Tensor& product : mu_product) *product.data<double>() *= args.momentum;
+    return made;
+}
+
+int radam_step(const Tensors& parameters, const GivenGradients& gradients, const Tensors& exp_avg,
+               const Tensors& exp_avg_sq, int64_t step, double lr, double beta1, double beta2, double eps,
+               double weight_decay, bool decoupled, bool maximize, double grad_scale, double max_value,
+               bool watch) {
+    const char* op = "radam_step";
+    StepArgs args = common(op, lr, weight_decay, maximize, grad_scale, max_value);
+    take_betas(op, args, beta1, beta2, eps);
+    args.decoupled = decoupled;
+    return make(op, OptimRule::radam, args, parameters, gradients,
+                {{"exp_avg", &exp_avg}, {"exp_avg_sq", &exp_avg_sq}}, step, watch);
+}
+
+int rprop_step(const Tensors& parameters, const GivenGradients& gradients, const Tensors& prev,
+               const Tensors& step_size, int64_t step, double eta_minus, double eta_plus,
+               double step_size_min, double step_size_max, bool maximize, double grad_scale, double max_value,
+               bool watch) {
+    const char* op = "rprop_step";
+    StepArgs args = common(op, 0, 0, maximize, grad_scale, max_value);
+    check_between(op, "eta_minus", eta_minus, 0, 1);
+    check_between(op, "eta_plus", eta_plus, 1, kLargest);
+    check_between(op, "step_size_max", step_size_max, 0, kLargest);
+    check_between(op, "step_size_min", step_size_min, 0, step_size_max);
+    args.shrink = eta_minus;
+    args.grow = eta_plus;
+    args.least_step = step_size_min;
+    args.most_step = step_size_max;
+    return make(op, OptimRule::rprop, args, parameters, gradients,
+                {{"prev", &prev}, {"step_size", &step_size}}, step, watch);
+}
+
+int lion_step(const Tensors& parameters, const GivenGradients& gradients, const Tensors& exp_avg,
+              int64_t step, double lr, double beta1, double beta2, double weight_decay, bool maximize,
+              double grad_scale, double max_value, bool watch) {
+    const char* op = "lion_step";
+    StepArgs args = common(op, lr, weight_decay, maximize, grad_scale, max_value);
+    take_betas(op, args, beta1, beta2, 0);
+    args.decoupled = true;
+    return make(op, OptimRule::lion, args, parameters, gradients, {{"exp_avg", &exp_avg}}, step, watch);
 }
 
 } // namespace dt::ops

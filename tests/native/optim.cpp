@@ -1,5 +1,4 @@
-// SGD and Adam after the pseudocode of PyTorch's documentation, gradient norms, scaling; several tensors at a
-// time.
+// Every rule of the steps, gradient norms, scaling, clipping, averages; several tensors at a time.
 #include "kernels/optim.h"
 
 #include "check.h"
@@ -10,17 +9,17 @@ namespace {
 const std::vector<int64_t> kLists[] = {{}, {0}, {1}, {5, 0, 17, 64}, {16384, 3, 16385}, {40001}};
 
 template <class T> struct Tensors {
-    std::vector<Array<T>> parameter, gradient, first, second, maximum;
+    std::vector<Array<T>> parameter, gradient, first, second, third;
     std::vector<OptimTensor> list;
 
-    Tensors(Checks& c, const std::vector<int64_t>& sizes, bool with_first, bool with_second,
-            bool with_maximum, bool fresh) {
+    Tensors(Checks& c, const std::vector<int64_t>& sizes, bool with_first, bool with_second, bool with_third,
+            bool fresh) {
         for (int64_t n : sizes) {
             parameter.push_back(c.uniform_array<T>(n));
             gradient.push_back(c.uniform_array<T>(n));
             first.push_back(c.uniform_array<T>(n));
-            second.push_back(c.uniform_array<T>(n, 0, 1));
-            maximum.push_back(c.uniform_array<T>(n, 0, 1));
+            second.push_back(c.uniform_array<T>(n, 0.5, 1));
+            third.push_back(c.uniform_array<T>(n, 0.5, 1));
         }
         for (size_t i = 0; i < sizes.size(); ++i) {
             OptimTensor t;
@@ -29,7 +28,7 @@ template <class T> struct Tensors {
             t.gradient = gradient[i].data();
             t.first = with_first ? first[i].data() : nullptr;
             t.second = with_second ? second[i].data() : nullptr;
-            t.maximum = with_maximum ? maximum[i].data() : nullptr;
+            t.third = with_third ? third[i].data() : nullptr;
             t.fresh = fresh;
             t.step = int64_t(i) + 1;
             list.push_back(t);
@@ -38,102 +37,180 @@ template <class T> struct Tensors {
     int64_t count() const { return int64_t(list.size()); }
 };
 
-template <class T> void check_sgd(Checks& c, const std::vector<int64_t>& sizes, int variant) {
-    SgdArgs args;
-    args.learning_rate = 0.1;
-    args.momentum = variant & 1 ? 0.9 : 0;
-    args.dampening = variant & 1 ? 0.25 : 0;
-    args.weight_decay = variant & 2 ? 0.01 : 0;
-    args.gradient_scale = 0.5;
-    args.nesterov = variant & 1 && variant & 4;
-    args.maximize = variant & 8;
-    const bool fresh = variant & 16, momentum = variant & 1;
-    c.at("sgd, variant ", variant, ", ", int64_t(sizes.size()), " tensors");
-    Tensors<T> t(c, sizes, momentum, false, false, fresh);
-    const Tensors<T> before = t;
-    args.count = t.count();
-    args.tensors = t.list.data();
-    c.call(c.table.optim.sgd[sizeof(T) == 8], args);
-    for (size_t k = 0; k < sizes.size(); ++k) {
-        const auto gradient = [&](int64_t i) {
-            Sum g;
-            g.add((args.maximize ? -1 : 1) * args.gradient_scale * before.gradient[k].at(i));
-            g.add(args.weight_decay * before.parameter[k].at(i));
-            return g;
-        };
-        const auto buffer = [&](int64_t i) {
-            const Sum g = gradient(i);
-            if (fresh) return g;
-            const double old = args.momentum * before.first[k].at(i);
-            return Sum{old + (1 - args.dampening) * g.value, std::fabs(old) + g.size, 0};
-        };
-        if (momentum) c.expect("momentum buffer", t.first[k], 6, buffer);
-        c.expect("parameter", t.parameter[k], 6, [&](int64_t i) {
-            const Sum g = gradient(i), b = momentum ? buffer(i) : g;
-            const double step = args.nesterov ? g.value + args.momentum * b.value : b.value;
-            const double old = before.parameter[k].at(i);
-            return Want(old - args.learning_rate * step,
-                        std::fabs(old) + args.learning_rate * (g.size + b.size));
-        });
+// One element of a tensor, of its gradient and of what is kept.
+struct Element {
+    double p, g, first, second, third;
+};
+
+double bias(double beta, double step) { return 1 - std::pow(beta, step); }
+
+void adam_means(const StepArgs& a, Element& e) {
+    e.first = a.beta1 * e.first + (1 - a.beta1) * e.g;
+    e.second = a.beta2 * e.second + (1 - a.beta2) * e.g * e.g;
+}
+
+void radam_step(const StepArgs& a, double step, Element& e) {
+    adam_means(a, e);
+    const double infinite = 2 / (1 - a.beta2) - 1;
+    const double length = infinite - 2 * step * std::pow(a.beta2, step) / bias(a.beta2, step);
+    double direction = e.first / bias(a.beta1, step);
+    if (length > 5)
+        direction *=
+            std::sqrt((length - 4) * (length - 2) * infinite / ((infinite - 4) * (infinite - 2) * length)) *
+            std::sqrt(bias(a.beta2, step)) / (std::sqrt(e.second) + a.epsilon);
+    e.p -= a.learning_rate * direction;
+}
+
+void rmsprop_step(const StepArgs& a, const OptimTensor& t, Element& e) {
+    e.first = a.beta2 * e.first + (1 - a.beta2) * e.g * e.g;
+    double square = e.first;
+    if (t.third) {
+        e.third = a.beta2 * e.third + (1 - a.beta2) * e.g;
+        square -= e.third * e.third;
+    }
+    double direction = e.g / (std::sqrt(square) + a.epsilon);
+    if (t.second) direction = e.second = a.momentum * e.second + direction;
+    e.p -= a.learning_rate * direction;
+}
+
+void rprop_step(const StepArgs& a, Element& e) {
+    const double product = e.g * e.first;
+    const double factor = product > 0 ? a.grow : product < 0 ? a.shrink : 1;
+    e.second = std::fmin(std::fmax(e.second * factor, a.least_step), a.most_step);
+    e.first = product < 0 ? 0 : e.g;
+    e.p -= e.first > 0 ? e.second : e.first < 0 ? -e.second : 0;
+}
+
+// What a step makes of an element, after the papers and the pseudocode of PyTorch's documentation.
+void reference(OptimRule rule, const StepArgs& a, const OptimTensor& t, Element& e) {
+    const double lr = a.learning_rate, step = double(t.step);
+    e.g *= a.gradient_scale;
+    e.g = (a.maximize ? -1 : 1) * std::fmax(-a.largest, std::fmin(a.largest, e.g));
+    if (a.decoupled)
+        e.p -= lr * a.weight_decay * e.p;
+    else
+        e.g += a.weight_decay * e.p;
+    switch (rule) {
+    case OptimRule::sgd:
+        if (t.first) {
+            e.first = t.fresh ? e.g : a.momentum * e.first + (1 - a.dampening) * e.g;
+            e.g = a.nesterov ? e.g + a.momentum * e.first : e.first;
+        }
+        e.p -= lr * e.g;
+        return;
+    case OptimRule::adam:
+        adam_means(a, e);
+        if (t.third) e.third = std::fmax(e.third, e.second);
+        e.p -= lr * e.first / bias(a.beta1, step) /
+               (std::sqrt((t.third ? e.third : e.second) / bias(a.beta2, step)) + a.epsilon);
+        return;
+    case OptimRule::adagrad:
+        e.first += e.g * e.g;
+        e.p -= lr / (1 + (step - 1) * a.decay) * e.g / (std::sqrt(e.first) + a.epsilon);
+        return;
+    case OptimRule::adadelta: {
+        e.first = a.beta2 * e.first + (1 - a.beta2) * e.g * e.g;
+        const double change = std::sqrt(e.second + a.epsilon) / std::sqrt(e.first + a.epsilon) * e.g;
+        e.second = a.beta2 * e.second + (1 - a.beta2) * change * change;
+        e.p -= lr * change;
+        return;
+    }
+    case OptimRule::rmsprop:
+        return rmsprop_step(a, t, e);
+    case OptimRule::adamax:
+        e.first = a.beta1 * e.first + (1 - a.beta1) * e.g;
+        e.second = std::fmax(a.beta2 * e.second, std::fabs(e.g) + a.epsilon);
+        e.p -= lr / bias(a.beta1, step) * e.first / e.second;
+        return;
+    case OptimRule::nadam:
+        adam_means(a, e);
+        e.p -= lr *
+               ((1 - a.momentum) / (1 - t.momentum_product) * e.g +
+                a.next_momentum / (1 - t.momentum_product * a.next_momentum) * e.first) /
+               (std::sqrt(e.second / bias(a.beta2, step)) + a.epsilon);
+        return;
+    case OptimRule::radam:
+        return radam_step(a, step, e);
+    case OptimRule::rprop:
+        return rprop_step(a, e);
+    case OptimRule::lion: {
+        const double direction = a.beta1 * e.first + (1 - a.beta1) * e.g;
+        e.first = a.beta2 * e.first + (1 - a.beta2) * e.g;
+        e.p -= lr * double((direction > 0) - (direction < 0));
+        return;
+    }
+    case OptimRule::count:
+        return;
     }
 }
 
-template <class T> void check_adam(Checks& c, const std::vector<int64_t>& sizes, int variant) {
-    AdamArgs args;
-    args.learning_rate = 0.05;
-    args.beta1 = 0.875, args.beta2 = 0.96875;
-    args.epsilon = 1e-6;
-    args.weight_decay = variant & 1 ? 0.1 : 0;
-    args.decoupled = variant & 2;
-    args.maximize = variant & 4;
-    args.gradient_scale = 0.5;
-    const bool amsgrad = variant & 8;
-    c.at("adam, variant ", variant, ", ", int64_t(sizes.size()), " tensors");
-    Tensors<T> t(c, sizes, true, true, amsgrad, false);
+bool keeps_square_first(OptimRule rule) {
+    return rule == OptimRule::adagrad || rule == OptimRule::adadelta || rule == OptimRule::rmsprop;
+}
+
+StepArgs arguments(int variant) {
+    StepArgs a;
+    a.learning_rate = 0.05;
+    a.beta1 = 0.875, a.beta2 = 0.9375;
+    a.epsilon = 1e-6;
+    a.weight_decay = variant & 1 ? 0.1 : 0;
+    a.decoupled = variant & 2;
+    a.maximize = variant & 4;
+    a.nesterov = variant & 8;
+    a.gradient_scale = 0.5;
+    a.largest = variant & 4 ? 0.25 : INFINITY;
+    a.momentum = 0.9, a.next_momentum = 0.85;
+    a.dampening = variant & 2 ? 0.25 : 0;
+    a.decay = 0.1;
+    a.most_step = 0.9;
+    return a;
+}
+
+template <class T>
+void check_rule(Checks& c, OptimRule rule, const std::string& name, const std::vector<int64_t>& sizes,
+                int variant) {
+    StepArgs args = arguments(variant);
+    const bool optional = variant & 8; // what is kept by some only
+    const bool sgd = rule == OptimRule::sgd, rmsprop = rule == OptimRule::rmsprop;
+    c.at(name, ", variant ", variant, ", ", int64_t(sizes.size()), " tensors");
+    Tensors<T> t(c, sizes, !sgd || optional || (variant & 2),
+                 rule != OptimRule::lion && (!rmsprop || optional), optional, variant & 1);
+    for (size_t k = 0; k < sizes.size(); ++k)
+        for (int64_t i = 0; i < sizes[k]; ++i) {
+            if (keeps_square_first(rule)) t.first[k][i] = std::fabs(t.first[k][i]) / 2 + T(0.5);
+            if (rmsprop) t.third[k][i] -= T(0.5); // the square of the mean is below the mean of the squares
+        }
+    for (OptimTensor& one : t.list) one.momentum_product = 0.5;
     const Tensors<T> before = t;
     args.count = t.count();
     args.tensors = t.list.data();
-    c.call(c.table.optim.adam[sizeof(T) == 8], args);
+    c.call(c.table.optim.step[int(rule)][sizeof(T) == 8], args);
     for (size_t k = 0; k < sizes.size(); ++k) {
-        const double step = double(t.list[k].step);
-        const auto gradient = [&](int64_t i) {
-            const double decay = args.decoupled ? 0 : args.weight_decay;
-            return (args.maximize ? -1 : 1) * args.gradient_scale * before.gradient[k].at(i) +
-                   decay * before.parameter[k].at(i);
+        const auto expect = [&](const char* what, const Array<T>& got, double Element::* field) {
+            c.expect(what, got, 12, [&](int64_t i) {
+                Element e{before.parameter[k].at(i), before.gradient[k].at(i), before.first[k].at(i),
+                          before.second[k].at(i), before.third[k].at(i)};
+                // Where the sign of what is nearly 0 decides, both are right.
+                const double direction = args.beta1 * e.first + (1 - args.beta1) * e.g / 2;
+                reference(rule, args, t.list[k], e);
+                const bool open = rule == OptimRule::lion && std::fabs(direction) < 1e-5;
+                return Want(e.*field, open ? INFINITY : 2 + std::fabs(e.*field));
+            });
         };
-        const auto mean = [&](int64_t i) {
-            return args.beta1 * before.first[k].at(i) + (1 - args.beta1) * gradient(i);
-        };
-        const auto square = [&](int64_t i) {
-            return args.beta2 * before.second[k].at(i) + (1 - args.beta2) * gradient(i) * gradient(i);
-        };
-        const auto largest = [&](int64_t i) {
-            return amsgrad ? std::fmax(before.maximum[k].at(i), square(i)) : square(i);
-        };
-        c.expect("first", t.first[k], 8,
-                 [&](int64_t i) { return Want(mean(i), 1 + std::fabs(before.first[k].at(i))); });
-        c.expect("second", t.second[k], 8, [&](int64_t i) { return Want(square(i), 1); });
-        if (amsgrad) c.expect("maximum", t.maximum[k], 8, [&](int64_t i) { return Want(largest(i), 1); });
-        c.expect("parameter", t.parameter[k], 8, [&](int64_t i) {
-            double p = before.parameter[k].at(i);
-            if (args.decoupled) p -= args.learning_rate * args.weight_decay * p;
-            const double m = mean(i) / (1 - std::pow(args.beta1, step)),
-                         v = largest(i) / (1 - std::pow(args.beta2, step));
-            const double denominator = std::sqrt(v) + args.epsilon;
-            // What is lost in m and in sqrt(v), whose derivative is large where v is small.
-            const double size =
-                std::fabs(p) + args.learning_rate * (10 + std::fabs(m) / (v + args.epsilon)) / denominator;
-            return Want(p - args.learning_rate * m / denominator, size);
-        });
+        expect("parameter", t.parameter[k], &Element::p);
+        if (t.list[k].first) expect("first", t.first[k], &Element::first);
+        if (t.list[k].second) expect("second", t.second[k], &Element::second);
+        if (t.list[k].third) expect("third", t.third[k], &Element::third);
     }
 }
 
 // A step that watches: values that are not finite count as zero and are reported; nothing else changes.
-template <class T, class Args, class Kernel>
-void check_watching(Checks& c, const char* name, Kernel& kernel, Args args,
-                    const std::vector<int64_t>& sizes) {
+template <class T>
+void check_watching(Checks& c, OptimRule rule, const std::string& name, const std::vector<int64_t>& sizes) {
+    auto& kernel = c.table.optim.step[int(rule)][sizeof(T) == 8];
     c.at(name, " that watches, ", int64_t(sizes.size()), " tensors");
     Tensors<T> t(c, sizes, true, true, false, false);
+    StepArgs args;
     const Tensors<T> before = t;
     args.count = t.count();
     args.tensors = t.list.data();
@@ -209,6 +286,40 @@ template <class T> void check_scale(Checks& c, const std::vector<int64_t>& sizes
                  [&](int64_t i) { return Want(0.3 * before.gradient[k].at(i)); });
 }
 
+template <class T> void check_clip(Checks& c, const std::vector<int64_t>& sizes) {
+    c.at("clip, ", int64_t(sizes.size()), " tensors");
+    Tensors<T> t(c, sizes, false, false, false, false);
+    const T special[] = {T(INFINITY), T(-INFINITY), T(NAN), T(-0.25), T(0.25)};
+    if (!sizes.empty() && sizes.back() >= 64)
+        for (int i = 0; i < 5; ++i) t.gradient.back()[7 * i] = special[i];
+    const Tensors<T> before = t;
+    c.call(c.table.optim.clip[sizeof(T) == 8], t.count(), t.list.data(), 0.25);
+    for (size_t k = 0; k < sizes.size(); ++k)
+        c.expect_exactly("gradient", t.gradient[k], [&](int64_t i) {
+            const T g = before.gradient[k][i];
+            return g > T(0.25) ? T(0.25) : g < T(-0.25) ? T(-0.25) : g;
+        });
+}
+
+template <class T> void check_average(Checks& c, const std::vector<int64_t>& sizes) {
+    for (const double weight : {0.0, 0.001, 0.499, 0.5, 0.9, 1.0}) {
+        c.at("average by ", weight, ", ", int64_t(sizes.size()), " tensors");
+        Tensors<T> t(c, sizes, true, false, false, false);
+        const Tensors<T> before = t;
+        c.call(c.table.optim.average[sizeof(T) == 8], t.count(), t.list.data(), weight);
+        for (size_t k = 0; k < sizes.size(); ++k) {
+            const Array<T>&from = before.parameter[k], &to = before.first[k];
+            c.expect("average", t.parameter[k], 3, [&](int64_t i) {
+                return Want(from.at(i) + weight * (to.at(i) - from.at(i)),
+                            std::fabs(from.at(i)) + std::fabs(to.at(i)));
+            });
+            if (weight == 0 || weight == 1)
+                c.expect_exactly("the end itself", t.parameter[k],
+                                 [&](int64_t i) { return weight == 0 ? from[i] : to[i]; });
+        }
+    }
+}
+
 template <class T> void check_finite(Checks& c, const std::vector<int64_t>& sizes) {
     for (int64_t n : sizes) {
         Array<T> values = c.uniform_array<T>(n);
@@ -232,14 +343,15 @@ void check_optim(Checks& c) {
     for (const std::vector<int64_t>& sizes : kLists)
         for_floats([&]<class T>(T) {
             const int step = !sizes.empty() && sizes[0] > 1000 ? 5 : 1; // some variants of the large ones
-            for (int variant = 0; variant < 32; variant += step) check_sgd<T>(c, sizes, variant);
-            for (int variant = 0; variant < 16; variant += step) check_adam<T>(c, sizes, variant);
-            SgdArgs sgd;
-            sgd.momentum = 0.9;
-            check_watching<T>(c, "sgd", c.table.optim.sgd[sizeof(T) == 8], sgd, sizes);
-            check_watching<T>(c, "adam", c.table.optim.adam[sizeof(T) == 8], AdamArgs{}, sizes);
+            for (const auto& [rule, name] : enumerators<OptimRule>()) {
+                for (int variant = 0; variant < 16; variant += step)
+                    check_rule<T>(c, rule, name, sizes, variant);
+                check_watching<T>(c, rule, name, sizes);
+            }
             check_norms<T>(c, sizes);
             check_scale<T>(c, sizes);
+            check_clip<T>(c, sizes);
+            check_average<T>(c, sizes);
             check_finite<T>(c, sizes);
         });
 }

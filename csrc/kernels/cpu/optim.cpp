@@ -1,6 +1,6 @@
 #include "kernels/optim.h"
 
-#include "kernels/cpu/lanes.h"
+#include "kernels/cpu/optim_rules.h"
 
 namespace dt::cpu::DT_LEVEL {
 namespace {
@@ -49,60 +49,27 @@ template <class T> struct Watch {
     }
 };
 
-template <class T> void sgd(const SgdArgs& args) {
-    const T rate = T(args.learning_rate), momentum = T(args.momentum), fraction = T(1 - args.dampening);
-    const T decay = T(args.weight_decay),
-            scale = T(args.maximize ? -args.gradient_scale : args.gradient_scale);
-    const bool nesterov = args.nesterov;
-    for_all_pieces(args.count, args.tensors, [&](const OptimTensor& t, int64_t begin, int64_t end) {
-        T* parameter = static_cast<T*>(t.parameter) + begin;
-        const T* gradient = static_cast<const T*>(t.gradient) + begin;
-        T* buffer = t.first ? static_cast<T*>(t.first) + begin : nullptr;
-        const bool fresh = t.fresh;
-        Watch<T> watch{args.nonfinite};
-        for_vectors<T>(end - begin, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
-            const Vec<T> p = load(parameter + i, part);
-            Vec<T> g = watch.seen(load(gradient + i, part)) * scale;
-            if (decay != 0) g += p * decay;
-            if (buffer) {
-                const Vec<T> b = fresh ? g : load(buffer + i, part) * momentum + g * fraction;
-                store(buffer + i, b, part);
-                g = nesterov ? g + b * momentum : b;
-            }
-            store(parameter + i, p - g * rate, part);
-        });
-        watch.report();
-    });
+// |gradient| at most `largest`; NaN stays.
+template <class T> DT_INLINE Vec<T> clipped(Vec<T> gradient, T largest) {
+    const Vec<T> limit = broadcast(largest);
+    return select(abs(gradient) > limit, copysign(limit, gradient), gradient);
 }
 
-template <class T> void adam(const AdamArgs& args) {
-    const T rest1 = T(1 - args.beta1), beta2 = T(args.beta2), rest2 = T(1 - args.beta2);
-    const T epsilon = T(args.epsilon), scale = T(args.maximize ? -args.gradient_scale : args.gradient_scale);
+template <class T, class Rule> void step(const StepArgs& args) {
+    const T scale = T(args.maximize ? -args.gradient_scale : args.gradient_scale), largest = T(args.largest);
     const T coupled = T(args.decoupled ? 0 : args.weight_decay);
-    const T keep = T(args.decoupled ? 1 - args.learning_rate * args.weight_decay : 1);
+    const T left = T(args.decoupled ? 1 - args.learning_rate * args.weight_decay : 1);
     for_all_pieces(args.count, args.tensors, [&](const OptimTensor& t, int64_t begin, int64_t end) {
         T* parameter = static_cast<T*>(t.parameter) + begin;
         const T* gradient = static_cast<const T*>(t.gradient) + begin;
-        T* mean = static_cast<T*>(t.first) + begin;
-        T* square = static_cast<T*>(t.second) + begin;
-        T* maximum = t.maximum ? static_cast<T*>(t.maximum) + begin : nullptr;
-        const T rate = T(args.learning_rate / (1 - __builtin_pow(args.beta1, double(t.step))));
-        const T unbias = T(1 / __builtin_sqrt(1 - __builtin_pow(args.beta2, double(t.step))));
+        const Kept<T> kept(t, begin);
+        const Rule rule(args, t);
         Watch<T> watch{args.nonfinite};
         for_vectors<T>(end - begin, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
-            Vec<T> p = load(parameter + i, part) * keep;
-            Vec<T> g = watch.seen(load(gradient + i, part)) * scale;
+            const Vec<T> p = load(parameter + i, part) * left;
+            Vec<T> g = clipped(watch.seen(load(gradient + i, part)) * scale, largest);
             if (coupled != 0) g += p * coupled;
-            const Vec<T> old = load(mean + i, part);
-            const Vec<T> m = old + (g - old) * rest1;
-            Vec<T> v = load(square + i, part) * beta2 + g * g * rest2;
-            store(mean + i, m, part);
-            store(square + i, v, part);
-            if (maximum) {
-                v = max(load(maximum + i, part), v);
-                store(maximum + i, v, part);
-            }
-            store(parameter + i, p - m * rate / (sqrt(v) * unbias + epsilon), part);
+            store(parameter + i, rule.step(p, g, kept, i, part), part);
         });
         watch.report();
     });
@@ -164,6 +131,29 @@ template <class T> void scale(int64_t count, const OptimTensor* tensors, double 
     });
 }
 
+template <class T> void clip(int64_t count, const OptimTensor* tensors, double largest) {
+    for_all_pieces(count, tensors, [&](const OptimTensor& t, int64_t begin, int64_t end) {
+        T* gradient = static_cast<T*>(t.gradient) + begin;
+        for_vectors<T>(end - begin, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
+            store(gradient + i, clipped(load(gradient + i, part), T(largest)), part);
+        });
+    });
+}
+
+template <class T> void average(int64_t count, const OptimTensor* tensors, double weight) {
+    // From the end that is nearer, as rounding is less there.
+    const bool near = weight < 0.5;
+    const T share = T(near ? weight : weight - 1);
+    for_all_pieces(count, tensors, [&](const OptimTensor& t, int64_t begin, int64_t end) {
+        T* to = static_cast<T*>(t.parameter) + begin;
+        const T* from = static_cast<const T*>(t.first) + begin;
+        for_vectors<T>(end - begin, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
+            const Vec<T> a = load(to + i, part), b = load(from + i, part);
+            store(to + i, (near ? a : b) + (b - a) * share, part);
+        });
+    });
+}
+
 template <class T> bool finite(int64_t n, const void* given) {
     const T* values = static_cast<const T*>(given);
     bool result = true;
@@ -177,11 +167,20 @@ template <class T> bool finite(int64_t n, const void* given) {
     return result;
 }
 
+#define DT_BOTH(Rule) {step<float, Rule<float>>, step<double, Rule<double>>}
+
 } // namespace
 
 Optim optim() {
-    return {{sgd<float>, sgd<double>},   {adam<float>, adam<double>},   norm_scratch,
-            {norm<float>, norm<double>}, {scale<float>, scale<double>}, {finite<float>, finite<double>}};
+    return {{DT_BOTH(SgdRule), DT_BOTH(AdamRule), DT_BOTH(AdagradRule), DT_BOTH(AdadeltaRule),
+             DT_BOTH(RmspropRule), DT_BOTH(AdamaxRule), DT_BOTH(NadamRule), DT_BOTH(RadamRule),
+             DT_BOTH(RpropRule), DT_BOTH(LionRule)},
+            norm_scratch,
+            {norm<float>, norm<double>},
+            {scale<float>, scale<double>},
+            {clip<float>, clip<double>},
+            {average<float>, average<double>},
+            {finite<float>, finite<double>}};
 }
 
 } // namespace dt::cpu::DT_LEVEL

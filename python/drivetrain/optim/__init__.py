@@ -1,5 +1,6 @@
 """Optimizers: what turns gradients into steps."""
 
+from . import swa_utils as swa_utils
 from .adam import Adam as Adam
 from .adam import AdamW as AdamW
 from .optimizer import Optimizer as Optimizer

@@ -77,6 +77,7 @@ class Adam(Optimizer):
         gradients: Sequence[Tensor] | None,
         kept: Sequence[Sequence[Tensor]],
         grad_scale: float,
+        max_value: float,
     ) -> int:
         beta1, beta2 = group["betas"]
         return _core._adam_step(  # by position: keywords would cost time
@@ -94,6 +95,7 @@ class Adam(Optimizer):
             self._decoupled,
             group["maximize"],
             grad_scale,
+            max_value,
             self._watch,
         )
 

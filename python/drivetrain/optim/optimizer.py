@@ -43,6 +43,8 @@ class Optimizer:
     # Whether a step raises FloatingPointError for gradients that are not finite, having changed nothing or
     # counted them as zero; None: it cannot tell.
     _watch: bool | None = None
+    # All names of what may be kept; empty: whatever a state holds is taken over.
+    _keeps: tuple[str, ...] = ()
 
     def __init__(self, params: Any, defaults: Mapping[str, Any]) -> None:
         self.defaults = dict(defaults)
@@ -67,8 +69,8 @@ class Optimizer:
         """Raises where an option of a group is unknown or out of range."""
 
     def _kept(self, group: Mapping[str, Any]) -> tuple[str, ...]:
-        """Names of what is kept for every parameter from step to step, zeros at first. May be empty."""
-        raise NotImplementedError
+        """Names of what is kept for every parameter from step to step. May be empty."""
+        return self._keeps
 
     def _step_group(
         self,
@@ -78,14 +80,19 @@ class Optimizer:
         gradients: Sequence[Tensor] | None,
         kept: Sequence[Sequence[Tensor]],
         grad_scale: float,
+        max_value: float,
     ) -> int:
         """Makes step number `step`, from 1, of these parameters; `kept` has one list per name of `_kept`.
 
-        The gradients are multiplied by `grad_scale`. None stands for those of the parameters; where one of
-        these has none, nothing is changed and the result is 0; else it is 1, or 2 where a watching step
-        has counted values of the gradients as zero that are not finite.
+        The gradients are multiplied by `grad_scale`, then clipped to [-max_value, max_value]. None stands for
+        those of the parameters; where one of these has none, nothing is changed and the result is 0; else it
+        is 1, or 2 where a watching step has counted values of the gradients as zero that are not finite.
         """
         raise NotImplementedError
+
+    def _begin(self, name: str, group: Mapping[str, Any], parameter: Tensor) -> Tensor | None:
+        """What is kept as `name` before the first step; None: nothing of that name for this parameter."""
+        return _core.zeros(parameter.shape, dtype=parameter.dtype)
 
     # Groups
 
@@ -161,24 +168,29 @@ class Optimizer:
         *,
         max_norm: float | None = None,
         grad_scale: float = 1.0,
+        max_value: float | None = None,
     ) -> Any:
         """Changes the parameters by their gradients; those without gradient stay as they are.
 
-        `max_norm` and `grad_scale` do what `nn.utils.clip_grad_norm_` and a loop over the gradients would do
-        before the step, without writing to the gradients: the step multiplies while it reads them.
+        `max_norm`, `max_value` and `grad_scale` do what `nn.utils.clip_grad_norm_`, `clip_grad_value_` and a
+        loop over the gradients would do before the step, without writing to the gradients: the step clips
+        and multiplies while it reads them.
 
         Args:
             closure: A function that computes the loss, calls backward and returns the loss; called first.
             max_norm: The largest norm of all gradients of this optimizer, taken together, after
                 `grad_scale`; by default they are not clipped.
             grad_scale: What the gradients are multiplied by: 1 / s where the loss was multiplied by s.
+            max_value: The largest absolute value of an element of the gradients, after `grad_scale`; by
+                default they are not clipped. Not together with `max_norm`.
 
         Returns:
             What the closure returned, else None. With `max_norm`, the attribute `grad_norm` has the norm
             before it was clipped.
 
         Raises:
-            ValueError: max_norm is negative, or one of the numbers is not finite.
+            ValueError: max_norm or max_value is negative, both are given, or one of the numbers is not
+                finite.
             RuntimeError: With `max_norm`, the norm is infinite or NaN. Nothing has been changed then.
 
         Example:
@@ -196,9 +208,10 @@ class Optimizer:
                 result = closure()
         if max_norm is not None or type(grad_scale) is not float or grad_scale != 1.0:
             grad_scale = self._scale_of_gradients(max_norm, grad_scale)
+        limit = math.inf if max_value is None else self._limit_of_gradients(max_norm, max_value)
         for group, state in zip(self.param_groups, self._states):  # noqa: B905, strict= would cost time
-            if state.uneven is not None or not self._step_all(group, state, grad_scale):
-                self._step_some(group, state, grad_scale)
+            if state.uneven is not None or not self._step_all(group, state, grad_scale, limit):
+                self._step_some(group, state, grad_scale, limit)
         return result
 
     def _scale_of_gradients(self, max_norm: float | None, grad_scale: float) -> float:
@@ -214,19 +227,28 @@ class Optimizer:
         factor = max_norm / (self.grad_norm + 1e-6)  # as PyTorch does
         return grad_scale if factor >= 1 else grad_scale * factor
 
-    def _step_all(self, group: Mapping[str, Any], state: GroupState, grad_scale: float) -> bool:
+    def _limit_of_gradients(self, max_norm: float | None, max_value: float) -> float:
+        name = f"{self._name}.step"
+        check_number(name, "max_value", max_value, "positive or 0", lambda value: value >= 0)
+        if max_norm is not None:
+            raise ValueError(f"{name}: max_norm and max_value are given, expected one of them")
+        return float(max_value)
+
+    def _step_all(
+        self, group: Mapping[str, Any], state: GroupState, grad_scale: float, max_value: float
+    ) -> bool:
         """A step of all parameters of a group in one call; False, with nothing done, where one has no
         gradient."""
         parameters, names = group["params"], self._kept(group)
         if not names:
-            return self._made(self._step_group(group, 1, parameters, None, (), grad_scale))
+            return self._made(self._step_group(group, 1, parameters, None, (), grad_scale, max_value))
         try:
             kept = [state.kept[name] for name in names]
         except KeyError:
             if any(parameter.grad is None for parameter in parameters):
                 return False
-            kept = [state.begin(name, parameters) for name in names]
-        done = self._step_group(group, state.step + 1, parameters, None, kept, grad_scale)
+            kept = [state.begin(name, self, group) for name in names]
+        done = self._step_group(group, state.step + 1, parameters, None, kept, grad_scale, max_value)
         state.step += 1 if done else 0
         return self._made(done)
 
@@ -238,13 +260,15 @@ class Optimizer:
             )
         return bool(done)
 
-    def _step_some(self, group: Mapping[str, Any], state: GroupState, grad_scale: float) -> None:
+    def _step_some(
+        self, group: Mapping[str, Any], state: GroupState, grad_scale: float, max_value: float
+    ) -> None:
         """A step where some parameters have no gradient, or have made more steps than others."""
         parameters, names = group["params"], self._kept(group)
         chosen = [i for i, parameter in enumerate(parameters) if parameter.grad is not None]
         steps = state.spread(len(parameters))
         for name in names:
-            state.begin(name, parameters, chosen)
+            state.begin(name, self, group, chosen)
         numbers = sorted({steps[i] for i in chosen})
         # Of several the first would have been made when the second raises.
         if self._watch and len(numbers) > 1 and not _core._finite_gradients(parameters):
@@ -259,6 +283,7 @@ class Optimizer:
                 [parameters[i].grad for i in these],
                 [[state.kept[name][i] for i in these] for name in names],
                 grad_scale,
+                max_value,
             )
         if names:
             for i in chosen:

@@ -80,6 +80,7 @@ class SGD(Optimizer):
         gradients: Sequence[Tensor] | None,
         kept: Sequence[Sequence[Tensor]],
         grad_scale: float,
+        max_value: float,
     ) -> int:
         return _core._sgd_step(  # by position: keywords would cost time
             parameters,
@@ -93,5 +94,6 @@ class SGD(Optimizer):
             group["nesterov"],
             group["maximize"],
             grad_scale,
+            max_value,
             self._watch,
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .. import _core
-from .._core import Tensor
 
 if TYPE_CHECKING:
     from .optimizer import Optimizer
@@ -21,13 +22,18 @@ class GroupState:
         self.kept: dict[str, list[Any]] = {}  # None: that parameter has not been stepped
 
     def begin(
-        self, name: str, parameters: Sequence[Tensor], chosen: Iterable[int] | None = None
+        self,
+        name: str,
+        optimizer: Optimizer,
+        group: Mapping[str, Any],
+        chosen: Iterable[int] | None = None,
     ) -> list[Any]:
-        """The list `name`, with zeros for the chosen parameters (all by default) that have nothing yet."""
+        """The list `name`, where the chosen parameters (all by default) that have nothing yet begin."""
+        parameters = group["params"]
         kept = self.kept.setdefault(name, [None] * len(parameters))
         for i in range(len(parameters)) if chosen is None else chosen:
             if kept[i] is None:
-                kept[i] = _core.zeros(parameters[i].shape, dtype=parameters[i].dtype)
+                kept[i] = optimizer._begin(name, group, parameters[i])
         return kept
 
     def spread(self, count: int) -> list[int]:
@@ -76,13 +82,18 @@ def load(optimizer: Optimizer, values: Mapping[str, Any]) -> None:
         raise ValueError(f"{name}.load_state_dict: state has parameter {min(unknown)}, which no group holds")
     states, options = [], []
     for group, other in zip(groups, given, strict=True):
-        merged = {k: tuple(v) if isinstance(v, list) else v for k, v in other.items() if k != "params"}
+        merged = {k: tuple(v) if isinstance(v, list) else v for k, v in other.items() if k not in _PYTORCHS}
         optimizer._check_options({**group, **merged})
         options.append(merged)
-        states.append(_group_state(name, group["params"], [kept.get(n, {}) for n in other["params"]]))
+        entries = [kept.get(n, {}) for n in other["params"]]
+        states.append(_group_state(optimizer, {**group, **merged}, entries))
     for group, merged in zip(groups, options, strict=True):
         group.update(merged)
     optimizer._states = states
+
+
+# Entries of a group that are not options here: the numbers of the parameters, and how PyTorch computes.
+_PYTORCHS = ("params", "foreach", "fused", "capturable", "differentiable")
 
 
 def _check_form(name: str, state: Any, groups: Any) -> None:
@@ -100,8 +111,10 @@ def _check_form(name: str, state: Any, groups: Any) -> None:
         raise ValueError(f"{name}.load_state_dict: 'state' must be keyed by the numbers of the parameters")
 
 
-def _group_state(name: str, parameters: Sequence[Tensor], entries: Sequence[Mapping[str, Any]]) -> GroupState:
-    state = GroupState()
+def _group_state(
+    optimizer: Optimizer, group: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]
+) -> GroupState:
+    state, name, parameters = GroupState(), type(optimizer).__name__, group["params"]
     steps = []
     for i, (parameter, entry) in enumerate(zip(parameters, entries, strict=True)):
         tensors = {key: value for key, value in entry.items() if key != "step" and value is not None}
@@ -110,15 +123,25 @@ def _group_state(name: str, parameters: Sequence[Tensor], entries: Sequence[Mapp
         if steps[-1] < 0:
             raise ValueError(f"{name}.load_state_dict: parameter {i} has made {steps[-1]} steps")
         for key, value in tensors.items():
-            if tuple(value.shape) != tuple(parameter.shape):
+            if optimizer._keeps and key not in optimizer._keeps:
                 raise ValueError(
-                    f"{name}.load_state_dict: '{key}' of parameter {i} has shape {tuple(value.shape)}, "
-                    f"expected {tuple(parameter.shape)}"
+                    f"{name}.load_state_dict: parameter {i} has '{key}', which {name} does not keep; "
+                    f"it keeps {', '.join(optimizer._keeps)}"
                 )
-            state.kept.setdefault(key, [None] * len(parameters))[i] = _core.tensor(
-                value, dtype=parameter.dtype
-            )
-    whole = all(tensor is not None for tensors in state.kept.values() for tensor in tensors)
+            first = optimizer._begin(key, group, parameter)
+            expected = None if first is None else tuple(first.shape)
+            if first is None or np.shape(value) != expected:
+                raise ValueError(
+                    f"{name}.load_state_dict: '{key}' of parameter {i} has shape {np.shape(value)}, "
+                    f"expected {expected}"
+                )
+            kept = state.kept.setdefault(key, [None] * len(parameters))
+            kept[i] = _core.tensor(value, dtype=first.dtype)
+    whole = all(
+        tensor is not None or optimizer._begin(key, group, parameter) is None
+        for key, kept in state.kept.items()
+        for tensor, parameter in zip(kept, parameters, strict=True)
+    )
     if len(set(steps)) == 1 and whole:
         state.step = steps[0]
     else:
