@@ -2,6 +2,7 @@
 
 from .callbacks import Callback, CSVLogger, EarlyStopping, ModelCheckpoint
 from .history import History
+from .loop import LoopState
 from .predictor import Predictor
 from .progress import ProgressBar
 from .trainer import Trainer
@@ -11,6 +12,7 @@ __all__ = [
     "Callback",
     "EarlyStopping",
     "History",
+    "LoopState",
     "ModelCheckpoint",
     "Predictor",
     "ProgressBar",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import default_generator, no_grad
@@ -80,15 +80,20 @@ class NonFiniteGuard:
             if (buffer := attributes.get(name)) is not None and buffer.shape == shape
         ]
 
-    def step(self, optimizer: Any) -> bool:
-        """Makes the optimizer's step; False where gradients are not finite."""
+    def step(self, optimizer: Any, options: Mapping[str, float]) -> bool:
+        """Makes the optimizer's step, called with `options`; False where gradients are not finite."""
         can_watch = self.policy == "raise" and getattr(optimizer, "_watch", None) is not None
         # Of several groups the first would have been stepped when the second raises.
         if can_watch and len(optimizer.param_groups) == 1:
             optimizer._watch = True
             try:
-                optimizer.step()
+                optimizer.step(**options)
             except FloatingPointError:
+                return False
+            except RuntimeError:
+                # The norm is looked at first where it is clipped.
+                if "max_norm" not in options or math.isfinite(optimizer.grad_norm):
+                    raise
                 return False
             finally:
                 optimizer._watch = False
@@ -97,7 +102,7 @@ class NonFiniteGuard:
         parameters = parameters_of(optimizer) if groups else list(self.model.parameters())
         if not _finite_gradients(parameters):
             return False
-        optimizer.step()
+        optimizer.step(**options)
         return True
 
     def handle(self, what: str, where: str, batch: Any, run: Callable[[], Any]) -> None:

@@ -8,22 +8,25 @@ from typing import Any
 
 import numpy as np
 
-from .. import default_generator, manual_seed, no_grad
+from .. import default_generator, manual_seed
 from ..data.shuffle import check_seed
-from ..metrics import Mean
 from ..optim import GradScaler
-from ..optim.optimizer import Optimizer, parameters_of
+from ..optim.optimizer import parameters_of
 from .callbacks import Callback, CallbackList, Logs
+from .evaluator import Evaluator
 from .guard import NonFiniteGuard
 from .history import History
 from .interrupts import interrupts_wait
-from .lookup import find_loss, find_metrics, find_optimizer
-from .precision import as_model_wants, find_precision, half_of, in_float32, is_half, region
-from .predictor import Predictor, in_mode
+from .lookup import find_optimizer
+from .loop import LoopState
+from .precision import find_precision, is_half, region
+from .predictor import in_mode
+from .schedule import Schedule
 from .sources import Batch, Source, make_source, split_off_validation
+from .update import Update, check_scaler
 
 
-class Trainer(Predictor):
+class Trainer(Evaluator):
     """Trains a model: what is trained, by which loss, with which optimizer.
 
     Args:
@@ -42,12 +45,26 @@ class Trainer(Predictor):
             half format, ``fit``, ``evaluate`` and ``predict`` run within ``dt.autocast``, and "float16" with
             the `optim.GradScaler` in ``trainer.scaler``; the weights stay float32. See
             docs/half_precision.md.
+        lr_scheduler (schedule of ``optim.lr_scheduler``, or a function of the optimizer that makes one):
+            Steps by itself during ``fit``; it is in ``trainer.lr_scheduler``.
+        lr_scheduler_interval ("epoch" or "step", optional): After what the schedule steps: an epoch, or the
+            optimizer's step. Default: what the schedule says itself, else "epoch".
+        lr_scheduler_monitor (str, optional): The metric that ReduceLROnPlateau looks at. Default: "val_loss",
+            or "loss" without validation.
+        accumulate_grad_batches (int, default 1): The optimizer makes a step after so many batches, of their
+            mean gradient, and at the end of the epoch: memory of a small batch, step of a large one.
+        gradient_clip_val (float, optional): Largest norm of all gradients together, or, by "value", of every
+            element.
+        gradient_clip_algorithm ("norm" or "value", default "norm"): How gradients are clipped.
         on_nonfinite: What ``fit`` does when a loss or a gradient is infinite or NaN: "raise" a
             FloatingPointError that names the step and the layer; "skip" the step, with a warning that does
             so for the first one, and count it in ``trainer.skipped_steps``; "ignore" it. Steps that the
             scaler of "float16" skips to find its scale are none of these: it counts them itself.
         seed (int, optional): Seeds the default generator (dropout) now and the shuffling. Weights that were
             drawn before are not affected.
+
+    Attributes:
+        loop (LoopState): Where the training is: epoch, batch, steps made.
 
     Batches are converted where that is harmless: inputs of other floats and uint8 become float32 (uint8 is
     not scaled), targets of other floats and bool float32, small integers of targets int64. Targets of shape
@@ -77,28 +94,39 @@ class Trainer(Predictor):
         metrics: Iterable[Any] = (),
         callbacks: Iterable[Callback] = (),
         precision: str = "float32",
+        lr_scheduler: Any = None,
+        lr_scheduler_interval: str | None = None,
+        lr_scheduler_monitor: str | None = None,
+        accumulate_grad_batches: int = 1,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str = "norm",
         on_nonfinite: str = "raise",
         seed: int | None = None,
     ) -> None:
         self.seed = None if seed is None else check_seed("Trainer", seed)
         if self.seed is not None:
             manual_seed(self.seed)
-        super().__init__(model, callbacks)
+        super().__init__(model, loss, metrics, callbacks)
         self.precision = find_precision("Trainer", precision)
         self._region = region(self.precision)
-        self.scaler = GradScaler(enabled=self.precision == "float16")
-        self._guard = NonFiniteGuard(model, on_nonfinite, self.precision)
-        self.loss = find_loss(loss)
         self.optimizer = find_optimizer(optimizer, model)
-        if self.scaler.is_enabled() and not isinstance(self.optimizer, Optimizer):
-            raise TypeError(
-                "Trainer: precision 'float16' needs an optimizer of drivetrain.optim, which undoes the scale "
-                f"of the loss, got {type(self.optimizer).__name__}"
-            )
-        self.metrics = find_metrics(metrics, self.loss)
+        self.scaler = GradScaler(enabled=self.precision == "float16")
+        check_scaler(self.scaler, self.optimizer)
+        self.loop = LoopState()
+        self.guard = NonFiniteGuard(model, on_nonfinite, self.precision)
+        self._update = Update(
+            self,
+            every=accumulate_grad_batches,
+            clip=gradient_clip_val,
+            algorithm=gradient_clip_algorithm,
+        )
+        self._schedule = Schedule(lr_scheduler, self.optimizer, lr_scheduler_interval, lr_scheduler_monitor)
         self.history = History()
-        self._mean_loss = Mean("loss")
-        self._epochs_done = 0
+
+    @property
+    def lr_scheduler(self) -> Any:
+        """The learning rate schedule, None where there is none."""
+        return self._schedule.schedule
 
     def fit(
         self,
@@ -167,13 +195,15 @@ class Trainer(Predictor):
             seed=default_generator.seed if self.seed is None else self.seed,
             steps=steps_per_epoch,
             class_weight=class_weight,
-            first_epoch=max(initial_epoch, self._epochs_done),
+            first_epoch=max(initial_epoch, self.loop.epochs_done),
             endless=True,
         )
         validation = self._validation(validation_data, batch_size, validation_steps)
         self.history, self.model.stop_training = History(), False
         hooks = self._hooks(verbose, callbacks, [self.history], epochs=epochs, steps=data.steps)
-        self._run(range(initial_epoch, epochs), data, validation, hooks)
+        self.loop.epoch, self.loop.batch = initial_epoch, 0
+        self.loop.end_group()
+        self._run(epochs, data, validation, hooks)
         return self.history
 
     def _check_parameters(self) -> None:
@@ -195,71 +225,84 @@ class Trainer(Predictor):
                 "replaced since it was made; make it again, or compile() again"
             )
 
-    def _run(self, epochs: range, data: Source, validation: Source | None, hooks: CallbackList) -> None:
+    def _run(self, epochs: int, data: Source, validation: Source | None, hooks: CallbackList) -> None:
+        """Trains from where `loop` stands."""
+        loop = self.loop
         logs: Logs = {}
-        self._guard.begin_fit()
+        self.guard.begin_fit()
         try:
             hooks.call("on_train_begin", logs)
-            for epoch in epochs:
+            while loop.epoch < epochs:
+                epoch = loop.epoch
                 hooks.call("on_epoch_begin", epoch, {})
-                logs = self._train_epoch(data, hooks, epoch)
+                logs = self._train_epoch(data, hooks)
                 if validation is not None:
                     results = self._evaluate(validation, hooks)
                     logs |= {f"val_{name}": value for name, value in results.items()}
                 # The history, log files and checkpoints of callbacks agree on which epochs are done.
                 with interrupts_wait():
+                    self._schedule.after_epoch(logs)
+                    loop.epoch, loop.batch = epoch + 1, 0
+                    loop.epochs_done += 1
                     hooks.call("on_epoch_end", epoch, logs)
-                    self._epochs_done += 1
                 if self.model.stop_training:
                     break
         finally:
             hooks.call("on_train_end", logs)
 
-    def _train_epoch(self, data: Source, hooks: CallbackList, epoch: int) -> Logs:
-        self._reset()
+    def _train_epoch(self, data: Source, hooks: CallbackList) -> Logs:
+        loop, steps = self.loop, data.steps
         logs: Logs = {"loss": math.nan}  # should every step be skipped
+        if not loop.batch:
+            self._reset()
         with in_mode(self.model, training=True):
-            for step, batch in enumerate(data.epoch()):
+            for batch in data.epoch():
+                step = loop.batch
                 hooks.call("on_train_batch_begin", step, {})
-                if self._train_batch(batch, f"epoch {epoch + 1}, step {step + 1}"):
+                if self._train_batch(batch, ends_epoch=step + 1 == steps):
                     logs = self._logs()
+                loop.batch = step + 1
+                loop.batches_seen += 1
                 hooks.call("on_train_batch_end", step, logs)
                 if self.model.stop_training:
                     break
+            else:
+                # Nobody could know that the batch before was the last.
+                if loop.accumulated and (problem := self._make_step(math.nan, ends_epoch=True)):
+                    self._leave_out(problem, batch)
         return logs
 
-    def _train_batch(self, batch: Batch, where: str) -> bool:
-        """Makes a step; False where it was skipped."""
-        if self._guard.watches:
-            self._guard.begin_step()
-        self.optimizer.zero_grad()
+    def _train_batch(self, batch: Batch, *, ends_epoch: bool) -> bool:
+        """Forward, backward and, at the end of a group of batches, the step; False where it was left out."""
+        guard, update = self.guard, self._update
+        if guard.watches:
+            guard.begin_step()
+        update.begin()
         output, loss = self._forward(batch)
-        self.scaler.scale(loss).backward()
         value = loss.item()
-        problem = self._step(value)
+        problem = guard.look(value) if guard.watches else ""
+        if not problem:
+            update.backward(loss, batch.size)
+            problem = self._make_step(value, ends_epoch=ends_epoch)
         if problem:
-            self._guard.handle(problem, where, batch, lambda: self.scaler.scale(self._forward(batch)[1]))
+            self._leave_out(problem, batch)
             return False
         self._track(value, output, batch)
         return True
 
-    def _step(self, loss: float) -> str:
-        """Makes the optimizer's step, or says what is not finite."""
-        guard = self._guard
-        if guard.watches and (problem := guard.look(loss)):
-            return problem
-        if self.scaler.is_enabled():
-            skipped, scale = self.scaler.skipped_steps, self.scaler.get_scale()
-            self.scaler.step(self.optimizer)
-            self.scaler.update()
-            # A scale that is no larger than 1 cannot be what made them overflow.
-            if self.scaler.skipped_steps > skipped and scale <= 1 and guard.watches:
-                return f"gradients are not finite, even with a scale of {scale:g}"
-        elif not guard.watches:
-            self.optimizer.step()
-        elif not guard.step(self.optimizer):
-            return f"gradients are not finite (the loss is {loss:g})"
-        return ""
+    def _make_step(self, loss: float, *, ends_epoch: bool) -> str:
+        before = self.loop.global_step
+        problem = self._update.step(loss, ends_epoch=ends_epoch)
+        if self.loop.global_step > before:
+            self._schedule.after_step()
+        return problem
+
+    def _leave_out(self, problem: str, batch: Batch) -> None:
+        """Raises, or forgets the gradients gathered since the last step: the next batch begins a group."""
+        loop = self.loop
+        loop.end_group()
+        where = f"epoch {loop.epoch + 1}, step {loop.batch + 1}"
+        self.guard.handle(problem, where, batch, lambda: self.scaler.scale(self._forward(batch)[1]))
 
     def _forward(self, batch: Batch) -> tuple[Any, Any]:
         with self._region:
@@ -269,76 +312,7 @@ class Trainer(Predictor):
     @property
     def skipped_steps(self) -> int:
         """Steps that were left out since the trainer was made, as ``on_nonfinite="skip"`` says."""
-        return self._guard.skipped_steps
-
-    def evaluate(
-        self,
-        x: Any,
-        y: Any = None,
-        batch_size: int = 32,
-        verbose: int | str = "auto",
-        sample_weight: Any = None,
-        steps: int | None = None,
-        callbacks: Iterable[Callback] | None = None,
-        return_dict: bool = False,
-    ) -> Any:
-        """Return the loss and the metrics over data, without training.
-
-        The arguments are those of ``fit``.
-
-        Returns:
-            float, list of float, or dict: The loss alone where there are no metrics; a list with the loss
-                first; a dict with ``return_dict=True``.
-        """
-        data = make_source("evaluate", x, y, sample_weight, batch_size=batch_size, steps=steps)
-        hooks = self._hooks(verbose, callbacks, [], epochs=1, steps=data.steps)
-        logs = self._evaluate(data, hooks)
-        if return_dict:
-            return logs
-        return list(logs.values()) if len(logs) > 1 else logs["loss"]
-
-    def _evaluate(self, data: Source, hooks: CallbackList) -> Logs:
-        hooks.call("on_test_begin", {})
-        self._reset()
-        logs: Logs = {}
-        half = half_of(self.model)
-        with in_mode(self.model, training=False), no_grad(), region(self.precision):
-            for step, batch in enumerate(data.epoch()):
-                hooks.call("on_test_batch_begin", step, {})
-                output = self.model(*as_model_wants(batch.inputs, half))
-                self._track(self._loss(output, batch).item(), output, batch)
-                logs = self._logs()
-                hooks.call("on_test_batch_end", step, logs)
-        hooks.call("on_test_end", logs)
-        return logs
-
-    def _loss(self, output: Any, batch: Batch) -> Any:
-        if batch.target is None:
-            raise ValueError("fit: there are no targets; pass y, or data that gives (x, y)")
-        target = fit_target(output, batch.target)
-        if batch.weight is None:
-            return self.loss(output, target)
-        if getattr(self.loss, "reduction", None) != "mean":
-            return self.loss(output, target, sample_weight=batch.weight)
-        # The losses divide by the sum of the weights, fit by the number of samples, as Keras does: else a
-        # batch of light samples would count as much as one of heavy ones, and one without any weight would be
-        # 0 / 0.
-        share = float(batch.weight.numpy().mean())
-        return self.loss(output, target, sample_weight=batch.weight if share else None) * share
-
-    def _track(self, loss: float, output: Any, batch: Batch) -> None:
-        self._mean_loss.update(loss, batch.size)
-        weight = None if batch.weight is None else batch.weight.numpy()
-        output = in_float32(output)
-        for metric in self.metrics:
-            metric.update(batch.target, output, weight)
-
-    def _logs(self) -> Logs:
-        return {metric.name: metric.result() for metric in (self._mean_loss, *self.metrics)}
-
-    def _reset(self) -> None:
-        for metric in (self._mean_loss, *self.metrics):
-            metric.reset()
+        return self.guard.skipped_steps
 
     def _validation(self, data: Any, batch_size: int, steps: int | None) -> Source | None:
         if data is None:
@@ -351,18 +325,6 @@ class Trainer(Predictor):
                 f"fit: validation_data has {len(parts)} parts, expected (x, y) or (x, y, sample_weight)"
             )
         return make_source("fit: validation_data", *parts, batch_size=batch_size, steps=steps)
-
-
-def fit_target(output: Any, target: Any) -> Any:
-    """Give a target the missing last axis of 1, and floats where it stands for no classes."""
-    shape = getattr(output, "shape", None)
-    if shape is None:
-        return target
-    if tuple(shape) == (*target.shape, 1):
-        target = target.reshape(shape)
-    if tuple(shape) == tuple(target.shape) and target.dtype.name in ("int64", "int32"):
-        return target.astype(output.dtype)
-    return target
 
 
 def check_epochs(initial_epoch: Any, epochs: Any) -> None:

@@ -1,0 +1,79 @@
+"""When a learning rate schedule makes its steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .update import takes
+
+INTERVALS = ("epoch", "step")
+
+
+class Schedule:
+    """Steps a schedule after every optimizer step, or after every epoch and its validation.
+
+    A schedule that looks at a metric (ReduceLROnPlateau: its ``step`` has an argument ``metrics``) is given
+    the one named ``monitor``.
+    """
+
+    def __init__(self, given: Any, optimizer: Any, interval: str | None, monitor: str | None) -> None:
+        self.schedule = find_schedule(given, optimizer)
+        self.needs_metric = self.schedule is not None and takes_metric(self.schedule)
+        self.interval = interval or getattr(self.schedule, "interval", "epoch")
+        self.monitor = monitor
+        if self.schedule is None and (interval is not None or monitor is not None):
+            name = "lr_scheduler_interval" if interval is not None else "lr_scheduler_monitor"
+            raise ValueError(f"Trainer: got {name} without lr_scheduler")
+        if self.interval not in INTERVALS:
+            raise ValueError(f"Trainer: lr_scheduler_interval is {interval!r}, expected 'epoch' or 'step'")
+        if self.needs_metric and self.interval == "step":
+            raise ValueError(
+                f"Trainer: {type(self.schedule).__name__} looks at a metric of the epoch, expected "
+                "lr_scheduler_interval='epoch'"
+            )
+        if monitor is not None and not self.needs_metric:
+            raise ValueError(
+                f"Trainer: got lr_scheduler_monitor, but {type(self.schedule).__name__} looks at no metric"
+            )
+        self.after_every_step = self.schedule is not None and self.interval == "step"
+
+    def after_step(self) -> None:
+        if self.after_every_step:
+            self.schedule.step()
+
+    def after_epoch(self, logs: dict[str, Any]) -> None:
+        if self.schedule is None or self.interval != "epoch":
+            return
+        if not self.needs_metric:
+            self.schedule.step()
+            return
+        name = self.monitor or ("val_loss" if "val_loss" in logs else "loss")
+        if name not in logs:
+            raise ValueError(
+                f"Trainer: lr_scheduler_monitor is {name!r}, the epoch has: {', '.join(sorted(logs))}"
+            )
+        self.schedule.step(logs[name])
+
+
+def find_schedule(given: Any, optimizer: Any) -> Any:
+    """Return a schedule for a schedule of this optimizer or a function that makes one of it."""
+    made = given(optimizer) if callable(given) and not callable(getattr(given, "step", None)) else given
+    if isinstance(given, type):
+        made = given(optimizer)
+    if made is None:
+        return None
+    if not callable(getattr(made, "step", None)):
+        raise TypeError(
+            f"Trainer: lr_scheduler is a {type(made).__name__}, expected a schedule of "
+            "drivetrain.optim.lr_scheduler or a function of the optimizer that makes one"
+        )
+    if getattr(made, "optimizer", optimizer) is not optimizer:
+        raise ValueError(
+            "Trainer: lr_scheduler belongs to another optimizer; pass the function that makes it, such as "
+            "lambda optimizer: StepLR(optimizer, 10)"
+        )
+    return made
+
+
+def takes_metric(schedule: Any) -> bool:
+    return takes(schedule.step, "metrics")

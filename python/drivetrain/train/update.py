@@ -1,0 +1,152 @@
+"""From the loss of a batch to the optimizer's step."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections.abc import Hashable
+from typing import Any
+
+from .. import no_grad
+from .._core import _finite_gradients
+from ..nn.utils import clip_grad_norm_, clip_grad_value_
+from ..optim import GradScaler
+from ..optim.optimizer import Optimizer, parameters_of
+
+
+class Update:
+    """Backward, and behind the last batch of a group the step: of averaged and clipped gradients.
+
+    A batch counts for as much as it has samples, so that a group makes the step of one large batch, whether
+    or not its last batch or the last group of the epoch is short. Averaging, clipping by norm and undoing the
+    scaler's factor are all left to the optimizer, which multiplies while it reads the gradients.
+    """
+
+    def __init__(self, trainer: Any, *, every: int, clip: float | None, algorithm: str) -> None:
+        check_count("accumulate_grad_batches", every)
+        if algorithm not in ("norm", "value"):
+            raise ValueError(f"Trainer: gradient_clip_algorithm is {algorithm!r}, expected 'norm' or 'value'")
+        if clip is not None and (isinstance(clip, bool) or not isinstance(clip, (int, float))):
+            raise TypeError(f"Trainer: gradient_clip_val is a {type(clip).__name__}, expected a number")
+        if clip is not None and not (math.isfinite(clip) and clip >= 0):
+            raise ValueError(f"Trainer: gradient_clip_val is {clip}, expected at least 0")
+        self.trainer = trainer
+        self.every = every
+        self.max_norm = clip if algorithm == "norm" else None
+        self.max_value = clip if algorithm == "value" else None
+
+    def begin(self) -> None:
+        """Called before the forward."""
+        if not self.trainer.loop.accumulated:
+            self.trainer.optimizer.zero_grad()
+
+    def backward(self, loss: Any, samples: int) -> None:
+        """Adds the gradients of a batch to those of its group."""
+        loop = self.trainer.loop
+        if self.every > 1:
+            by_samples = getattr(self.trainer.loss, "reduction", "mean") != "sum"
+            weight = samples if by_samples else 1
+            loop.first_weight = loop.first_weight or weight
+            loop.weight += weight
+            if weight != loop.first_weight:
+                loss = loss * (weight / loop.first_weight)
+        self.trainer.scaler.scale(loss).backward()
+        loop.accumulated += 1
+
+    def step(self, loss: float, *, ends_epoch: bool) -> str:
+        """Makes the optimizer's step where the group is whole; says what is not finite."""
+        loop, guard, scaler = self.trainer.loop, self.trainer.guard, self.trainer.scaler
+        optimizer = self.trainer.optimizer
+        if loop.accumulated < self.every and not ends_epoch:
+            # Looked at now: later nobody could tell which of the batches it was.
+            watched = guard.watches and not scaler.is_enabled()
+            return not_finite(loss) if watched and not self._finite() else ""
+        scale = loop.first_weight / loop.weight if self.every > 1 else 1.0
+        loop.end_group()
+        if self.max_value is not None and not self._clip_values(self.max_value / scale):
+            return not_finite(loss)
+        options = self._options(scale)
+        if scaler.is_enabled():
+            skipped, factor = scaler.skipped_steps, scaler.get_scale()
+            scaler.step(optimizer, **options)
+            scaler.update()
+            if scaler.skipped_steps > skipped:
+                # A scale that is no larger than 1 cannot be what made them overflow.
+                watched = factor <= 1 and guard.watches
+                return f"gradients are not finite, even with a scale of {factor:g}" if watched else ""
+        elif not guard.watches:
+            optimizer.step(**options)
+        elif not guard.step(optimizer, options):
+            return not_finite(loss)
+        loop.global_step += 1
+        return ""
+
+    def _options(self, scale: float) -> dict[str, float]:
+        """What the optimizer's step is called with; what it cannot do by itself is done to the gradients."""
+        options = {}
+        if scale != 1.0:
+            options["grad_scale"] = scale
+        if self.max_norm is not None:
+            options["max_norm"] = self.max_norm
+        if not options or folds(getattr(type(self.trainer.optimizer), "step", None)):
+            return options
+        parameters = self._parameters()
+        with no_grad():
+            for parameter in parameters:
+                if scale != 1.0 and parameter.grad is not None:
+                    parameter.grad = parameter.grad * scale
+        if self.max_norm is not None:
+            clip_grad_norm_(parameters, self.max_norm)
+        return {}
+
+    def _clip_values(self, limit: float) -> bool:
+        """False where the gradients are not finite: clipping would hide it."""
+        if self.trainer.scaler.is_enabled():
+            self.trainer.scaler.unscale_(self.trainer.optimizer)  # remembers whether they were
+        elif self.trainer.guard.watches and not self._finite():
+            return False
+        clip_grad_value_(self._parameters(), limit)
+        return True
+
+    def _finite(self) -> bool:
+        return _finite_gradients(self._parameters())
+
+    def _parameters(self) -> list[Any]:
+        if hasattr(self.trainer.optimizer, "param_groups"):
+            return parameters_of(self.trainer.optimizer)
+        return list(self.trainer.model.parameters())
+
+
+def not_finite(loss: float) -> str:
+    return f"gradients are not finite (the loss is {loss:g})"
+
+
+@functools.cache
+def folds(step: Hashable) -> bool:
+    """Whether the step of a class of optimizers averages and clips by itself."""
+    return takes(step, "max_norm", "grad_scale")
+
+
+def takes(function: Any, *names: str) -> bool:
+    """Whether a function has arguments of these names."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
+    return all(name in parameters for name in names)
+
+
+def check_count(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"Trainer: {name} is {value!r}, expected a whole number")
+    if value < 1:
+        raise ValueError(f"Trainer: {name} is {value}, expected at least 1")
+
+
+def check_scaler(scaler: GradScaler, optimizer: Any) -> None:
+    if scaler.is_enabled() and not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            "Trainer: precision 'float16' needs an optimizer of drivetrain.optim, which undoes the scale "
+            f"of the loss, got {type(optimizer).__name__}"
+        )
