@@ -1,6 +1,6 @@
 """The training loop, its callbacks and its record."""
 
-from .callbacks import Callback, CSVLogger, EarlyStopping, ModelCheckpoint
+from .callbacks import Callback, CSVLogger, EarlyStopping, ModelCheckpoint, Timer
 from .history import History
 from .loop import LoopState
 from .predictor import Predictor
@@ -16,5 +16,6 @@ __all__ = [
     "ModelCheckpoint",
     "Predictor",
     "ProgressBar",
+    "Timer",
     "Trainer",
 ]

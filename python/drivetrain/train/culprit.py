@@ -37,7 +37,7 @@ def find_culprit(model: Module, batch: Any, run: Callable[[], Any]) -> str:
         if found := describe(loss):
             return f"All layers give finite values in the forward; the loss has {found}"
         loss.backward()
-        return watch.backward()
+        return watch.backward() or "Run again with a look at every layer, the step gave finite values"
     finally:
         watch.remove()
 
@@ -84,7 +84,7 @@ class Watch:
         return after
 
     def backward(self) -> str:
-        """The sentence about the gradients, after backward."""
+        """The sentence about the gradients, after backward; "" where they are finite."""
         for call in reversed(self.calls):
             if any(call.outputs):
                 found = next(filter(None, call.outputs))
@@ -98,7 +98,7 @@ class Watch:
             if any(call.inputs):
                 found = next(filter(None, call.inputs))
                 return f"The forward is finite; the backward of {call} gives its input {found}"
-        return "Run again with a look at every layer, the step gave finite values"
+        return ""
 
 
 def forward_fault(call: Call, args: tuple[Any, ...], output: Any) -> str:

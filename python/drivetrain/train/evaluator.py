@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .. import no_grad
+from .._arguments import checks_names
 from ..metrics import Mean
 from .callbacks import Callback, CallbackList, Logs
 from .lookup import find_loss, find_metrics
@@ -17,12 +18,25 @@ from .sources import Batch, Source, make_source
 class Evaluator(Predictor):
     """What of a trainer needs no optimizer."""
 
-    def __init__(self, model: Any, loss: Any, metrics: Iterable[Any], callbacks: Iterable[Callback]) -> None:
+    def __init__(
+        self,
+        model: Any,
+        loss: Any,
+        metrics: Iterable[Any],
+        callbacks: Iterable[Callback],
+        regularizer: Callable[[Any], Any] | None,
+    ) -> None:
         super().__init__(model, callbacks)
+        if regularizer is not None and not callable(regularizer):
+            raise TypeError(
+                f"Trainer: regularizer is a {type(regularizer).__name__}, expected a function of the model"
+            )
+        self.regularizer = regularizer
         self.loss = find_loss(loss)
         self.metrics = find_metrics(metrics, self.loss)
         self._mean_loss = Mean("loss")
 
+    @checks_names
     def evaluate(
         self,
         x: Any,
@@ -49,18 +63,25 @@ class Evaluator(Predictor):
             return logs
         return list(logs.values()) if len(logs) > 1 else logs["loss"]
 
-    def _evaluate(self, data: Source, hooks: CallbackList) -> Logs:
+    def _evaluate(self, data: Source, hooks: CallbackList, limit: int | None = None) -> Logs:
         hooks.call("on_test_begin", {})
         self._reset()
         logs: Logs = {}
         half = half_of(self.model)
-        with in_mode(self.model, training=False), no_grad(), region(self.precision):
-            for step, batch in enumerate(data.epoch()):
-                hooks.call("on_test_batch_begin", step, {})
-                output = self.model(*as_model_wants(batch.inputs, half))
-                self._track(self._loss(output, batch).item(), output, batch)
-                logs = self._logs()
-                hooks.call("on_test_batch_end", step, logs)
+        are_read = hooks.wants("on_test_batch_end")
+        with in_mode(self.model, training=False), no_grad():
+            penalty = 0.0 if self.regularizer is None else self.regularizer(self.model).item()
+            with region(self.precision):
+                for step, batch in enumerate(data.epoch()):
+                    hooks.call("on_test_batch_begin", step, {})
+                    output = self.model(*as_model_wants(batch.inputs, half))
+                    self._track(self._loss(output, batch).item() + penalty, output, batch)
+                    if are_read:
+                        logs = self._logs()
+                    hooks.call("on_test_batch_end", step, logs)
+                    if step + 1 == limit:
+                        break
+            logs = self._logs()
         hooks.call("on_test_end", logs)
         return logs
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import no_grad
+from .._arguments import checks_names
 from ..nn import Module
 from .callbacks import Callback, CallbackList, as_callbacks
 from .precision import as_model_wants, half_of, in_float32, region
@@ -40,6 +41,7 @@ class Predictor:
         self.precision = "float32"
         self.callbacks = as_callbacks(callbacks)
 
+    @checks_names
     def predict(
         self,
         x: Any,

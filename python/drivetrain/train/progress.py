@@ -101,13 +101,13 @@ class ProgressBar(Callback):
         self._epoch = epoch
         self._start(self.params.get("steps"))
         if self._mode == 1 and self._output != "log":
-            self._write(f"Epoch {epoch + 1}/{self.params.get('epochs')}\n")
+            self._write(f"{self._title(epoch)}\n")
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         self._step(batch + 1, logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        self._finish(f"Epoch {epoch + 1}/{self.params.get('epochs')}", logs or {})
+        self._finish(self._title(epoch), logs or {})
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         if not self._in_training:
@@ -132,6 +132,10 @@ class ProgressBar(Callback):
 
     # What it does.
 
+    def _title(self, epoch: int) -> str:
+        epochs = self.params.get("epochs")
+        return f"Epoch {epoch + 1}" if epochs is None else f"Epoch {epoch + 1}/{epochs}"
+
     def _start(self, steps: int | None) -> None:
         """Begin a bar. Where the output goes is looked up each time: a notebook cell may redirect it."""
         self._output = kind_of_output()
@@ -149,9 +153,7 @@ class ProgressBar(Callback):
         self._drawn = now
         if self._output == "log":
             share = f" ({100 * done // self._steps}%)" if self._steps else ""
-            place = (
-                f"Epoch {self._epoch + 1}/{self.params.get('epochs')}: step" if self._in_training else "Step"
-            )
+            place = f"{self._title(self._epoch)}: step" if self._in_training else "Step"
             of = f"/{self._steps}" if self._steps else ""
             spent = format_seconds(now - self._began)
             self._write(f"{place} {done}{of}{share} - {spent}{format_metrics(logs or {})}\n")

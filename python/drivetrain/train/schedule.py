@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .update import takes
@@ -12,8 +13,8 @@ INTERVALS = ("epoch", "step")
 class Schedule:
     """Steps a schedule after every optimizer step, or after every epoch and its validation.
 
-    A schedule that looks at a metric (ReduceLROnPlateau: its ``step`` has an argument ``metrics``) is given
-    the one named ``monitor``.
+    A schedule that looks at a metric, such as ReduceLROnPlateau, is given the one named ``monitor``: it has
+    an attribute ``needs_metric``, or its ``step`` an argument ``metrics``.
     """
 
     def __init__(self, given: Any, optimizer: Any, interval: str | None, monitor: str | None) -> None:
@@ -36,6 +37,13 @@ class Schedule:
                 f"Trainer: got lr_scheduler_monitor, but {type(self.schedule).__name__} looks at no metric"
             )
         self.after_every_step = self.schedule is not None and self.interval == "step"
+
+    def check_length(self, epochs: float, steps: float) -> None:
+        """Has a schedule say whether it ends before the training does: so many epochs or optimizer steps."""
+        length = epochs if self.interval == "epoch" else steps
+        check = getattr(self.schedule, "check_length", None)
+        if check is not None and length < math.inf:
+            check(int(length))
 
     def after_step(self) -> None:
         if self.after_every_step:
@@ -76,4 +84,4 @@ def find_schedule(given: Any, optimizer: Any) -> Any:
 
 
 def takes_metric(schedule: Any) -> bool:
-    return takes(schedule.step, "metrics")
+    return getattr(schedule, "needs_metric", False) or takes(schedule.step, "metrics")

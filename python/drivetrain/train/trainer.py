@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import default_generator, manual_seed
+from .._arguments import checks_names
 from ..data.shuffle import check_seed
 from ..optim import GradScaler
 from ..optim.optimizer import parameters_of
-from .callbacks import Callback, CallbackList, Logs
+from .callbacks import Callback, CallbackList, Logs, Timer
+from .culprit import Watch
 from .evaluator import Evaluator
 from .guard import NonFiniteGuard
 from .history import History
 from .interrupts import interrupts_wait
 from .lookup import find_optimizer
 from .loop import LoopState
+from .options import Limits
 from .precision import find_precision, is_half, region
 from .predictor import in_mode
 from .schedule import Schedule
@@ -56,6 +61,24 @@ class Trainer(Evaluator):
         gradient_clip_val (float, optional): Largest norm of all gradients together, or, by "value", of every
             element.
         gradient_clip_algorithm ("norm" or "value", default "norm"): How gradients are clipped.
+        regularizer (function of the model, optional): Gives a penalty, a tensor of one element, which is
+            added to every loss; see ``drivetrain.optim.regularization``.
+        max_steps (int, optional): Steps of the optimizer, those of all fits together, after which ``fit``
+            ends.
+        max_time (str "DD:HH:MM:SS", dict, timedelta or seconds, optional): Time in ``fit``, that of all fits
+            together, after which it ends.
+        limit_train_batches (int or float, optional): Batches of an epoch, the first ones; a float is a share.
+        limit_val_batches (int or float, optional): The same for validations; 0 leaves them out.
+        val_check_interval (int or float, optional): Validates within epochs as well, after every so many
+            batches or shares of the epoch.
+        log_every_n_steps (int, default 1): Callbacks are given new metrics after every so many batches: for
+            metrics that take time to compute.
+        fast_dev_run (bool or int, default False): A trial: one epoch of 1 batch, or so many, of training and
+            validation, without the callbacks that write files.
+        overfit_batches (int or float, default 0): Trains on the same first batches in every epoch, to see
+            whether the model can learn them.
+        detect_anomaly (bool, default False): Looks at what every layer gives, forward and backward, and
+            raises at the first infinity or NaN, even where none reaches the loss. Slow.
         on_nonfinite: What ``fit`` does when a loss or a gradient is infinite or NaN: "raise" a
             FloatingPointError that names the step and the layer; "skip" the step, with a warning that does
             so for the first one, and count it in ``trainer.skipped_steps``; "ignore" it. Steps that the
@@ -85,6 +108,7 @@ class Trainer(Evaluator):
         True
     """
 
+    @checks_names
     def __init__(
         self,
         model: Any,
@@ -100,13 +124,23 @@ class Trainer(Evaluator):
         accumulate_grad_batches: int = 1,
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str = "norm",
+        regularizer: Callable[[Any], Any] | None = None,
+        max_steps: int | None = None,
+        max_time: Any = None,
+        limit_train_batches: int | float | None = None,
+        limit_val_batches: int | float | None = None,
+        val_check_interval: int | float | None = None,
+        log_every_n_steps: int = 1,
+        fast_dev_run: bool | int = False,
+        overfit_batches: int | float = 0,
+        detect_anomaly: bool = False,
         on_nonfinite: str = "raise",
         seed: int | None = None,
     ) -> None:
         self.seed = None if seed is None else check_seed("Trainer", seed)
         if self.seed is not None:
             manual_seed(self.seed)
-        super().__init__(model, loss, metrics, callbacks)
+        super().__init__(model, loss, metrics, callbacks, regularizer)
         self.precision = find_precision("Trainer", precision)
         self._region = region(self.precision)
         self.optimizer = find_optimizer(optimizer, model)
@@ -121,6 +155,17 @@ class Trainer(Evaluator):
             algorithm=gradient_clip_algorithm,
         )
         self._schedule = Schedule(lr_scheduler, self.optimizer, lr_scheduler_interval, lr_scheduler_monitor)
+        self._limits = Limits(
+            max_steps=max_steps,
+            fast_dev_run=fast_dev_run,
+            overfit_batches=overfit_batches,
+            limit_train_batches=limit_train_batches,
+            limit_val_batches=limit_val_batches,
+            val_check_interval=val_check_interval,
+            log_every_n_steps=log_every_n_steps,
+        )
+        self._timer = None if max_time is None else Timer(max_time)
+        self.detect_anomaly = detect_anomaly
         self.history = History()
 
     @property
@@ -128,12 +173,13 @@ class Trainer(Evaluator):
         """The learning rate schedule, None where there is none."""
         return self._schedule.schedule
 
+    @checks_names
     def fit(
         self,
         x: Any,
         y: Any = None,
         batch_size: int = 32,
-        epochs: int = 1,
+        epochs: int | None = None,
         verbose: int | str = "auto",
         callbacks: Iterable[Callback] | None = None,
         validation_split: float = 0.0,
@@ -144,6 +190,7 @@ class Trainer(Evaluator):
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
+        validation_freq: int = 1,
     ) -> History:
         """Train the model.
 
@@ -153,7 +200,8 @@ class Trainer(Evaluator):
                 batches (x, y) or (x, y, sample_weight).
             y (array or Tensor, optional): The targets, where x is an array.
             batch_size (int, default 32): Not for loaders and generators, which have their own.
-            epochs (int, default 1): Number of the last epoch: the training runs from ``initial_epoch`` to it.
+            epochs (int, optional): Number of the last epoch: the training runs from ``initial_epoch`` to it.
+                Default: 1; where the trainer has ``max_steps`` or ``max_time``, as many as it takes.
             verbose (0, 1, 2 or "auto"): Nothing, a progress bar, a line per epoch; "auto" is 1 in a terminal
                 or notebook and 2 in a log file.
             callbacks: List of Callback, optional.
@@ -169,6 +217,7 @@ class Trainer(Evaluator):
             steps_per_epoch (int, optional): Batches of an epoch; the next epoch goes on where it ended, from
                 the start again when the data is used up. Default: all batches.
             validation_steps (int, optional): Batches of a validation, the first ones each time. Default: all.
+            validation_freq (int, default 1): Validates after every so many epochs.
 
         Returns:
             History: ``.history`` is a dict with one list per metric, ``.epoch`` the numbers of the epochs.
@@ -182,7 +231,7 @@ class Trainer(Evaluator):
             KeyboardInterrupt: On Ctrl-C, after ``on_train_end`` of the callbacks; ``trainer.history`` has
                 what was done. Within ``on_epoch_end`` it waits until that is done; a second Ctrl-C does not.
         """
-        check_epochs(initial_epoch, epochs)
+        last = self._last_epoch(initial_epoch, epochs)
         self._check_parameters()
         given = (x, y, sample_weight)
         if validation_split and validation_data is None:
@@ -191,20 +240,50 @@ class Trainer(Evaluator):
             "fit",
             *given,
             batch_size=batch_size,
-            shuffle=shuffle,
+            shuffle=shuffle and not self._limits.overfit,
             seed=default_generator.seed if self.seed is None else self.seed,
             steps=steps_per_epoch,
             class_weight=class_weight,
             first_epoch=max(initial_epoch, self.loop.epochs_done),
             endless=True,
         )
-        validation = self._validation(validation_data, batch_size, validation_steps)
+        if self._limits.overfit:
+            data = kept_batches(data, self._limits.train_batches(data.steps))
+        validation = self._validation(validation_data, batch_size, validation_steps, validation_freq)
         self.history, self.model.stop_training = History(), False
-        hooks = self._hooks(verbose, callbacks, [self.history], epochs=epochs, steps=data.steps)
         self.loop.epoch, self.loop.batch = initial_epoch, 0
         self.loop.end_group()
-        self._run(epochs, data, validation, hooks)
+        steps = self._steps(data)
+        self._check_schedule(last - initial_epoch, steps)
+        hooks = self._fit_hooks(verbose, callbacks, epochs=None if last == math.inf else last, steps=steps)
+        self._run(last, data, validation, hooks)
         return self.history
+
+    def _last_epoch(self, initial_epoch: int, epochs: int | None) -> float:
+        limited = self._limits.max_steps < math.inf or self._timer is not None
+        check_epoch("initial_epoch", initial_epoch)
+        if epochs is not None:
+            check_epoch("epochs", epochs)
+        last = epochs if epochs is not None else math.inf if limited else initial_epoch + 1
+        return min(last, initial_epoch + 1) if self._limits.is_trial else last
+
+    def _steps(self, data: Source) -> int | None:
+        """Batches of an epoch, None where that is unknown."""
+        limit = self._limits.train_batches(data.steps)
+        return limit if data.steps is None else min(data.steps, limit or data.steps)
+
+    def _check_schedule(self, epochs: float, steps: int | None) -> None:
+        each = math.inf if steps is None else -(-steps // self._update.every)
+        left = max(self._limits.max_steps - self.loop.global_step, 0)
+        total = min(epochs * each, left) if epochs else 0
+        self._schedule.check_length(min(epochs, math.ceil(left / each) if left < math.inf else epochs), total)
+
+    def _fit_hooks(self, verbose: int | str, callbacks: Any, **params: Any) -> CallbackList:
+        timer = [] if self._timer is None else [self._timer]
+        hooks = self._hooks(verbose, callbacks, [*timer, self.history], **params)
+        if self._limits.is_trial:
+            hooks.callbacks = [callback for callback in hooks.callbacks if not callback.writes_files]
+        return hooks
 
     def _check_parameters(self) -> None:
         for name, parameter in self.model.named_parameters():
@@ -225,52 +304,90 @@ class Trainer(Evaluator):
                 "replaced since it was made; make it again, or compile() again"
             )
 
-    def _run(self, epochs: int, data: Source, validation: Source | None, hooks: CallbackList) -> None:
+    def _run(self, epochs: float, data: Source, validation: Validation | None, hooks: CallbackList) -> None:
         """Trains from where `loop` stands."""
         loop = self.loop
         logs: Logs = {}
         self.guard.begin_fit()
         try:
             hooks.call("on_train_begin", logs)
-            while loop.epoch < epochs:
+            while loop.epoch < epochs and not self._is_over():
                 epoch = loop.epoch
                 hooks.call("on_epoch_begin", epoch, {})
-                logs = self._train_epoch(data, hooks)
-                if validation is not None:
-                    results = self._evaluate(validation, hooks)
-                    logs |= {f"val_{name}": value for name, value in results.items()}
+                logs = self._train_epoch(data, validation, hooks)
                 # The history, log files and checkpoints of callbacks agree on which epochs are done.
                 with interrupts_wait():
                     self._schedule.after_epoch(logs)
                     loop.epoch, loop.batch = epoch + 1, 0
                     loop.epochs_done += 1
                     hooks.call("on_epoch_end", epoch, logs)
-                if self.model.stop_training:
-                    break
         finally:
             hooks.call("on_train_end", logs)
 
-    def _train_epoch(self, data: Source, hooks: CallbackList) -> Logs:
-        loop, steps = self.loop, data.steps
+    def _is_over(self) -> bool:
+        return self.model.stop_training or self.loop.global_step >= self._limits.max_steps
+
+    def _train_epoch(self, data: Source, validation: Validation | None, hooks: CallbackList) -> Logs:
+        loop, limits = self.loop, self._limits
+        steps, limit = self._steps(data), limits.train_batches(data.steps)
+        interval = None if validation is None else limits.val_interval(steps)
+        train = self._train_batch_watched if self.detect_anomaly else self._train_batch
+        are_read = hooks.wants("on_train_batch_end")
         logs: Logs = {"loss": math.nan}  # should every step be skipped
-        if not loop.batch:
+        results: Logs = {}
+        validated = 0  # after which batch
+        any_trained = loop.batch > 0  # in an epoch that was interrupted
+        if not any_trained:
             self._reset()
         with in_mode(self.model, training=True):
             for batch in data.epoch():
                 step = loop.batch
                 hooks.call("on_train_batch_begin", step, {})
-                if self._train_batch(batch, ends_epoch=step + 1 == steps):
-                    logs = self._logs()
+                trained = train(batch, ends_epoch=step + 1 == steps)
+                any_trained |= trained
                 loop.batch = step + 1
                 loop.batches_seen += 1
+                if interval and loop.batch % interval == 0:
+                    results, validated = self._validate_between(validation, hooks), loop.batch
+                if trained and are_read and loop.batch % limits.log_every == 0:
+                    logs = {**self._logs(), **results}
                 hooks.call("on_train_batch_end", step, logs)
-                if self.model.stop_training:
+                if self._is_over() or loop.batch == limit:
                     break
             else:
                 # Nobody could know that the batch before was the last.
                 if loop.accumulated and (problem := self._make_step(math.nan, ends_epoch=True)):
                     self._leave_out(problem, batch)
-        return logs
+        if any_trained:
+            logs = self._logs()
+        if validation is not None and validated < loop.batch and (loop.epoch + 1) % validation.freq == 0:
+            results = self._validate(validation, hooks)
+        return {**logs, **results}
+
+    def _validate(self, validation: Validation, hooks: CallbackList) -> Logs:
+        limit = self._limits.val_batches(validation.source.steps)
+        results = self._evaluate(validation.source, hooks, limit)
+        return {f"val_{name}": value for name, value in results.items()}
+
+    def _validate_between(self, validation: Any, hooks: CallbackList) -> Logs:
+        """A validation within an epoch, which leaves the epoch's metrics as they are."""
+        kept = self._mean_loss, self.metrics
+        self._mean_loss, self.metrics = copy.deepcopy(kept)
+        try:
+            return self._validate(validation, hooks)
+        finally:
+            self._mean_loss, self.metrics = kept
+
+    def _train_batch_watched(self, batch: Batch, *, ends_epoch: bool) -> bool:
+        """A batch with a look at what every layer gives, forward and backward."""
+        watch = Watch(self.model)
+        try:
+            trained = self._train_batch(batch, ends_epoch=ends_epoch)
+        finally:
+            watch.remove()
+        if problem := watch.forward or watch.backward():
+            raise FloatingPointError(f"fit: {self._place()}: {problem}.")
+        return trained
 
     def _train_batch(self, batch: Batch, *, ends_epoch: bool) -> bool:
         """Forward, backward and, at the end of a group of batches, the step; False where it was left out."""
@@ -299,22 +416,26 @@ class Trainer(Evaluator):
 
     def _leave_out(self, problem: str, batch: Batch) -> None:
         """Raises, or forgets the gradients gathered since the last step: the next batch begins a group."""
-        loop = self.loop
-        loop.end_group()
-        where = f"epoch {loop.epoch + 1}, step {loop.batch + 1}"
-        self.guard.handle(problem, where, batch, lambda: self.scaler.scale(self._forward(batch)[1]))
+        self.loop.end_group()
+        self.guard.handle(problem, self._place(), batch, lambda: self.scaler.scale(self._forward(batch)[1]))
+
+    def _place(self) -> str:
+        return f"epoch {self.loop.epoch + 1}, step {self.loop.batch + 1}"
 
     def _forward(self, batch: Batch) -> tuple[Any, Any]:
         with self._region:
             output = self.model(*batch.inputs)
-            return output, self._loss(output, batch)
+            loss = self._loss(output, batch)
+        return output, loss if self.regularizer is None else loss + self.regularizer(self.model)
 
     @property
     def skipped_steps(self) -> int:
         """Steps that were left out since the trainer was made, as ``on_nonfinite="skip"`` says."""
         return self.guard.skipped_steps
 
-    def _validation(self, data: Any, batch_size: int, steps: int | None) -> Source | None:
+    def _validation(self, data: Any, batch_size: int, steps: int | None, freq: int) -> Validation | None:
+        if isinstance(freq, bool) or not isinstance(freq, int) or freq < 1:
+            raise ValueError(f"fit: validation_freq is {freq!r}, expected a whole number of at least 1")
         if data is None:
             if steps is not None:
                 raise ValueError("fit: got validation_steps without validation_data")
@@ -324,12 +445,25 @@ class Trainer(Evaluator):
             raise ValueError(
                 f"fit: validation_data has {len(parts)} parts, expected (x, y) or (x, y, sample_weight)"
             )
-        return make_source("fit: validation_data", *parts, batch_size=batch_size, steps=steps)
+        source = make_source("fit: validation_data", *parts, batch_size=batch_size, steps=steps)
+        # Lightning's way to say that there is to be none.
+        return None if self._limits.val_batches(source.steps) == 0 else Validation(source, freq)
 
 
-def check_epochs(initial_epoch: Any, epochs: Any) -> None:
-    for name, value in (("initial_epoch", initial_epoch), ("epochs", epochs)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-            raise TypeError(f"fit: {name} is {value!r}, expected a whole number")
-        if value < 0:
-            raise ValueError(f"fit: {name} is {value}, expected at least 0")
+class Validation(NamedTuple):
+    """What to validate on, and after how many epochs."""
+
+    source: Source
+    freq: int
+
+
+def kept_batches(data: Source, count: int | None) -> Source:
+    """A source that gives the same batches in every epoch: the first ones of another."""
+    return Source(data.where, list(itertools.islice(data.epoch(), count)), None)
+
+
+def check_epoch(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"fit: {name} is {value!r}, expected a whole number")
+    if value < 0:
+        raise ValueError(f"fit: {name} is {value}, expected at least 0")

@@ -13,6 +13,7 @@ from .._core import _finite_gradients
 from ..nn.utils import clip_grad_norm_, clip_grad_value_
 from ..optim import GradScaler
 from ..optim.optimizer import Optimizer, parameters_of
+from .options import count
 
 
 class Update:
@@ -24,7 +25,6 @@ class Update:
     """
 
     def __init__(self, trainer: Any, *, every: int, clip: float | None, algorithm: str) -> None:
-        check_count("accumulate_grad_batches", every)
         if algorithm not in ("norm", "value"):
             raise ValueError(f"Trainer: gradient_clip_algorithm is {algorithm!r}, expected 'norm' or 'value'")
         if clip is not None and (isinstance(clip, bool) or not isinstance(clip, (int, float))):
@@ -32,7 +32,7 @@ class Update:
         if clip is not None and not (math.isfinite(clip) and clip >= 0):
             raise ValueError(f"Trainer: gradient_clip_val is {clip}, expected at least 0")
         self.trainer = trainer
-        self.every = every
+        self.every = count("accumulate_grad_batches", every, 1)
         self.max_norm = clip if algorithm == "norm" else None
         self.max_value = clip if algorithm == "value" else None
 
@@ -135,13 +135,6 @@ def takes(function: Any, *names: str) -> bool:
     except (TypeError, ValueError):
         return False
     return all(name in parameters for name in names)
-
-
-def check_count(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"Trainer: {name} is {value!r}, expected a whole number")
-    if value < 1:
-        raise ValueError(f"Trainer: {name} is {value}, expected at least 1")
 
 
 def check_scaler(scaler: GradScaler, optimizer: Any) -> None:

@@ -1,0 +1,56 @@
+"""Names of arguments: a wrong one is answered with the right one."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """The end of a message about a wrong name: "; did you mean 'right'?", or nothing where none is alike.
+
+    Example:
+        >>> from drivetrain._arguments import suggest
+        >>> suggest("stepsize", ["step_size", "gamma"])
+        "; did you mean 'step_size'?"
+        >>> suggest("colour", ["step_size", "gamma"])
+        ''
+    """
+    import difflib
+
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    close = difflib.get_close_matches(str(name).lower(), by_lower, n=1)
+    return f"; did you mean '{by_lower[close[0]]}'?" if close else ""
+
+
+def checks_names(function: Function) -> Function:
+    """Has a function or constructor name what was meant when it is called with an argument it does not have.
+
+    Example:
+        >>> from drivetrain._arguments import checks_names
+        >>> @checks_names
+        ... def scale(x, factor=2.0):
+        ...     return x * factor
+        >>> scale(1.0, facter=3.0)
+        Traceback (most recent call last):
+        ...
+        TypeError: scale: there is no argument 'facter'; did you mean 'factor'?
+    """
+    parameters = inspect.signature(function).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return function
+    known = [name for name in parameters if name != "self"]
+
+    @functools.wraps(function)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        for name in kwargs:
+            if name not in parameters:
+                shown = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+                raise TypeError(f"{shown}: there is no argument '{name}'{suggest(name, known)}")
+        return function(*args, **kwargs)
+
+    return checked  # type: ignore[return-value]

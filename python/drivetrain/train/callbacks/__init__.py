@@ -1,0 +1,19 @@
+"""Callbacks: what happens around a training loop, with Keras's names for hooks and arguments."""
+
+from .base import Callback, CallbackList, Logs, as_callbacks
+from .checkpoint import ModelCheckpoint
+from .csv_logger import CSVLogger
+from .early_stopping import EarlyStopping, Monitor
+from .timer import Timer
+
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "Logs",
+    "ModelCheckpoint",
+    "Monitor",
+    "Timer",
+    "as_callbacks",
+]

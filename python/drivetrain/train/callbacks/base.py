@@ -1,0 +1,168 @@
+"""Callbacks: what happens around a training loop, with Keras's names for hooks and arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..._arguments import checks_names
+
+Logs = dict[str, Any]
+
+
+class Callback:
+    """Base class: override the hooks that you need.
+
+    ``self.model`` is the model, ``self.trainer`` the trainer, ``self.params`` a dict with "epochs", "steps"
+    (None when unknown) and "verbose". ``logs`` holds the metrics so far. To end the training after the
+    current batch set ``self.model.stop_training = True``. What has to go on where it was after a resumed
+    training gives its state in ``state_dict`` and takes it back in ``load_state_dict``.
+
+    Source: Keras's ``keras.callbacks.Callback``.
+
+    Example:
+        >>> from drivetrain.train import Callback
+        >>> class PrintLoss(Callback):
+        ...     def on_epoch_end(self, epoch, logs=None):
+        ...         print(epoch, logs["loss"])
+        >>> PrintLoss().on_epoch_end(0, {"loss": 0.5})
+        0 0.5
+    """
+
+    model: Any = None
+    trainer: Any = None
+    params: Logs
+    # Left out of a trial run (``fast_dev_run``).
+    writes_files = False
+    # Called after all others, whose state it saves.
+    saves_state = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = checks_names(cls.__init__)  # type: ignore[method-assign]
+
+    def __init__(self) -> None:
+        self.params = {}
+
+    def set_params(self, params: Logs) -> None:
+        """Say what the run is like; called before its first hook."""
+        self.params = params
+
+    def set_model(self, model: Any) -> None:
+        """Say which model is trained; called before the first hook."""
+        self.model = model
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Called once, before the first epoch."""
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Called once after the last epoch; also when an exception or Ctrl-C ends the training."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Called before an epoch, counted from 0."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Called after an epoch and its validation."""
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Called before a training step, counted from 0 in each epoch. Calls ``on_batch_begin``."""
+        self.on_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Called after a training step, with the running means of the epoch. Calls ``on_batch_end``."""
+        self.on_batch_end(batch, logs)
+
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Another name of ``on_train_batch_begin``."""
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Another name of ``on_train_batch_end``."""
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Called before an evaluation, the validation of an epoch included."""
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """Called after an evaluation."""
+
+    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Called before a batch of an evaluation."""
+
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Called after a batch of an evaluation."""
+
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        """Called before a prediction."""
+
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        """Called after a prediction."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Called before a batch of a prediction."""
+
+    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Called after a batch of a prediction."""
+
+    # State
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed training needs: numbers, strings, lists, dicts of them, tensors and arrays."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state_dict`` returned. Called after ``on_train_begin``.
+
+        Raises:
+            ValueError: For a state of something else. Nothing has been changed then.
+        """
+        if state:
+            raise ValueError(f"{type(self).__name__}: got a state, but it has none")
+
+
+def as_callbacks(callbacks: Any) -> list[Any]:
+    """A list for what a user passes as callbacks: one, several, or None."""
+    if callbacks is None or isinstance(callbacks, Callback):
+        return [] if callbacks is None else [callbacks]
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks: got a {type(callbacks).__name__}, expected a list of Callback")
+    return list(callbacks)
+
+
+ALIASES = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
+
+
+def overrides(callback: Callback, hook: str) -> bool:
+    """Whether a callback does anything in a hook."""
+    if getattr(type(callback), hook) is not getattr(Callback, hook) or hook in vars(callback):
+        return True
+    return hook in ALIASES and overrides(callback, ALIASES[hook])
+
+
+class CallbackList:
+    """Calls each hook on every callback, in order; hooks that nobody overrides cost nothing."""
+
+    def __init__(self, callbacks: Iterable[Callback], *, model: Any, trainer: Any, params: Logs) -> None:
+        self.callbacks = list(callbacks)
+        for callback in self.callbacks:
+            if not isinstance(callback, Callback):
+                raise TypeError(
+                    f"callbacks: got a {type(callback).__name__}, expected drivetrain.train.Callback"
+                )
+            callback.set_params(params)
+            callback.set_model(model)
+            callback.trainer = trainer
+        self.callbacks.sort(key=lambda callback: callback.saves_state)
+        self._listeners: dict[str, list[Any]] = {}
+
+    def call(self, hook: str, *arguments: Any) -> None:
+        """Call ``hook`` on every callback that overrides it."""
+        if hook not in self._listeners:
+            self._listeners[hook] = [
+                getattr(callback, hook) for callback in self.callbacks if overrides(callback, hook)
+            ]
+        for listener in self._listeners[hook]:
+            listener(*arguments)
+
+    def wants(self, hook: str) -> bool:
+        """Say whether a callback overrides ``hook``."""
+        return any(overrides(callback, hook) for callback in self.callbacks)
