@@ -24,12 +24,13 @@ from .autograd import set_grad_enabled as set_grad_enabled
 
 _tensor.complete()
 
-_LAZY = ("data", "datasets", "io", "metrics", "models", "nn", "optim", "train")
+_LAZY = ("callbacks", "data", "datasets", "io", "metrics", "models", "nn", "optim", "train")
 _GRADIENTS = ("checkpoint", "enable_grad", "inference_mode", "no_grad", "set_grad_enabled")
 _PYTHON = ("autocast", "autograd", *_GRADIENTS)
 
 
 if _typing.TYPE_CHECKING:
+    from . import callbacks as callbacks
     from . import data as data
     from . import datasets as datasets
     from . import io as io

@@ -373,7 +373,11 @@ class Module(Trainable):
         return f"{type(self).__name__}(\n  " + "\n  ".join(lines) + "\n)"
 
     def summary(
-        self, input_shape: Any = None, dtype: Any = "float32", print_fn: Callable[[str], None] = print
+        self,
+        input_shape: Any = None,
+        dtype: Any = "float32",
+        print_fn: Callable[[str], None] = print,
+        max_depth: int | None = None,
     ) -> None:
         """Prints a table of the layers: type, output shape, number of parameters.
 
@@ -382,8 +386,10 @@ class Module(Trainable):
                 several arguments. Without it the output shapes are left out.
             dtype: The dtype of the input: int64 for a network that begins with an embedding.
             print_fn: Receives the table.
+            max_depth: How deep layers are listed, 1 for those of this module itself; what lies deeper is
+                counted in the layer that holds it. Default: all.
         """
-        print_fn(summary.table(self, input_shape, dtype))
+        print_fn(summary.table(self, input_shape, dtype, max_depth))
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in self.__dict__.items() if k != "_trainer"}

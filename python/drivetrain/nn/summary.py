@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from .module import Module
 
 
-def table(model: Module, input_shape: Any, dtype: Any) -> str:
+def table(model: Module, input_shape: Any, dtype: Any, max_depth: int | None = None) -> str:
     """One row per layer, in the order in which they run where an input shape is given."""
-    rows = _rows_of_a_run(model, input_shape, dtype) if input_shape is not None else _rows_as_listed(model)
+    if input_shape is not None:
+        rows = _rows_of_a_run(model, input_shape, dtype, max_depth)
+    else:
+        rows = _rows_as_listed(model, max_depth)
     header = ("Layer (type)", "Output shape", "Parameters")
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(3)]
 
@@ -46,24 +49,40 @@ def _bytes(count: int) -> str:
     return f"{count / 1e3:,.1f} kB" if count < 10_000_000 else f"{count / 1e6:,.1f} MB"
 
 
-def _row(name: str, module: Module, shape: str, counted: set[int]) -> tuple[str, str, str]:
+def _row(
+    name: str, module: Module, shape: str, counted: set[int], max_depth: int | None
+) -> tuple[str, str, str]:
     own = [p for _, p in module._own_parameters()]
+    if name and _depth(name) == max_depth:
+        own = list(module.parameters())  # what it holds gets no rows of its own
     count = sum(p.size for p in own if id(p) not in counted)
     counted.update(map(id, own))
     return (f"{name} ({type(module).__name__})".strip(), shape, f"{count:,}")
 
 
-def _is_layer(module: Module) -> bool:
+def _is_layer(name: str, module: Module, max_depth: int | None) -> bool:
     """Worth a row: it holds parameters, or it has nothing inside that would get rows of its own."""
+    if max_depth is not None and _depth(name) >= max_depth:
+        return _depth(name) == max_depth
     return bool(module._own_parameters()) or not any(True for _ in module.children())
 
 
-def _rows_as_listed(model: Module) -> list[tuple[str, str, str]]:
+def _depth(name: str) -> int:
+    return name.count(".") + 1 if name else 0
+
+
+def _rows_as_listed(model: Module, max_depth: int | None) -> list[tuple[str, str, str]]:
     counted: set[int] = set()
-    return [_row(name, part, "", counted) for name, part in model.named_modules() if _is_layer(part)]
+    return [
+        _row(name, part, "", counted, max_depth)
+        for name, part in model.named_modules()
+        if _is_layer(name, part, max_depth)
+    ]
 
 
-def _rows_of_a_run(model: Module, input_shape: Any, dtype: Any) -> list[tuple[str, str, str]]:
+def _rows_of_a_run(
+    model: Module, input_shape: Any, dtype: Any, max_depth: int | None
+) -> list[tuple[str, str, str]]:
     shapes = _sample_shapes(input_shape)
     inputs = [_core.zeros((1, *shape), dtype=dtype) for shape in shapes]
     rows: list[tuple[str, str, str]] = []
@@ -72,8 +91,8 @@ def _rows_of_a_run(model: Module, input_shape: Any, dtype: Any) -> list[tuple[st
     handles = []
     try:
         for name, part in model.named_modules():
-            if _is_layer(part):
-                handles.append(part.register_forward_hook(_recorder(name, rows, counted)))
+            if _is_layer(name, part, max_depth):
+                handles.append(part.register_forward_hook(_recorder(name, rows, counted, max_depth)))
         model.eval()
         with no_grad():
             model(*inputs)
@@ -85,9 +104,9 @@ def _rows_of_a_run(model: Module, input_shape: Any, dtype: Any) -> list[tuple[st
     return rows
 
 
-def _recorder(name: str, rows: list[tuple[str, str, str]], counted: set[int]) -> Any:
+def _recorder(name: str, rows: list[tuple[str, str, str]], counted: set[int], max_depth: int | None) -> Any:
     def record(module: Module, args: Any, output: Any) -> None:
-        rows.append(_row(name, module, _shown_shape(output), counted))
+        rows.append(_row(name, module, _shown_shape(output), counted, max_depth))
 
     return record
 

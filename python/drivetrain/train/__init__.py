@@ -1,10 +1,23 @@
 """The training loop, its callbacks and its record."""
 
-from .callbacks import Callback, CSVLogger, EarlyStopping, ModelCheckpoint, Timer
+from .callbacks import (
+    Callback,
+    CSVLogger,
+    EarlyStopping,
+    LambdaCallback,
+    LearningRateMonitor,
+    LearningRateScheduler,
+    ModelCheckpoint,
+    ModelSummary,
+    ReduceLROnPlateau,
+    TensorBoard,
+    TerminateOnNaN,
+    Timer,
+)
 from .history import History
 from .loop import LoopState
 from .predictor import Predictor
-from .progress import ProgressBar
+from .progress import ProgbarLogger, ProgressBar
 from .trainer import Trainer
 
 __all__ = [
@@ -12,10 +25,18 @@ __all__ = [
     "Callback",
     "EarlyStopping",
     "History",
+    "LambdaCallback",
+    "LearningRateMonitor",
+    "LearningRateScheduler",
     "LoopState",
     "ModelCheckpoint",
+    "ModelSummary",
     "Predictor",
+    "ProgbarLogger",
     "ProgressBar",
+    "ReduceLROnPlateau",
+    "TensorBoard",
+    "TerminateOnNaN",
     "Timer",
     "Trainer",
 ]

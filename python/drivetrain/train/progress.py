@@ -214,3 +214,6 @@ class ProgressBar(Callback):
             sys.stdout.flush()
         except (BrokenPipeError, ValueError):
             self._is_broken = True
+
+
+ProgbarLogger = ProgressBar  # Keras's name

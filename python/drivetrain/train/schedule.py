@@ -20,7 +20,7 @@ class Schedule:
     def __init__(self, given: Any, optimizer: Any, interval: str | None, monitor: str | None) -> None:
         self.schedule = find_schedule(given, optimizer)
         self.needs_metric = self.schedule is not None and takes_metric(self.schedule)
-        self.interval = interval or getattr(self.schedule, "interval", "epoch")
+        self.interval: str = interval or getattr(self.schedule, "interval", "epoch")
         self.monitor = monitor
         if self.schedule is None and (interval is not None or monitor is not None):
             name = "lr_scheduler_interval" if interval is not None else "lr_scheduler_monitor"
@@ -36,7 +36,9 @@ class Schedule:
             raise ValueError(
                 f"Trainer: got lr_scheduler_monitor, but {type(self.schedule).__name__} looks at no metric"
             )
-        self.after_every_step = self.schedule is not None and self.interval == "step"
+        self._has_steps = self.schedule is not None and self.interval == "step"
+        self._has_epochs = self.schedule is not None and self.interval == "epoch"
+        self.is_paused = False
 
     def check_length(self, epochs: float, steps: float) -> None:
         """Has a schedule say whether it ends before the training does: so many epochs or optimizer steps."""
@@ -46,11 +48,11 @@ class Schedule:
             check(int(length))
 
     def after_step(self) -> None:
-        if self.after_every_step:
+        if self._has_steps and not self.is_paused:
             self.schedule.step()
 
     def after_epoch(self, logs: dict[str, Any]) -> None:
-        if self.schedule is None or self.interval != "epoch":
+        if not self._has_epochs or self.is_paused:
             return
         if not self.needs_metric:
             self.schedule.step()

@@ -166,12 +166,26 @@ class Trainer(Evaluator):
         )
         self._timer = None if max_time is None else Timer(max_time)
         self.detect_anomaly = detect_anomaly
+        self.training_data: Source | None = None  # of the fit under way
         self.history = History()
 
     @property
     def lr_scheduler(self) -> Any:
         """The learning rate schedule, None where there is none."""
         return self._schedule.schedule
+
+    @property
+    def lr_scheduler_interval(self) -> str:
+        """After what the schedule steps: "epoch" or "step"."""
+        return self._schedule.interval
+
+    def pause_schedule(self) -> None:
+        """Has the schedule make no steps until this ``fit`` ends: a callback sets the learning rates."""
+        self._schedule.is_paused = True
+
+    def logs_batch(self, batch: int) -> bool:
+        """Whether callbacks are given new metrics after this batch of an epoch: ``log_every_n_steps``."""
+        return (batch + 1) % self._limits.log_every == 0
 
     @checks_names
     def fit(
@@ -309,6 +323,7 @@ class Trainer(Evaluator):
         loop = self.loop
         logs: Logs = {}
         self.guard.begin_fit()
+        self.training_data, self._schedule.is_paused = data, False
         try:
             hooks.call("on_train_begin", logs)
             while loop.epoch < epochs and not self._is_over():
@@ -323,6 +338,7 @@ class Trainer(Evaluator):
                     hooks.call("on_epoch_end", epoch, logs)
         finally:
             hooks.call("on_train_end", logs)
+            self.training_data = None
 
     def _is_over(self) -> bool:
         return self.model.stop_training or self.loop.global_step >= self._limits.max_steps
@@ -349,7 +365,7 @@ class Trainer(Evaluator):
                 loop.batches_seen += 1
                 if interval and loop.batch % interval == 0:
                     results, validated = self._validate_between(validation, hooks), loop.batch
-                if trained and are_read and loop.batch % limits.log_every == 0:
+                if trained and are_read and self.logs_batch(step):
                     logs = {**self._logs(), **results}
                 hooks.call("on_train_batch_end", step, logs)
                 if self._is_over() or loop.batch == limit:

@@ -4,6 +4,9 @@ from .base import Callback, CallbackList, Logs, as_callbacks
 from .checkpoint import ModelCheckpoint
 from .csv_logger import CSVLogger
 from .early_stopping import EarlyStopping, Monitor
+from .rates import LearningRateMonitor, LearningRateScheduler, ReduceLROnPlateau
+from .small import LambdaCallback, ModelSummary, TerminateOnNaN
+from .tensorboard import TensorBoard
 from .timer import Timer
 
 __all__ = [
@@ -11,9 +14,16 @@ __all__ = [
     "Callback",
     "CallbackList",
     "EarlyStopping",
+    "LambdaCallback",
+    "LearningRateMonitor",
+    "LearningRateScheduler",
     "Logs",
     "ModelCheckpoint",
+    "ModelSummary",
     "Monitor",
+    "ReduceLROnPlateau",
+    "TensorBoard",
+    "TerminateOnNaN",
     "Timer",
     "as_callbacks",
 ]

@@ -34,6 +34,8 @@ class Callback:
     params: Logs
     # Left out of a trial run (``fast_dev_run``).
     writes_files = False
+    # Called before all others, which read the logs that it adds to.
+    adds_to_logs = False
     # Called after all others, whose state it saves.
     saves_state = False
 
@@ -119,6 +121,19 @@ class Callback:
             raise ValueError(f"{type(self).__name__}: got a state, but it has none")
 
 
+def check_state(owner: Any, state: Any, **kinds: tuple[type | None, ...]) -> None:
+    """Raises ValueError unless a state has these names, each with a value of one of its kinds."""
+    where = f"{type(owner).__name__}.load_state_dict"
+    if not isinstance(state, Mapping) or set(state) != set(kinds):
+        got = ", ".join(sorted(map(str, state))) if isinstance(state, Mapping) else repr(state)[:80]
+        raise ValueError(f"{where}: got {got or 'nothing'}, expected {', '.join(kinds)}")
+    for name, allowed in kinds.items():
+        value = state[name]
+        is_count = type(value) is int and value < 0
+        if is_count or (type(value) if value is not None else None) not in allowed:
+            raise ValueError(f"{where}: {name} is {value!r:.80}")
+
+
 def as_callbacks(callbacks: Any) -> list[Any]:
     """A list for what a user passes as callbacks: one, several, or None."""
     if callbacks is None or isinstance(callbacks, Callback):
@@ -151,7 +166,7 @@ class CallbackList:
             callback.set_params(params)
             callback.set_model(model)
             callback.trainer = trainer
-        self.callbacks.sort(key=lambda callback: callback.saves_state)
+        self.callbacks.sort(key=lambda callback: callback.saves_state - callback.adds_to_logs)
         self._listeners: dict[str, list[Any]] = {}
 
     def call(self, hook: str, *arguments: Any) -> None:

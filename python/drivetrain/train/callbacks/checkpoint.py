@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from .base import Callback, Logs
+from .base import Callback, Logs, check_state
 from .early_stopping import Monitor
 
 
@@ -74,6 +76,15 @@ class ModelCheckpoint(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self.save_freq == "epoch":
             self._save(logs or {})
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best value and the batches counted."""
+        return {"best": self._monitor.best, "batches": self._batches}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        check_state(self, state, best=(float, None), batches=(int,))
+        self._monitor.best, self._batches = state["best"], state["batches"]
 
     def _save(self, logs: Logs) -> None:
         if self.save_best_only:

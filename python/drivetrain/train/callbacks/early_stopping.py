@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
-from .base import Callback, Logs
+from .base import Callback, Logs, check_state
 
 
 class Monitor:
@@ -124,6 +125,27 @@ class EarlyStopping(Callback):
     def on_train_end(self, logs: Logs | None = None) -> None:
         if self.restore_best_weights and self.best_weights is not None:
             self.model.load_state_dict(self.best_weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best value and weights, and the epochs counted."""
+        return {
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "best_weights": self.best_weights,
+            "stopped_epoch": self.stopped_epoch,
+            "wait": self.wait,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        count = (int,)
+        check_state(
+            self, state, best=(float, None), best_epoch=count, best_weights=(dict, None),
+            stopped_epoch=count, wait=count,
+        )  # fmt: skip
+        self._monitor.best, self.best_weights = state["best"], state["best_weights"]
+        self.best_epoch, self.stopped_epoch = state["best_epoch"], state["stopped_epoch"]
+        self.wait = state["wait"]
 
     def _remember(self, epoch: int) -> None:
         self.best_epoch = epoch
