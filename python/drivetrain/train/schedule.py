@@ -20,7 +20,7 @@ class Schedule:
     def __init__(self, given: Any, optimizer: Any, interval: str | None, monitor: str | None) -> None:
         self.schedule = find_schedule(given, optimizer)
         self.needs_metric = self.schedule is not None and takes_metric(self.schedule)
-        self.interval: str = interval or getattr(self.schedule, "interval", "epoch")
+        self.interval = interval if interval is not None else str(getattr(self.schedule, "interval", "epoch"))
         self.monitor = monitor
         if self.schedule is None and (interval is not None or monitor is not None):
             name = "lr_scheduler_interval" if interval is not None else "lr_scheduler_monitor"

@@ -20,8 +20,8 @@ class Update:
     """Backward, and behind the last batch of a group the step: of averaged and clipped gradients.
 
     A batch counts for as much as it has samples, so that a group makes the step of one large batch, whether
-    or not its last batch or the last group of the epoch is short. Averaging, clipping by norm and undoing the
-    scaler's factor are all left to the optimizer, which multiplies while it reads the gradients.
+    or not its last batch or the last group of the epoch is short. The optimizer averages, clips and undoes
+    the scaler's factor while it reads the gradients.
     """
 
     def __init__(self, trainer: Any, *, every: int, clip: float | None, algorithm: str) -> None:
@@ -64,9 +64,12 @@ class Update:
             return not_finite(loss) if watched and not self._finite() else ""
         scale = loop.first_weight / loop.weight if self.every > 1 else 1.0
         loop.end_group()
-        if self.max_value is not None and not self._clip_values(self.max_value / scale):
-            return not_finite(loss)
         options = self._options(scale)
+        if options and not folds(getattr(type(optimizer), "step", None)):
+            if self.max_value is not None and guard.watches and not self._finite():
+                return not_finite(loss)  # clipping would hide it
+            self._change_gradients(**options)
+            options = {}
         if scaler.is_enabled():
             skipped, factor = scaler.skipped_steps, scaler.get_scale()
             scaler.step(optimizer, **options)
@@ -83,31 +86,29 @@ class Update:
         return ""
 
     def _options(self, scale: float) -> dict[str, float]:
-        """What the optimizer's step is called with; what it cannot do by itself is done to the gradients."""
+        """What the optimizer's step is called with."""
         options = {}
         if scale != 1.0:
             options["grad_scale"] = scale
         if self.max_norm is not None:
             options["max_norm"] = self.max_norm
-        if not options or folds(getattr(type(self.trainer.optimizer), "step", None)):
-            return options
+        if self.max_value is not None:
+            options["max_value"] = self.max_value
+        return options
+
+    def _change_gradients(
+        self, grad_scale: float = 1.0, max_norm: float | None = None, max_value: float | None = None
+    ) -> None:
+        """Does what an optimizer of somebody's own cannot do by itself."""
         parameters = self._parameters()
         with no_grad():
             for parameter in parameters:
-                if scale != 1.0 and parameter.grad is not None:
-                    parameter.grad = parameter.grad * scale
-        if self.max_norm is not None:
-            clip_grad_norm_(parameters, self.max_norm)
-        return {}
-
-    def _clip_values(self, limit: float) -> bool:
-        """False where the gradients are not finite: clipping would hide it."""
-        if self.trainer.scaler.is_enabled():
-            self.trainer.scaler.unscale_(self.trainer.optimizer)  # remembers whether they were
-        elif self.trainer.guard.watches and not self._finite():
-            return False
-        clip_grad_value_(self._parameters(), limit)
-        return True
+                if grad_scale != 1.0 and parameter.grad is not None:
+                    parameter.grad = parameter.grad * grad_scale
+        if max_norm is not None:
+            clip_grad_norm_(parameters, max_norm)
+        if max_value is not None:
+            clip_grad_value_(parameters, max_value)
 
     def _finite(self) -> bool:
         return _finite_gradients(self._parameters())
@@ -125,7 +126,7 @@ def not_finite(loss: float) -> str:
 @functools.cache
 def folds(step: Hashable) -> bool:
     """Whether the step of a class of optimizers averages and clips by itself."""
-    return takes(step, "max_norm", "grad_scale")
+    return takes(step, "grad_scale", "max_norm", "max_value")
 
 
 def takes(function: Any, *names: str) -> bool:

@@ -1,5 +1,6 @@
 """Callbacks: what happens around a training loop, with Keras's names for hooks and arguments."""
 
+from .averaging import StochasticWeightAveraging, SwapEMAWeights
 from .base import Callback, CallbackList, Logs, as_callbacks
 from .checkpoint import ModelCheckpoint
 from .csv_logger import CSVLogger
@@ -22,6 +23,8 @@ __all__ = [
     "ModelSummary",
     "Monitor",
     "ReduceLROnPlateau",
+    "StochasticWeightAveraging",
+    "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",
     "Timer",

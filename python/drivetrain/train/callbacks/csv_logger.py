@@ -102,7 +102,7 @@ class CSVLogger(Callback):
         there = max(len(self._lines()) - 1, 0) if os.path.exists(self.filename) else 0
         if there < state["rows"]:
             raise ValueError(
-                f"CSVLogger: {self.filename} has {there} epochs, but {state['rows']} were done when the state "
-                "was saved"
+                f"CSVLogger: {self.filename} has {there} epochs, but {state['rows']} were done when the "
+                "state was saved"
             )
         self.keys, self._rows = state["keys"], state["rows"]
