@@ -1,5 +1,6 @@
 """Optimizers: what turns gradients into steps."""
 
+from . import lr_scheduler as lr_scheduler
 from . import swa_utils as swa_utils
 from .adam import Adam as Adam
 from .adam import AdamW as AdamW
