@@ -24,7 +24,7 @@ from .autograd import set_grad_enabled as set_grad_enabled
 
 _tensor.complete()
 
-_LAZY = ("callbacks", "data", "datasets", "io", "metrics", "models", "nn", "optim", "train")
+_LAZY = ("callbacks", "data", "datasets", "estimators", "io", "metrics", "models", "nn", "optim", "train")
 _GRADIENTS = ("checkpoint", "enable_grad", "inference_mode", "no_grad", "set_grad_enabled")
 _PYTHON = ("autocast", "autograd", *_GRADIENTS)
 
@@ -33,6 +33,7 @@ if _typing.TYPE_CHECKING:
     from . import callbacks as callbacks
     from . import data as data
     from . import datasets as datasets
+    from . import estimators as estimators
     from . import io as io
     from . import metrics as metrics
     from . import models as models

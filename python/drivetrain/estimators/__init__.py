@@ -1,0 +1,27 @@
+"""Networks and linear models as scikit-learn estimators, for ``Pipeline`` and ``GridSearchCV``.
+
+They need scikit-learn, which ``pip install 'drivetrain[sklearn]'`` brings, pass its ``check_estimator`` and
+take what its estimators take: arrays, sparse matrices, pandas frames, string labels, weights.
+
+==================== ================================================================================
+MLPClassifier,       the estimators of ``sklearn.neural_network``, with their arguments; the same steps
+MLPRegressor         from the same ``random_state``
+LogisticRegression   with an L2 penalty
+LinearRegression     least squares
+Ridge                least squares with an L2 penalty
+Lasso, ElasticNet    with an L1 penalty, and with both
+NeuralNetClassifier, any ``nn.Module``, trained with ``drivetrain.train.Trainer``; skorch's names
+NeuralNetRegressor
+==================== ================================================================================
+"""
+
+from .._extras import need
+
+need("drivetrain.estimators", "sklearn", "scikit-learn", "sklearn")
+
+from .mlp import MLPClassifier, MLPRegressor  # noqa: E402
+
+__all__ = [
+    "MLPClassifier",
+    "MLPRegressor",
+]
