@@ -54,6 +54,11 @@ class TestRegions:
             assert dt.get_autocast_dtype() == dt.float16
         assert dt.get_autocast_dtype() is None
 
+    @pytest.mark.parametrize(("alias", "dtype"), [("bf16", dt.bfloat16), ("fp16", dt.float16)])
+    def test_the_short_names_of_the_trainer(self, alias, dtype):
+        with dt.autocast(alias):
+            assert dt.get_autocast_dtype() == dtype
+
     def test_errors_restore_it(self):
         with pytest.raises(KeyError), dt.autocast():
             raise KeyError

@@ -124,7 +124,19 @@ enum class TernaryOp : uint8_t {
     count,
 };
 
-enum class CompareOp : uint8_t { equal, not_equal, less, less_equal, greater, greater_equal, count };
+enum class CompareOp : uint8_t {
+    equal,
+    not_equal,
+    less,
+    less_equal,
+    greater,
+    greater_equal,
+    // of what is not zero
+    logical_and,
+    logical_or,
+    logical_xor,
+    count,
+};
 enum class PredicateOp : uint8_t { is_nan, is_finite, is_inf, logical_not, count };
 
 struct Elementwise {

@@ -19,7 +19,8 @@ struct Random {
                        void* output); // in [low, high)
     void (*normal[2])(const RandomSource& source, int64_t n, double mean, double std, void* output);
     // 1 with the probability given for each value, or with the one probability where the stride is 0; else 0.
-    void (*bernoulli[2])(const RandomSource& source, int64_t n, const void* probability, int64_t stride,
+    // False where a probability is none.
+    bool (*bernoulli[2])(const RandomSource& source, int64_t n, const void* probability, int64_t stride,
                          void* output);
     void (*integers)(const RandomSource& source, int64_t n, int64_t low, int64_t high,
                      int64_t* output);                                           // in [low, high)

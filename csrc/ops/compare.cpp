@@ -104,6 +104,7 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, const Scalar& value) {
         type_error({"masked_fill: mask must have dtype bool, got ", mask.dtype()});
     if (value.kind == DType::float64 && !is_floating(x.dtype()))
         type_error({"masked_fill: a fraction does not fit into ", x.dtype(), "; convert with astype()"});
+    check_half_range("masked_fill", "value", value, x.dtype());
     return where(operand(mask), operand(scalar_tensor("masked_fill", value, x.dtype())), operand(x));
 }
 

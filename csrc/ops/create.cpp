@@ -11,6 +11,7 @@ namespace {
 Tensor filled(const char* op, const Dims& shape, DType dtype, const Scalar& value, bool requires_grad) {
     alignas(8) char checked[8];
     write_scalar(op, value, dtype, checked);
+    check_half_range(op, "fill_value", value, dtype);
     Tensor t = Tensor::empty(shape, dtype, Device::cpu, op);
     if (t.size())
         kernels().elementwise.fill(dtype, loop_over(shape, {&t}), value.real,

@@ -313,14 +313,30 @@ Tensor bitwise_right_shift(const Operand& x1, const Operand& x2) {
     return shift("bitwise_right_shift", BinaryOp::right_shift, x1, x2);
 }
 
+namespace {
+
+// Of two tensors of one dtype without making them bool first.
+Tensor logical(const char* name, BinaryOp of_bools, CompareOp op, const Operand& x1, const Operand& x2) {
+    if (!x1.is_tensor() || !x2.is_tensor() || x1.tensor.dtype() != x2.tensor.dtype())
+        return run(make_pair(name, x1, x2, Kinds::bools), of_bools);
+    const Pair p = make_pair(name, x1, x2, Kinds::any);
+    Tensor out = Tensor::empty(p.shape, DType::boolean);
+    if (out.size() == 0) return out;
+    LongWork work(0.3 * static_cast<double>(out.size()));
+    kernels().elementwise.compare(op, p.dtype, p.loop(out));
+    return out;
+}
+
+} // namespace
+
 Tensor logical_and(const Operand& x1, const Operand& x2) {
-    return run(make_pair("logical_and", x1, x2, Kinds::bools), BinaryOp::bitwise_and);
+    return logical("logical_and", BinaryOp::bitwise_and, CompareOp::logical_and, x1, x2);
 }
 Tensor logical_or(const Operand& x1, const Operand& x2) {
-    return run(make_pair("logical_or", x1, x2, Kinds::bools), BinaryOp::bitwise_or);
+    return logical("logical_or", BinaryOp::bitwise_or, CompareOp::logical_or, x1, x2);
 }
 Tensor logical_xor(const Operand& x1, const Operand& x2) {
-    return run(make_pair("logical_xor", x1, x2, Kinds::bools), BinaryOp::bitwise_xor);
+    return logical("logical_xor", BinaryOp::bitwise_xor, CompareOp::logical_xor, x1, x2);
 }
 
 namespace {
@@ -391,6 +407,7 @@ Tensor assign(const char* op, const Tensor& target, const Operand& value) {
         Scalar s = value.scalar;
         alignas(8) char checked[8];
         write_scalar(op, s, target.dtype(), checked);
+        check_half_range(op, "the value", s, target.dtype());
         if (target.size())
             kernels().elementwise.fill(target.dtype(), loop_over(target.shape(), {&target}), s.real,
                                        target.dtype() == DType::boolean ? s.real != 0 : s.integer);

@@ -203,6 +203,7 @@ Tensor pick_recorded(const char* op, const Tensor& x, const Picks& picks) {
 // The value as a tensor of the shape and dtype of what it replaces; leading axes of size 1 may be too many.
 Tensor spread_value(const Operand& value, const Dims& shape, DType dtype) {
     if (!value.is_tensor()) {
+        check_half_range("index", "the value", value.scalar, dtype);
         const Tensor s = scalar_tensor("index", value.scalar, dtype);
         return s.alias(shape, broadcast_strides(s, shape), 0);
     }
@@ -227,6 +228,7 @@ bool fill_where(const Tensor& x, const std::vector<IndexItem>& items, const Oper
                       items[0].array.dtype() == DType::boolean && items[0].array.shape() == x.shape() &&
                       !value.is_tensor();
     if (!fits || recording({&x})) return false;
+    check_half_range("index", "the value", value.scalar, x.dtype());
     const Tensor number = scalar_tensor("index", value.scalar, x.dtype());
     const Tensor mask = apart(items[0].array, x);
     if (x.size()) kernels().elementwise.where(x.dtype(), loop_over(x.shape(), {&x, &mask, &number, &x}));

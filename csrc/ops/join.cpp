@@ -170,10 +170,7 @@ Tensor pad_constant(const Tensor& x, const Dims& before, const Dims& after, cons
     for (int i = 0; i < x.rank(); ++i) shape[i] = padded_size(shape[i], before[i], after[i]);
     alignas(8) char checked[8];
     write_scalar("pad", value, x.dtype(), checked);
-    const double largest = x.dtype() == DType::float16 ? 65504.0 : 0x1.fep127;
-    if (is_half(x.dtype()) && std::isfinite(value.real) && std::abs(value.real) > largest)
-        value_error({"pad: constant_values is ", value.real, ", beyond the range of ", x.dtype(), ", -",
-                     largest, " to ", largest});
+    check_half_range("pad", "constant_values", value, x.dtype());
     Tensor out = Tensor::empty(shape, x.dtype(), x.device(), "pad");
     if (out.size() == 0) return out;
     kernels().elementwise.fill(x.dtype(), loop_over(shape, {&out}), value.real, value.integer);

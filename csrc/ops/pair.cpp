@@ -69,6 +69,12 @@ void write_scalar(const char* op, const Scalar& s, DType dtype, void* out) {
     }
 }
 
+void check_half_range(const char* op, const char* argument, const Scalar& s, DType dtype) {
+    const double largest = dtype == DType::float16 ? 65504.0 : 0x1.fep127;
+    if (is_half(dtype) && std::isfinite(s.real) && std::abs(s.real) > largest)
+        value_error({op, ": ", argument, " is ", s.real, ", beyond the range of ", dtype, ", -", largest,
+                     " to ", largest});
+}
 Tensor scalar_tensor(const char* op, const Scalar& s, DType dtype) {
     Tensor t = Tensor::empty({}, dtype);
     write_scalar(op, s, dtype, t.data());

@@ -35,6 +35,8 @@ DType promote(const char* op, const Operand& x1, const Operand& x2);
 Pair make_pair(const char* op, const Operand& x1, const Operand& x2, Kinds kinds);
 // A number as one value of a dtype; ValueError where an integer is out of its range.
 void write_scalar(const char* op, const Scalar& s, DType dtype, void* out);
+// ValueError where a finite number, the op's `argument`, is beyond a half format's range.
+void check_half_range(const char* op, const char* argument, const Scalar& s, DType dtype);
 Tensor scalar_tensor(const char* op, const Scalar& s, DType dtype); // of rank 0
 bool broadcasts_to(const Dims& from, const Dims& to);
 // A gradient of an op's result as the gradient of one of its inputs: summed over what was broadcast,

@@ -85,25 +85,22 @@ Tensor randperm(int64_t n, const Ref<Generator>& generator) {
 }
 
 namespace {
-void check_probabilities(const char* op, const Tensor& p) {
-    if (p.size() == 0) return;
+[[noreturn]] void refuse_probabilities(const char* op, const Tensor& p) {
     autograd::GradMode off(false);
     const auto number = [](const Tensor& t) { return *plain::convert(t, DType::float64).data<double>(); };
-    const double lowest = number(min(p, {}, false)),
-                 highest = number(max(p, {}, false)); // NaN if there is one
-    if (!(lowest >= 0 && highest <= 1))
-        value_error({op, ": input has values from ", lowest, " to ", highest,
-                     ", expected probabilities from 0 to 1"});
+    value_error({op, ": input has values from ", number(min(p, {}, false)), " to ",
+                 number(max(p, {}, false)), // NaN if there is one
+                 ", expected probabilities from 0 to 1"});
 }
 } // namespace
 
 Tensor bernoulli(const Tensor& input, const Ref<Generator>& generator) {
     check_real("bernoulli", "input", input);
     const Tensor p = plain::contiguous(input);
-    check_probabilities("bernoulli", p);
     Tensor out = empty_like(p);
     const RandomSource source = next(generator);
-    if (out.size()) kernels().random.bernoulli[precision(p)](source, p.size(), p.data(), 1, out.data());
+    if (out.size() && !kernels().random.bernoulli[precision(p)](source, p.size(), p.data(), 1, out.data()))
+        refuse_probabilities("bernoulli", p);
     return out;
 }
 

@@ -27,6 +27,12 @@ void check_compare(Checks& c) {
             return a > b;
         case CompareOp::greater_equal:
             return a >= b;
+        case CompareOp::logical_and:
+            return a != 0 && b != 0;
+        case CompareOp::logical_or:
+            return a != 0 || b != 0;
+        case CompareOp::logical_xor:
+            return (a != 0) != (b != 0);
         case CompareOp::count:
             break;
         }

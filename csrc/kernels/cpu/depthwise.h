@@ -104,15 +104,18 @@ DT_INLINE void depthwise_pixels(const Correlation<T>& c, const T* from, Taps row
         for (int g = 0; g < count; ++g) activate_row(to + g * c.out_pixel, c.channels, c.activation);
 }
 
+// `frame` and `line` say where the row of outputs lies in the image, and so which taps are left out: c and u
+// themselves, or what they were cut from.
 template <int width, class T>
-void depthwise_row(const Correlation<T>& c, int64_t image, int64_t u, bool streams) {
+void depthwise_row(const Correlation<T>& c, int64_t image, int64_t u, const Correlation<T>& frame,
+                   int64_t line, bool streams) {
     const int64_t y = u * c.h.stride + c.h.origin, step = c.w.stride * c.in_pixel;
     const T* from = c.in.exact() + image * c.in_image() + (y * c.w.in + c.w.origin) * c.in_pixel;
     T* to = c.out.exact() + image * c.out_image + u * c.out_row;
-    const Taps rows(c.h, y);
-    const auto [inner, outer] = inside(c.w);
+    const Taps rows(frame.h, line * c.h.stride + frame.h.origin);
+    const auto [inner, outer] = inside(frame.w);
     for (int64_t v = 0; v < c.w.out;) {
-        const Taps cols(c.w, v * c.w.stride + c.w.origin);
+        const Taps cols(frame.w, v * c.w.stride + frame.w.origin);
         if (v >= inner && v + 8 <= outer) {
             depthwise_pixels<width, 8>(c, from + v * step, rows, cols, streams, to + v * c.out_pixel);
             v += 8;
@@ -133,7 +136,7 @@ template <int width, class T> void correlate_groups(const Correlation<T>& c) {
         c.activation <= Activation::relu && can_stream(c.out.exact(), c.batch * c.out_image, c.channels);
     parallel(c.batch * c.h.out, grain_for(c.w.out * c.depth() * width / 4), [&](int64_t begin, int64_t end) {
         for (int64_t item = begin; item < end; ++item)
-            depthwise_row<width>(c, item / c.h.out, item % c.h.out, streams);
+            depthwise_row<width>(c, item / c.h.out, item % c.h.out, c, item % c.h.out, streams);
         if (streams) finish_streaming();
     });
 }
@@ -148,7 +151,7 @@ template <int width, class T> void correlate_rounded(const Correlation<T>& c) {
                   exact.out_row = 0;
                   exact.out_pixel = c.channels;
                   for (int64_t u = 0; u < rows; ++u) {
-                      depthwise_row<width>(exact, 0, u, false);
+                      depthwise_row<width>(exact, 0, u, c, u0 + u, false);
                       write_pixels(c.out + (image * c.out_image + (u0 + u) * c.out_row), c.out_pixel, row,
                                    c.channels, c.w.out);
                   }
@@ -249,17 +252,19 @@ void depthwise_taps(const Correlation<T>& c, const T* x, const T* dy, int64_t co
     });
 }
 
-// What one row of outputs, whose windows begin in row y of the image x, adds to the sums.
+// What one row of outputs, whose windows begin in row y of the image x, adds to the sums. `frame` and `line`
+// as in depthwise_row.
 template <int width, class T>
-void add_gradient_row(const Correlation<T>& c, const T* x, int64_t y, const T* g, T* sums) {
+void add_gradient_row(const Correlation<T>& c, const T* x, int64_t y, const Correlation<T>& frame,
+                      int64_t line, const T* g, T* sums) {
     constexpr int64_t kOutputs = 8; // at a time: what they read stays in L1 from one row of taps to the next
-    const auto [inner, outer] = inside(c.w);
-    const Taps tall(c.h, y);
+    const auto [inner, outer] = inside(frame.w);
+    const Taps tall(frame.h, line * c.h.stride + frame.h.origin);
     x += (y * c.w.in + c.w.origin) * c.in_pixel;
     for (int64_t v = 0; v < c.w.out;) {
         const bool border = v < inner || v >= outer;
         const int64_t count = border ? 1 : min(kOutputs, outer - v);
-        const Taps wide(c.w, v * c.w.stride + c.w.origin);
+        const Taps wide(frame.w, v * c.w.stride + frame.w.origin);
         int64_t r = tall.first;
         if constexpr (width == 1)
             for (; r + 3 <= tall.last; r += 3) {
@@ -291,7 +296,7 @@ void add_rounded_rows(const Correlation<T>& c, const Image<T>& dy, int64_t row, 
     read_row(g, dy + row * c.w.out * c.channels, rows * c.w.out * c.channels);
     const Correlation<T> exact = exact_band(c, copy, rows);
     for (int64_t u = 0; u < rows; ++u)
-        add_gradient_row<width>(exact, copy, u * c.h.stride, g + u * c.w.out * c.channels, sums);
+        add_gradient_row<width>(exact, copy, u * c.h.stride, c, u0 + u, g + u * c.w.out * c.channels, sums);
 }
 
 template <int width, class T> void groups_gradient(const Correlation<T>& c, const Image<T>& dy, T* dw) {
@@ -311,7 +316,7 @@ template <int width, class T> void groups_gradient(const Correlation<T>& c, cons
                 add_rounded_rows<width>(c, dy, row, next - row, sums);
             } else {
                 add_gradient_row<width>(c, c.in.exact() + row / c.h.out * c.in_image(),
-                                        row % c.h.out * c.h.stride + c.h.origin,
+                                        row % c.h.out * c.h.stride + c.h.origin, c, row % c.h.out,
                                         dy.exact() + row * c.w.out * c.channels, sums);
             }
         }

@@ -97,15 +97,22 @@ template <class S> DT_INLINE Vec<float> to_floats(Halves h);
 template <class S> DT_INLINE Halves to_halves(Vec<float> x);
 
 // Rounded to bfloat16, which is the upper half of each lane.
-DT_INLINE Vec<uint32_t> rounded(Vec<float> x) {
+DT_INLINE Vec<uint32_t> rounded_number(Vec<float> x) { // what is no NaN
     const Vec<uint32_t> u = (Vec<uint32_t>)x;
 #if defined(DT_LEVEL_v4)
     const __m512i one = _mm512_set1_epi32(1), up = (__m512i)(u + 0x7fff);
-    const __m512i even = _mm512_mask_add_epi32(up, _mm512_test_epi32_mask((__m512i)u, one << 16), up, one);
-    const __mmask16 nan = _mm512_cmp_ps_mask((__m512)x, (__m512)x, _CMP_UNORD_Q);
-    return (Vec<uint32_t>)_mm512_mask_or_epi32(even, nan, (__m512i)u, _mm512_set1_epi32(0x400000));
+    return (Vec<uint32_t>)_mm512_mask_add_epi32(up, _mm512_test_epi32_mask((__m512i)u, one << 16), up, one);
 #else
-    return x == x ? u + 0x7fff + ((u >> 16) & 1) : u | 0x400000;
+    return u + 0x7fff + ((u >> 16) & 1);
+#endif
+}
+DT_INLINE Vec<uint32_t> rounded(Vec<float> x) {
+    const Vec<uint32_t> u = (Vec<uint32_t>)x, number = rounded_number(x);
+#if defined(DT_LEVEL_v4)
+    const __mmask16 nan = _mm512_cmp_ps_mask((__m512)x, (__m512)x, _CMP_UNORD_Q);
+    return (Vec<uint32_t>)_mm512_mask_or_epi32((__m512i)number, nan, (__m512i)u, _mm512_set1_epi32(0x400000));
+#else
+    return x == x ? number : u | 0x400000;
 #endif
 }
 template <> DT_INLINE Vec<float> to_floats<bfloat16_t>(Halves h) { return (Vec<float>)widen(h); }
@@ -268,6 +275,19 @@ DT_INLINE void stream(S* p, Vec<float> v, Part part) {
 
 // --- Arrays ---
 
+// Whether either of two vectors holds a NaN.
+DT_INLINE bool any_nan(Vec<float> x, Vec<float> y) {
+#if defined(DT_LEVEL_v4)
+    return _mm512_cmp_ps_mask((__m512)x, (__m512)y, _CMP_UNORD_Q) != 0;
+#elif defined(DT_LEVEL_v3)
+    return _mm256_movemask_ps(_mm256_cmp_ps((__m256)x, (__m256)y, _CMP_UNORD_Q)) != 0;
+#elif defined(__SSE2__)
+    return _mm_movemask_ps(_mm_cmpunord_ps((__m128)x, (__m128)y)) != 0;
+#else
+    return any((x != x) | (y != y));
+#endif
+}
+
 // Two vectors at a time: one instruction packs the halves of both, and one comparison finds what is rare in
 // either (NaN, and where float16 is arithmetic also infinity), which then goes the way of single vectors.
 template <class S> DT_INLINE void load_pair(const S* p, Vec<float>* x) {
@@ -302,12 +322,12 @@ template <class S> DT_INLINE void store_pair(S* p, Vec<float> x, Vec<float> y) {
         const Vec<uint32_t> r = (a + 0x7fff + ((a >> 16) & 1)) >> 16,
                             s = (b + 0x7fff + ((b >> 16) & 1)) >> 16;
 #if defined(DT_LEVEL_v3)
-        if (!_mm256_movemask_ps(_mm256_cmp_ps((__m256)x, (__m256)y, _CMP_UNORD_Q))) [[likely]] {
+        if (!any_nan(x, y)) [[likely]] {
             const __m256i lanes = _mm256_packus_epi32((__m256i)r, (__m256i)s);
             return _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(lanes, 0xd8));
         }
 #else
-        if (!_mm_movemask_ps(_mm_cmpunord_ps((__m128)x, (__m128)y))) [[likely]]
+        if (!any_nan(x, y)) [[likely]]
             return _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_packus_epi32((__m128i)r, (__m128i)s));
 #endif
     }
@@ -328,6 +348,34 @@ template <class S> DT_INLINE void store_pair(S* p, Vec<float> x, Vec<float> y) {
 #endif
     store(p, x);
     store(p + kLanes<float>, y);
+}
+
+// The same for who does not care which value is in which lane: a pair is 2 * kLanes<float> values, and its
+// vectors are given back to store_any_pair in the order in which load_any_pair gave them. bfloat16 is cut
+// into the even and the odd values, which are the upper half of a lane each but for a shift.
+template <class S> DT_INLINE void load_any_pair(const S* p, Vec<float>* x) {
+    if constexpr (__is_same(S, bfloat16_t)) {
+        Vec<uint32_t> pairs;
+        memcpy(&pairs, p, sizeof pairs);
+        x[0] = (Vec<float>)(pairs << 16), x[1] = (Vec<float>)(pairs & 0xffff0000);
+    } else {
+        load_pair(p, x);
+    }
+}
+// `exact`: the values need no rounding.
+template <class S, bool exact = false> DT_INLINE void store_any_pair(S* p, Vec<float> x, Vec<float> y) {
+    if constexpr (__is_same(S, bfloat16_t)) {
+        Vec<uint32_t> even = (Vec<uint32_t>)x, odd = (Vec<uint32_t>)y;
+        if constexpr (!exact) {
+            even = rounded_number(x), odd = rounded_number(y);
+            if (any_nan(x, y)) [[unlikely]]
+                even = rounded(x), odd = rounded(y);
+        }
+        const Vec<uint32_t> pairs = (even >> 16) | (odd & 0xffff0000);
+        memcpy(p, &pairs, sizeof pairs);
+    } else {
+        store_pair(p, x, y);
+    }
 }
 
 template <class S> DT_INLINE void convert_array(int64_t n, const uint16_t* in, float* out) {

@@ -19,54 +19,47 @@ struct Mapped {
     }
 };
 
-// The loop of map_vector for a half format, so many vectors at a time. The last elements go through buffers
-// where there are no masks, so that the op is compiled in one place.
-template <class S, int inputs, int vectors, class F>
+// The loop of map_vector for a half format, two vectors at a time. The last elements go through buffers, so
+// that the op is compiled in one place.
+template <class S, int inputs, bool exact, class F>
 void half_run(int64_t n, void* const* data, const void* context) {
-    constexpr bool masks = kVectorBytes == 64;
-    constexpr int64_t step = vectors * kLanes<float>;
+    constexpr int64_t step = 2 * kLanes<float>;
     const double* params = static_cast<const double*>(context);
     const Vec<float> p0 = broadcast(float(params ? params[0] : 0)),
                      p1 = broadcast(float(params ? params[1] : 0));
-    [[maybe_unused]] S rest[inputs + 1][step] = {};
-    for (int64_t i = 0; i < n; i += step) {
-        const int64_t m = n - i;
-        Vec<float> x[3][vectors], y[vectors];
-        for (int k = 0; k < inputs; ++k) {
-            const S* from = static_cast<const S*>(data[k + 1]) + i;
-            if (!masks && m < step)
-                from = static_cast<const S*>(memcpy(rest[k], from, size_t(m) * sizeof(S)));
-            if constexpr (vectors == 2)
-                load_pair(from, x[k]);
-            else
-                x[k][0] = masks ? load_upto(from, m) : load(from);
-        }
-        for (int j = 0; j < vectors; ++j) {
-            if constexpr (inputs == 1)
-                y[j] = F{}(x[0][j], p0, p1);
-            else if constexpr (inputs == 2)
-                y[j] = F{}(x[0][j], x[1][j], p0, p1);
-            else
-                y[j] = F{}(x[0][j], x[1][j], x[2][j], p0, p1);
-        }
-        S* out = static_cast<S*>(data[0]) + i;
-        if (masks) {
-            store_upto(out, y[0], m);
-            continue;
-        }
-        S* to = m < step ? rest[inputs] : out;
-        if constexpr (vectors == 2)
-            store_pair(to, y[0], y[1]);
+    const auto f = [&](Vec<float>(*x)[2], int j) DT_INLINE_LAMBDA {
+        if constexpr (inputs == 1)
+            return F{}(x[0][j], p0, p1);
+        else if constexpr (inputs == 2)
+            return F{}(x[0][j], x[1][j], p0, p1);
         else
-            store(to, y[0]);
-        if (m < step) memcpy(out, to, size_t(m) * sizeof(S));
+            return F{}(x[0][j], x[1][j], x[2][j], p0, p1);
+    };
+    S* out = static_cast<S*>(data[0]);
+    const S* in[inputs];
+    for (int k = 0; k < inputs; ++k) in[k] = static_cast<const S*>(data[k + 1]);
+    int64_t i = 0;
+    for (; i + step <= n; i += step) {
+        Vec<float> x[inputs][2], y[2];
+        for (int k = 0; k < inputs; ++k) load_any_pair(in[k] + i, x[k]);
+        y[0] = f(x, 0), y[1] = f(x, 1);
+        store_any_pair<S, exact>(out + i, y[0], y[1]);
     }
+    if (i == n) return;
+    S rest[inputs + 1][step] = {};
+    void* parts[inputs + 1];
+    for (int k = 0; k <= inputs; ++k) {
+        parts[k] = rest[k];
+        if (k > 0) memcpy(rest[k], in[k - 1] + i, size_t(n - i) * sizeof(S));
+    }
+    half_run<S, inputs, exact, F>(step, parts, context);
+    memcpy(out + i, rest[0], size_t(n - i) * sizeof(S));
 }
 
 // f(inputs..., p0, p1) on vectors of T; p0 and p1 are the op's parameters. One loop with masked accesses, so
 // that the last lanes go through the same code as all others.
-// `vectors` of a half format are computed together, as cheap ops gain by.
-template <class T, int inputs, int vectors = 2, class F> Mapped map_vector(F, int64_t grain) {
+// `exact` says that the result of values of a half format is one as well, so that it need not be rounded.
+template <class T, int inputs, bool exact = false, class F> Mapped map_vector(F, int64_t grain) {
     Mapped mapped = {
         [](int64_t n, void* const* data, const void* context) {
             const double* params = static_cast<const double*>(context);
@@ -89,12 +82,9 @@ template <class T, int inputs, int vectors = 2, class F> Mapped map_vector(F, in
         },
         grain};
     if constexpr (__is_same(T, float)) {
-        constexpr int together = kVectorBytes == 64 ? 1 : vectors;
-        // Rounding to bfloat16 by arithmetic is faster in a loop of its own, except for cheap ops of short
-        // vectors; float16 gains where an instruction rounds.
-        if constexpr (kVectorBytes < 64 && vectors == 2)
-            mapped.bfloat16 = half_run<bfloat16_t, inputs, together, F>;
-        if constexpr (kVectorBytes > 16) mapped.float16 = half_run<float16_t, inputs, together, F>;
+        mapped.bfloat16 = half_run<bfloat16_t, inputs, exact, F>;
+        // Where float16 is arithmetic, it is faster in a loop of its own.
+        if constexpr (kVectorBytes > 16) mapped.float16 = half_run<float16_t, inputs, exact, F>;
     }
     return mapped;
 }

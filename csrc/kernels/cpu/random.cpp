@@ -94,11 +94,14 @@ template <class T> void normal(const RandomSource& source, int64_t n, double mea
 }
 
 template <class T>
-void bernoulli(const RandomSource& source, int64_t n, const void* probability, int64_t stride, void* output) {
+bool bernoulli(const RandomSource& source, int64_t n, const void* probability, int64_t stride, void* output) {
     const T* p = static_cast<const T*>(probability);
     T* out = static_cast<T*>(output);
+    bool valid = true;
     fill_from_groups<kGroupWords>(source, n, out, [&](const uint32_t* words, int64_t at, T* values) {
-        const auto drawn = [](uint32_t word, T chance) DT_INLINE_LAMBDA {
+        int outside = 0;
+        const auto drawn = [&outside](uint32_t word, T chance) DT_INLINE_LAMBDA {
+            outside |= !(chance >= 0) | !(chance <= 1);
             return double(word) < double(chance) * 4294967296.0 ? T(1) : T(0);
         };
         if (stride == 1 && at >= 0 && at + kGroupWords <= n) {
@@ -107,7 +110,9 @@ void bernoulli(const RandomSource& source, int64_t n, const void* probability, i
             for (int j = 0; j < kGroupWords; ++j)
                 values[j] = drawn(words[j], p[clamp(at + j, int64_t{0}, n - 1) * stride]);
         }
+        if (outside) __atomic_store_n(&valid, false, __ATOMIC_RELAXED);
     });
+    return valid;
 }
 
 void integers(const RandomSource& source, int64_t n, int64_t low, int64_t high, int64_t* output) {

@@ -9,19 +9,31 @@ namespace dt::cpu::DT_LEVEL {
 namespace {
 
 // One parameter pack for every lambda keeps the table readable: most ignore p and q.
-#define DT_CHEAP(name, body)                                                                                 \
+#define DT_VECTOR(name, exact, grain, body)                                                                  \
     case UnaryOp::name:                                                                                      \
-        return map_vector<T, 1>([](V x, [[maybe_unused]] V p, [[maybe_unused]] V q)                          \
-                                    DT_INLINE_LAMBDA { return body; },                                       \
-                                kCheapGrain);
-#define DT_HEAVY(name, body)                                                                                 \
-    case UnaryOp::name:                                                                                      \
-        return map_vector<T, 1, 1>([](V x, [[maybe_unused]] V p, [[maybe_unused]] V q)                       \
-                                       DT_INLINE_LAMBDA { return body; },                                    \
-                                   kHeavyGrain);
+        return map_vector<T, 1, exact>(                                                                      \
+            [](V x, [[maybe_unused]] V p, [[maybe_unused]] V q) DT_INLINE_LAMBDA { return body; }, grain);
+#define DT_EXACT(name, body) DT_VECTOR(name, true, kCheapGrain, body)
+#define DT_CHEAP(name, body) DT_VECTOR(name, false, kCheapGrain, body)
+#define DT_HEAVY(name, body) DT_VECTOR(name, false, kHeavyGrain, body)
 #define DT_SCALAR(name, body, grain)                                                                         \
     case UnaryOp::name:                                                                                      \
         return map_scalar<T, T, 1>([](T x, [[maybe_unused]] T p) DT_INLINE_LAMBDA { return T(body); }, grain);
+
+// Each loop becomes one instruction.
+#define DT_LANES(name, function)                                                                             \
+    template <FloatVec V> DT_INLINE V name(V x) {                                                            \
+        for (int i = 0; i < kLanes<Lane<V>>; ++i)                                                            \
+            if constexpr (sizeof(Lane<V>) == 4)                                                              \
+                x[i] = __builtin_##function##f(x[i]);                                                        \
+            else                                                                                             \
+                x[i] = __builtin_##function(x[i]);                                                           \
+        return x;                                                                                            \
+    }
+DT_LANES(floor, floor)
+DT_LANES(ceil, ceil)
+DT_LANES(round, rint)
+#undef DT_LANES
 
 // x ** 0.5, which unlike sqrt(x) is 0 at -0 and infinite at -infinity.
 template <FloatVec V> DT_INLINE V root(V x) {
@@ -45,16 +57,16 @@ template <class T> Mapped power_of(double exponent) {
     DT_POWER(0.5, root(x))
     DT_POWER(-0.5, T(1) / root(x))
 #undef DT_POWER
-    return map_vector<T, 1, 1>([](V x, V p, V) DT_INLINE_LAMBDA { return pow(x, p); }, kHeavyGrain);
+    return map_vector<T, 1>([](V x, V p, V) DT_INLINE_LAMBDA { return pow(x, p); }, kHeavyGrain);
 }
 
 template <class T> Mapped float_op(UnaryOp op, const double* params) {
     using V = Vec<T>;
     switch (op) {
-        DT_CHEAP(negative, -x)
-        DT_CHEAP(absolute, abs(x))
+        DT_EXACT(negative, -x)
+        DT_EXACT(absolute, abs(x))
         DT_CHEAP(square, x * x)
-        DT_CHEAP(sign,
+        DT_EXACT(sign,
                  select(x != x, x, select(x > V{}, broadcast(T(1)), select(x < V{}, broadcast(T(-1)), V{}))))
         DT_CHEAP(reciprocal, T(1) / x)
         DT_CHEAP(sqrt, sqrt(x))
@@ -80,12 +92,12 @@ template <class T> Mapped float_op(UnaryOp op, const double* params) {
         DT_HEAVY(asinh, asinh(x))
         DT_HEAVY(acosh, acosh(x))
         DT_HEAVY(atanh, atanh(x))
-        DT_SCALAR(floor, __builtin_floor(x), kCheapGrain)
-        DT_SCALAR(ceil, __builtin_ceil(x), kCheapGrain)
-        DT_SCALAR(round, __builtin_rint(x), kCheapGrain)
-        DT_SCALAR(trunc, __builtin_trunc(x), kCheapGrain)
+        DT_EXACT(floor, floor(x))
+        DT_EXACT(ceil, ceil(x))
+        DT_EXACT(round, round(x))
+        DT_EXACT(trunc, truncate(x))
         DT_HEAVY(log_sigmoid, log_sigmoid(x))
-        DT_CHEAP(relu, select(x <= V{}, V{}, x))
+        DT_EXACT(relu, select(x <= V{}, V{}, x))
         DT_CHEAP(leaky_relu, select(x > V{}, x, x * p))
         DT_HEAVY(elu, select(x > V{}, x, p * expm1(x)))
         DT_HEAVY(selu, selu(x))
@@ -94,7 +106,7 @@ template <class T> Mapped float_op(UnaryOp op, const double* params) {
         DT_HEAVY(silu, x * sigmoid(x))
         DT_HEAVY(softplus, select(x * p > q, x, softplus(x * p) / p))
         DT_HEAVY(mish, x * tanh(softplus(x)))
-        DT_CHEAP(relu6, clamp(x, V{}, broadcast(T(6))))
+        DT_EXACT(relu6, clamp(x, V{}, broadcast(T(6))))
         DT_CHEAP(hardswish, x * clamp(x + T(3), V{}, broadcast(T(6))) * T(1.0 / 6))
         DT_CHEAP(hardsigmoid, clamp(x + T(3), V{}, broadcast(T(6))) * T(1.0 / 6))
         DT_CHEAP(hardtanh, clamp(x, p, q))

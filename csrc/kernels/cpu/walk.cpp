@@ -7,16 +7,15 @@
 namespace dt::cpu::DT_LEVEL {
 namespace {
 
-constexpr int64_t kChunk = 512; // elements that go through a buffer at a time: all buffers fit the L1 cache
+constexpr int64_t kChunk = 1024; // elements that go through a buffer at a time: all buffers fit the L1 cache
 constexpr int64_t kShortRow = 256; // shorter rows are gathered several at a time
 
 constexpr int kStorageBytes[] = {1, 2, 4, 8, 2, 2};
 constexpr bool is_half_storage(Storage s) { return s >= Storage::float16; }
 
-// How an operand's part of a segment is found.
+// How an operand's part of a chunk is found.
 enum class Access : uint8_t {
     whole,    // contiguous over the whole loop
-    row,      // contiguous within a row
     repeated, // the same values in every chunk: gathered once for a block
     gathered,
 };
@@ -116,17 +115,39 @@ template <bool kGather> void move_rows(const Walk& w, int k, const int64_t* star
 DType dtype_of(Storage half) { return half == Storage::float16 ? DType::float16 : DType::bfloat16; }
 
 // Where operand k's values lie as they are in memory, or null where they must be gathered.
-char* direct(const Walk& w, int k, int64_t position, const int64_t* index) {
+char* direct(const Walk& w, int k, int64_t position) {
     char* base = static_cast<char*>(w.loop.data[k]);
     if (w.access[k] == Access::whole) return base + position * kStorageBytes[int(w.storage[k])];
-    if (w.access[k] == Access::row) return base + offset_of(index, w.loop.strides[k]);
     return nullptr;
 }
 
+// The same value n times, the loops' way, into operand k's buffer.
+void fill_buffer(const Walk& w, int k, const char* value, int64_t n, Buffers& b) {
+    const int item = kStorageBytes[int(w.storage[k])];
+    const bool half = is_half_storage(w.storage[k]);
+    float single;
+    if (half) halves_to_floats(dtype_of(w.storage[k]), 1, value, &single);
+    copy_strided(half ? 4 : item, n, b.values[k], half ? 4 : item,
+                 half ? reinterpret_cast<const char*>(&single) : value, 0);
+}
+
+// n values of operand k, the loops' way.
+DT_INLINE void* values_of(const Walk& w, int k, char* from, int64_t n, Buffers& b) {
+    const int item = kStorageBytes[int(w.storage[k])];
+    const int64_t step = w.loop.strides[k].back();
+    const bool half = is_half_storage(w.storage[k]);
+    char* values = from;
+    if (step != item) copy_strided(item, n, values = half ? b.halves[k] : b.values[k], item, from, step);
+    if (!half) return values;
+    halves_to_floats(dtype_of(w.storage[k]), n, values, reinterpret_cast<float*>(b.values[k]));
+    return b.values[k];
+}
+
+// Operand k's values from `position` on, the loops' way.
 void* input(const Walk& w, int k, int64_t position, const int64_t* index, int64_t n, bool first, Buffers& b) {
     const bool half = is_half_storage(w.storage[k]);
     if (w.access[k] == Access::repeated && !first) return b.values[k];
-    char* values = direct(w, k, position, index);
+    char* values = direct(w, k, position);
     if (!values) {
         values = half ? b.halves[k] : b.values[k];
         const int64_t m = w.access[k] == Access::repeated ? w.chunk : n;
@@ -138,34 +159,73 @@ void* input(const Walk& w, int k, int64_t position, const int64_t* index, int64_
     return b.values[k];
 }
 
+// Short rows: chunks of some of them.
 void walk_block(const Walk& w, int64_t begin, int64_t end) {
     Buffers b;
     int64_t index[kMaxRank];
-    unravel(begin, w.loop.shape, index);
-    const int last = w.loop.shape.rank() - 1;
     bool first = true;
-    for (int64_t position = begin; position < end;) {
-        int64_t n = end - position < w.chunk ? end - position : w.chunk;
-        if (w.by_rows && n > w.inner - index[last]) n = w.inner - index[last];
+    const bool half = is_half_storage(w.storage[0]);
+    for (int64_t position = begin; position < end; position += w.chunk) {
+        const int64_t n = end - position < w.chunk ? end - position : w.chunk;
+        unravel(position, w.loop.shape, index);
         void* data[kMaxOperands];
         for (int k = 1; k < w.loop.operands; ++k) data[k] = input(w, k, position, index, n, first, b);
-        const bool half = is_half_storage(w.storage[0]);
-        char* target = direct(w, 0, position, index);
+        char* target = direct(w, 0, position);
         data[0] = target && !half ? target : b.values[0];
         w.run(n, data, w.context);
-        if (half) {
+        if (half)
             floats_to_halves(dtype_of(w.storage[0]), n, reinterpret_cast<const float*>(b.values[0]),
                              target ? target : b.halves[0]);
-            if (!target) move_rows<false>(w, 0, index, n, b.halves[0]);
-        } else if (!target) {
-            move_rows<false>(w, 0, index, n, b.values[0]);
-        }
-        position += n;
+        if (!target) move_rows<false>(w, 0, index, n, half ? b.halves[0] : b.values[0]);
         first = false;
-        if (w.by_rows)
-            advance(w.loop.shape, index, n);
-        else if (position < end)
-            unravel(position, w.loop.shape, index);
+    }
+}
+
+// Long rows, chunk by chunk. What is the same all along a row is written into its buffer once for the row, or
+// once for all rows.
+void walk_rows(const Walk& w, int64_t begin, int64_t end) {
+    Buffers b;
+    const int last = w.loop.shape.rank() - 1, operands = w.loop.operands;
+    int64_t index[kMaxRank], step[kMaxOperands]; // bytes between values; 0 where they stand in the buffer
+    char* row[kMaxOperands];
+    unravel(begin, w.loop.shape, index);
+    for (int k = 0; k < operands; ++k) {
+        step[k] = w.loop.strides[k][last];
+        row[k] = static_cast<char*>(w.loop.data[k]) + offset_of(index, w.loop.strides[k]);
+    }
+    const bool half = is_half_storage(w.storage[0]);
+    const int item = kStorageBytes[int(w.storage[0])];
+    for (bool first = true; begin < end; first = false) {
+        const int64_t rest = w.inner - index[last], length = rest < end - begin ? rest : end - begin;
+        for (int k = 1; k < operands; ++k)
+            if (step[k] == 0 && (first || w.access[k] != Access::repeated))
+                fill_buffer(w, k, row[k], w.chunk < w.inner ? w.chunk : w.inner, b);
+        for (int64_t i = 0; i < length; i += w.chunk) {
+            const int64_t n = length - i < w.chunk ? length - i : w.chunk;
+            void* data[kMaxOperands];
+            for (int k = 1; k < operands; ++k)
+                data[k] = step[k] == 0 ? b.values[k] : values_of(w, k, row[k] + i * step[k], n, b);
+            char* target = row[0] + i * step[0];
+            data[0] = step[0] == item && !half ? target : b.values[0];
+            w.run(n, data, w.context);
+            const char* result = b.values[0];
+            if (half) {
+                void* halves = step[0] == item ? target : b.halves[0];
+                floats_to_halves(dtype_of(w.storage[0]), n, reinterpret_cast<const float*>(b.values[0]),
+                                 halves);
+                result = b.halves[0];
+            }
+            if (step[0] != item) copy_strided(item, n, target, step[0], result, item);
+        }
+        begin += length;
+        index[last] += length;
+        for (int k = 0; k < operands; ++k) row[k] += length * step[k];
+        for (int d = last; d > 0 && index[d] == w.loop.shape[d]; --d) {
+            for (int k = 0; k < operands; ++k)
+                row[k] += w.loop.strides[k][d - 1] - index[d] * w.loop.strides[k][d];
+            index[d] = 0;
+            ++index[d - 1];
+        }
     }
 }
 
@@ -245,8 +305,7 @@ Access access_of(const Walk& w, int k) {
     if (is_contiguous(w.loop.shape, strides, item)) return Access::whole;
     bool repeated = k > 0;
     for (int d = 0; d < last; ++d) repeated &= strides[d] == 0;
-    if (repeated && (strides[last] == 0 || !w.by_rows)) return Access::repeated;
-    return w.by_rows && strides[last] == item ? Access::row : Access::gathered;
+    return repeated ? Access::repeated : Access::gathered;
 }
 
 } // namespace
@@ -281,6 +340,12 @@ void copy_strided(int item, int64_t n, char* to, int64_t to_stride, const char* 
     default:
         return copy_items<uint64_t>(n, to, to_stride, from, from_stride);
     }
+}
+
+bool is_one_value(const Loop& loop, int k) {
+    bool one = true;
+    for (int d = 0; d < loop.shape.rank(); ++d) one &= loop.strides[k][d] == 0;
+    return one;
 }
 
 int64_t collapse(Loop& loop) {
@@ -323,14 +388,15 @@ int64_t collapse(Loop& loop) {
     return n;
 }
 
-void walk(const Loop& loop, const Storage* storage, Run given, const void* context, int64_t grain, Run half) {
-    bool contiguous = true, halves = false;
+void walk(const Loop& loop, const Storage* given, Run run, const void* context, int64_t grain, Run half) {
+    Storage storage[kMaxOperands];
+    bool plain = true;
     for (int k = 0; k < loop.operands; ++k) {
-        contiguous = contiguous && is_contiguous(loop.shape, loop.strides[k], kStorageBytes[int(storage[k])]);
-        halves |= is_half_storage(storage[k]);
+        storage[k] = half && is_half_storage(given[k]) ? Storage::bytes2 : given[k];
+        plain = plain && !is_half_storage(storage[k]) &&
+                is_contiguous(loop.shape, loop.strides[k], kStorageBytes[int(storage[k])]);
     }
-    const Run run = halves && contiguous && half ? half : given;
-    const bool plain = contiguous && (!halves || half);
+    if (half) run = half;
     if (plain && can_stream(static_cast<const char*>(loop.data[0]),
                             loop.shape.product() * kStorageBytes[int(storage[0])], kVectorBytes)) {
         parallel(loop.shape.product(), grain, [&](int64_t begin, int64_t end) {
@@ -359,8 +425,7 @@ void walk(const Loop& loop, const Storage* storage, Run given, const void* conte
     for (int k = 0; k < loop.operands; ++k) {
         w.storage[k] = storage[k];
         w.access[k] = access_of(w, k);
-        buffered |=
-            w.access[k] == Access::gathered || w.access[k] == Access::repeated || is_half_storage(storage[k]);
+        buffered |= w.loop.strides[k].back() != kStorageBytes[int(storage[k])] || is_half_storage(storage[k]);
     }
     if (has_tiles(w)) {
         const int64_t rows = w.loop.shape[0];
@@ -373,7 +438,9 @@ void walk(const Loop& loop, const Storage* storage, Run given, const void* conte
     // Chunks of short rows begin with a row, so that what every row repeats is gathered once.
     w.chunk = !w.by_rows ? kChunk / w.inner * w.inner : buffered ? kChunk : w.n;
     if (!w.by_rows) grain = round_up(grain, w.inner);
-    parallel(w.n, grain, [&](int64_t begin, int64_t end) { walk_block(w, begin, end); });
+    parallel(w.n, grain, [&](int64_t begin, int64_t end) {
+        w.by_rows ? walk_rows(w, begin, end) : walk_block(w, begin, end);
+    });
 }
 
 } // namespace dt::cpu::DT_LEVEL

@@ -16,9 +16,12 @@ Storage raw_storage_of(DType dtype); // for moving bits
 // input.
 using Run = void (*)(int64_t n, void* const* data, const void* context);
 
-// `half` is the loop for contiguous arrays that are all of one half format, where there is one.
+// `half` is the loop that takes what is of a half format as it lies in memory, where there is one.
 void walk(const Loop& loop, const Storage* storage, Run run, const void* context, int64_t grain,
           Run half = nullptr);
+
+// Whether operand k is one value for all elements.
+bool is_one_value(const Loop& loop, int k);
 
 // Sorts the dimensions by the strides of operand 0, makes its strides positive and merges dimensions that are
 // one. Returns the number of elements; the result has at least one dimension.

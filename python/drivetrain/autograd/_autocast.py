@@ -10,6 +10,9 @@ from typing import Any, ParamSpec, TypeVar, cast
 from .. import _core
 from ._mode import check_decorated, wrap_generator
 
+# Names of the half formats, here and for `Trainer(precision=...)`.
+HALF_FORMATS = {"bfloat16": "bfloat16", "bf16": "bfloat16", "float16": "float16", "fp16": "float16"}
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -25,7 +28,8 @@ class autocast:
     wherever it is called.
 
     Args:
-        dtype: "bfloat16" (default) or "float16"; the latter trains well only with an `optim.GradScaler`.
+        dtype: "bfloat16" (default) or "float16", also "bf16" or "fp16", or a dtype; float16 trains well only
+            with an `optim.GradScaler`.
         enabled: False makes it a region without autocast, within another one too.
 
     Raises:
@@ -47,7 +51,8 @@ class autocast:
     def __init__(self, dtype: Any = "bfloat16", enabled: bool = True) -> None:
         if not isinstance(enabled, bool):
             raise TypeError(f"autocast: enabled must be True or False, got {enabled!r}")
-        known = [half for half in (_core.bfloat16, _core.float16) if half == dtype]
+        name = HALF_FORMATS.get(dtype, dtype) if isinstance(dtype, str) else dtype
+        known = [half for half in (_core.bfloat16, _core.float16) if half == name]
         if not known:
             raise TypeError(
                 f"autocast: dtype must be bfloat16 or float16, got {getattr(dtype, 'name', dtype)!r}"

@@ -7,15 +7,9 @@ from typing import Any
 
 from .._core import Tensor, dtype
 from ..autograd import autocast
+from ..autograd._autocast import HALF_FORMATS
 
-PRECISIONS = {
-    "float32": "float32",
-    "fp32": "float32",
-    "bfloat16": "bfloat16",
-    "bf16": "bfloat16",
-    "float16": "float16",
-    "fp16": "float16",
-}
+PRECISIONS = {"float32": "float32", "fp32": "float32", **HALF_FORMATS}
 
 
 def find_precision(where: str, precision: Any) -> str:
