@@ -122,3 +122,37 @@ def test_rows_that_are_added_to_one_place(dtype: str) -> None:
             expected[int(at)] = expected[int(at)] + source[row]
         np.testing.assert_array_equal(sums, bits(expected))
         np.testing.assert_array_equal(rows, bits(source)[index])
+
+
+REDUCTIONS: dict[str, Callable[..., dt.Tensor]] = {
+    "argmax": dt.argmax,
+    "argmin": dt.argmin,
+    "max": dt.max,
+    "min": dt.min,
+    "any": dt.any,
+    "all": dt.all,
+    "count_nonzero": dt.count_nonzero,
+    "sum": dt.sum,
+    "prod": dt.prod,
+    "var": dt.var,
+}
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_reductions_give_what_float32_gives(name: str, dtype: str) -> None:
+    """Rows and columns of all lengths, dense and strided, with ties, both zeros, infinity and NaN."""
+    rng = np.random.default_rng(6)
+    op = REDUCTIONS[name]
+    for n in (*SIZES, 100, 127, 128, 129, 2050):
+        values = rng.integers(-3, 4, (3, n)).astype(np.float32) * 0.25
+        values[0] *= -1  # zeros of either sign
+        for special in (None, np.inf, np.nan):
+            if special is not None:
+                values[1, n // 2] = special
+            for x in (dt.tensor(values, dtype=dtype), dt.tensor(values.repeat(2, 1), dtype=dtype)[:, ::2]):
+                for axis, halves in ((1, x), (0, x.T), (0, x.T.contiguous())):
+                    got, expected = op(halves, axis=axis), op(halves.astype("float32"), axis=axis)
+                    np.testing.assert_array_equal(
+                        got.astype("float64").numpy(), expected.astype(got.dtype).astype("float64").numpy()
+                    )

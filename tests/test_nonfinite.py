@@ -278,6 +278,23 @@ class TestSkip:
         assert trainer.model[0].sums is None
         assert trainer.model[0].calls.item() == 0
 
+    def test_buffers_that_the_forward_registers(self):
+        class Late(nn.Module):
+            def forward(self, x):
+                if "calls" not in self._buffers:
+                    self.register_buffer("calls", dt.zeros(()))
+                self.calls += 1
+                return x
+
+        skipped = new_trainer(Late(), nn.Linear(4, 3), on_nonfinite="skip")
+        with pytest.warns(RuntimeWarning):
+            skipped.fit(X * np.nan, Y, verbose=0)
+        assert not list(skipped.model[0].buffers())
+        trainer = new_trainer(Late(), nn.Linear(4, 3), on_nonfinite="skip")
+        with pytest.warns(RuntimeWarning, match="step 2"):
+            trainer.fit(with_nan(), Y, shuffle=False, batch_size=32, verbose=0)
+        assert trainer.model[0].calls.item() == 2
+
     def test_one_warning_per_fit(self):
         trainer = new_trainer(on_nonfinite="skip")
         for fit in (1, 2):

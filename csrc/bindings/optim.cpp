@@ -114,6 +114,10 @@ void bind_optim(py::module_& m) {
     op<&ops::all_finite>(m, "_all_finite", "Whether there is neither infinity nor NaN in any of the tensors.",
                          {"tensors"_a});
     op<&ops::clones>(m, "_clones", "Copies of tensors, without history.", {"tensors"_a});
+    op<&ops::restore>(
+        m, "_restore",
+        "Writes copies back into what they are copies of, but for tensors that cannot be written.",
+        {"tensors"_a, "copies"_a});
     op<&ops::finite_gradients>(
         m, "_finite_gradients",
         "Whether there is neither infinity nor NaN in the parameters' gradients, as far as they have one.",

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "ops/checks.h"
+#include "ops/elementwise.h"
 #include "ops/optim.h"
 
 namespace dt::ops {
@@ -65,6 +66,14 @@ Tensors clones(const Tensors& tensors) {
     found.reserve(tensors.size());
     for (const Tensor& t : tensors) found.push_back(plain::clone(t));
     return found;
+}
+
+void restore(const Tensors& tensors, const Tensors& copies) {
+    if (tensors.size() != copies.size())
+        value_error({"restore: ", tensors.size(), " tensors, but ", copies.size(), " copies"});
+    for (size_t i = 0; i < tensors.size(); ++i)
+        if (const Tensor& t = tensors[i]; t.storage().writable() && !overlaps_itself(t))
+            assign("restore", t, {copies[i], {}});
 }
 
 bool finite_gradients(const Tensors& parameters) {

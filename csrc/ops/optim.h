@@ -55,6 +55,8 @@ double grad_norm(const Tensors& parameters);
 bool all_finite(const Tensors& tensors);
 bool finite_gradients(const Tensors& parameters);
 Tensors clones(const Tensors& tensors);
+// Writes copies back into what they are copies of, but for what cannot be written: read-only, or expanded.
+void restore(const Tensors& tensors, const Tensors& copies);
 void clear_gradients(const Tensors& parameters);
 // Scales the gradients of `parameters` so that their common norm is at most max_norm; returns the norm
 // before.

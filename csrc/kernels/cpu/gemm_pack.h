@@ -68,10 +68,6 @@ template <class T> DT_INLINE void fill_row(T* to, T value, int64_t count) {
     for (int64_t i = 0; i < count; i += kLanes<T>) store_upto(to + i, broadcast(value), count - i);
 }
 
-template <class S> DT_INLINE Arithmetic<S> value_of(S x) { return x; }
-template <> DT_INLINE float value_of(float16_t x) { return from_float16(x.bits); }
-template <> DT_INLINE float value_of(bfloat16_t x) { return from_bfloat16(x.bits); }
-
 // A matrix seen from one of its sides: item i (a row of A, a column of B) at depth p is data[i * step + p *
 // depth_step], stored as S and multiplied as T.
 template <class T, class S = T> struct Strided {

@@ -28,6 +28,13 @@ template <> struct ArithmeticOf<bfloat16_t> {
 };
 template <class S> using Arithmetic = typename ArithmeticOf<S>::type;
 
+// Whether values are converted by so much arithmetic that whole arrays of them (convert_array) are cheaper.
+#if defined(DT_LEVEL_v3) || defined(DT_LEVEL_v4)
+template <class S> inline constexpr bool kCostly = false;
+#else
+template <class S> inline constexpr bool kCostly = __is_same(S, float16_t);
+#endif
+
 // --- Single values, as bits ---
 
 DT_INLINE float from_bfloat16(uint16_t h) { return __builtin_bit_cast(float, uint32_t(h) << 16); }
@@ -63,6 +70,10 @@ DT_INLINE uint16_t to_float16(float x) {
     return uint16_t(h | ((u >> 16) & 0x8000));
 }
 #endif
+
+template <class S> DT_INLINE Arithmetic<S> value_of(S x) { return x; }
+template <> DT_INLINE float value_of(float16_t x) { return from_float16(x.bits); }
+template <> DT_INLINE float value_of(bfloat16_t x) { return from_bfloat16(x.bits); }
 
 // --- One vector: as many halves as a vector has floats ---
 
@@ -271,6 +282,24 @@ template <class S>
     requires(kHalf<S>)
 DT_INLINE void stream(S* p, Vec<float> v, Part part) {
     store_tail(p, v, part.n);
+}
+
+// Half a vector of them as doubles.
+template <class S>
+    requires(kHalf<S>)
+DT_INLINE Vec<double> load_double(const S* p) {
+#if defined(DT_LEVEL_v4)
+    const __m128i h = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return _mm512_maskz_cvtps_pd(__mmask8(-1), __is_same(S, float16_t)
+                                                   ? _mm256_cvtph_ps(h)
+                                                   : (__m256)_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16));
+#else
+    Halves h{};
+    memcpy(&h, p, sizeof h / 2);
+    float floats[kLanes<float>];
+    store(floats, to_floats<S>(h));
+    return load_double(floats);
+#endif
 }
 
 // --- Arrays ---

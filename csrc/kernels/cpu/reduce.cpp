@@ -70,37 +70,42 @@ void normalise(Dims& shape, Dims& by, Dims* other, bool sort) {
     return offset + position * strides[0];
 }
 
-template <class T> const T* as_values(const Plan& p, int64_t n, const char* from, float* buffer) {
-    if constexpr (sizeof(T) == 4 && kFloating<T>) {
-        if (is_half(p.dtype)) {
-            halves_to_floats(p.dtype, n, from, buffer);
-            return buffer;
-        }
-    }
-    return reinterpret_cast<const T*>(from);
-}
-
 // Whether the result may be known before all values are seen: any, all.
 template <class Op> constexpr bool kDecides = requires(typename Op::Acc acc) { Op::decided(acc); };
 
+// Whether it wants nothing but the bits of half formats.
+template <class Op> constexpr bool kReadsBits = requires { requires Op::kReadsBits; };
+
+// n values side by side, `first` being the place of the first.
+template <class Op, class S> void take(typename Op::Acc& acc, const S* x, int64_t n, int64_t first) {
+    if constexpr (kCostly<S> && !kReadsBits<Op>) {
+        float floats[kChunk];
+        for (int64_t i = 0; i < n; i += kChunk) {
+            const int64_t m = n - i < kChunk ? n - i : kChunk;
+            convert_array<S>(m, reinterpret_cast<const uint16_t*>(x + i), floats);
+            Op::rows(acc, floats, m, first + i);
+        }
+    } else {
+        Op::rows(acc, x, n, first);
+    }
+}
+
 // The values [begin, end) behind one kept element, along the rows of the innermost reduced dimension.
-template <class Op>
+template <class Op, class S>
 void reduce_rows(const Plan& p, const char* in, int64_t begin, int64_t end, typename Op::Acc& acc) {
-    using T = typename Op::Value;
     alignas(64) char gathered[kChunk * 8];
-    float floats[kChunk];
     const int64_t inner = p.reduced.back(), step = p.reduced_in.back();
-    const bool direct = step == p.item, half = is_half(p.dtype);
+    const bool direct = step == p.item;
     for (int64_t i = begin; i < end;) {
         const int64_t at = p.reduced.rank() == 1 ? i : i % inner;
         int64_t n = inner - at < end - i ? inner - at : end - i;
-        if ((!direct || half) && n > kChunk) n = kChunk;
+        if (!direct && n > kChunk) n = kChunk;
         const char* from = in + offset_at(i, p.reduced, p.reduced_in);
         if (!direct) {
             copy_strided(int(p.item), n, gathered, p.item, from, step);
             from = gathered;
         }
-        Op::rows(acc, as_values<T>(p, n, from, floats), n, i);
+        take<Op>(acc, reinterpret_cast<const S*>(from), n, i);
         if constexpr (kDecides<Op>)
             if (Op::decided(acc)) return;
         i += n;
@@ -120,40 +125,38 @@ void gather_tile(const Plan& p, const char* in, int64_t columns, int64_t begin, 
 }
 
 // The same for `columns` kept elements that lie closer together than the values behind each.
-template <class Op>
+template <class Op, class S>
 void reduce_tile(const Plan& p, const char* in, int64_t columns, int64_t begin, int64_t end,
                  typename Op::Acc* acc) {
-    using T = typename Op::Value;
     alignas(64) Gathered gathered[kTileColumns];
-    float floats[kTileRows];
     for (int64_t i = begin; i < end; i += kTileRows) {
         const int64_t n = end - i < kTileRows ? end - i : kTileRows;
         gather_tile(p, in, columns, i, n, gathered);
-        for (int64_t c = 0; c < columns; ++c) Op::rows(acc[c], as_values<T>(p, n, gathered[c], floats), n, i);
+        for (int64_t c = 0; c < columns; ++c) take<Op>(acc[c], reinterpret_cast<const S*>(gathered[c]), n, i);
     }
 }
 
 // Finds rows of columns side by side for Op::columns(), `fold` rows being one where nothing lies between.
-template <class T> struct RowFinder {
+template <class S> struct RowFinder {
+    using Storage = S;
     const Plan& p;
     const char* in;
-    int64_t columns, fold;
-    DT_INLINE const T* operator()(int64_t row, float* floats) const {
-        return as_values<T>(p, columns, in + offset_at(row * fold, p.reduced, p.reduced_in), floats);
+    int64_t fold;
+    DT_INLINE const S* operator()(int64_t row) const {
+        return reinterpret_cast<const S*>(in + offset_at(row * fold, p.reduced, p.reduced_in));
     }
 };
 
 // The same for columns that lie side by side, row by row; of few columns, several rows at a time.
-template <class Op>
+template <class Op, class S>
 void reduce_columns(const Plan& p, const char* in, int64_t columns, int64_t begin, int64_t end,
                     typename Op::Acc* acc) {
-    using Row = RowFinder<typename Op::Value>;
+    using Row = RowFinder<S>;
     const int64_t fold = kFolded / columns, folded = fold > 1 ? (end - begin) / fold : 0;
     if (folded >= 8 && p.reduced.rank() == 1 && p.reduced_in[0] == columns * p.item) {
         typename Op::Acc wide[kFolded];
         for (int64_t c = 0; c < fold * columns; ++c) wide[c] = Op::init();
-        Op::columns(wide, fold * columns, 0, folded,
-                    Row{p, in + begin * p.reduced_in[0], fold * columns, fold});
+        Op::columns(wide, fold * columns, 0, folded, Row{p, in + begin * p.reduced_in[0], fold});
         for (int64_t c = 0; c < fold * columns; ++c) {
             if constexpr (requires { Op::unfold(wide[c], begin, fold); })
                 Op::unfold(wide[c], begin + c / columns, fold);
@@ -161,19 +164,37 @@ void reduce_columns(const Plan& p, const char* in, int64_t columns, int64_t begi
         }
         begin += folded * fold;
     }
-    Op::columns(acc, columns, begin, end, Row{p, in, columns, 1});
+    Op::columns(acc, columns, begin, end, Row{p, in, 1});
 }
 
 enum class Path : uint8_t { rows, columns, tile };
 
-template <class Op>
-[[gnu::noinline, gnu::noclone]] void reduce_range(Path path, const Plan& p, const char* in, int64_t columns,
-                                                  int64_t begin, int64_t end, typename Op::Acc* acc) {
+template <class Op, class S>
+[[gnu::noinline, gnu::noclone]] void reduce_stored(Path path, const Plan& p, const char* in, int64_t columns,
+                                                   int64_t begin, int64_t end, typename Op::Acc* acc) {
     if (path == Path::rows && p.packed)
-        return Op::rows(*acc, reinterpret_cast<const typename Op::Value*>(in) + begin, end - begin, begin);
-    if (path == Path::rows) return reduce_rows<Op>(p, in, begin, end, *acc);
-    if (path == Path::columns) return reduce_columns<Op>(p, in, columns, begin, end, acc);
-    reduce_tile<Op>(p, in, columns, begin, end, acc);
+        return take<Op>(*acc, reinterpret_cast<const S*>(in) + begin, end - begin, begin);
+    if (path == Path::rows) return reduce_rows<Op, S>(p, in, begin, end, *acc);
+    if (path == Path::columns) return reduce_columns<Op, S>(p, in, columns, begin, end, acc);
+    reduce_tile<Op, S>(p, in, columns, begin, end, acc);
+}
+
+// body(a value as it is stored): an op over float takes half formats too.
+template <class Op, class F> DT_INLINE void with_storage(DType dtype, const F& body) {
+    if constexpr (__is_same(typename Op::Value, float)) {
+        if (dtype == DType::float16 || (kReadsBits<Op> && dtype == DType::bfloat16)) return body(float16_t{});
+        if constexpr (!kReadsBits<Op>)
+            if (dtype == DType::bfloat16) return body(bfloat16_t{});
+    }
+    body(typename Op::Value{});
+}
+
+template <class Op>
+void reduce_range(Path path, const Plan& p, const char* in, int64_t columns, int64_t begin, int64_t end,
+                  typename Op::Acc* acc) {
+    with_storage<Op>(p.dtype, [&](auto stored) {
+        reduce_stored<Op, decltype(stored)>(path, p, in, columns, begin, end, acc);
+    });
 }
 
 // Cuts the kept elements into strips of neighbours, and long reductions with few strips into parts, whose
@@ -187,8 +208,11 @@ template <class Op> void run(const Plan& p) {
         if (path == Path::rows && p.packed && p.kept.rank() == 1 && p.length <= Op::kShort)
             return parallel(p.rows, grain_for(p.length), [&](int64_t begin, int64_t end) {
                 const int64_t out_step = p.kept_out[0] / int64_t(sizeof(int64_t));
-                Op::short_rows(end - begin, p.length, p.in + begin * p.kept_in[0], p.kept_in[0],
-                               reinterpret_cast<int64_t*>(p.out) + begin * out_step, out_step);
+                with_storage<Op>(p.dtype, [&](auto stored) {
+                    Op::template short_rows<decltype(stored)>(
+                        end - begin, p.length, p.in + begin * p.kept_in[0], p.kept_in[0],
+                        reinterpret_cast<int64_t*>(p.out) + begin * out_step, out_step);
+                });
             });
     const int64_t width = path == Path::rows ? 1 : path == Path::columns ? kStrip : kTileColumns;
     const int64_t inner = p.kept.back(), strips = ceil_div(inner, width), all = p.rows / inner * strips;
@@ -315,7 +339,7 @@ void reduce_entry(ReduceOp op, DType dtype, const Reduction& args, const double*
     normalise(p.kept, p.kept_in, &p.kept_out, true);
     normalise(p.reduced, p.reduced_in, nullptr, !positions);
     p.item = int64_t(item_size(dtype));
-    p.packed = p.reduced.rank() == 1 && p.reduced_in[0] == p.item && !is_half(dtype);
+    p.packed = p.reduced.rank() == 1 && p.reduced_in[0] == p.item;
     p.in = static_cast<const char*>(args.in);
     p.out = static_cast<char*>(args.out);
     p.dtype = dtype;

@@ -131,7 +131,7 @@ struct Count : PlainAcc<int64_t> {
 template <class T, bool all> struct Decision : PlainAcc<typename UnsignedOf<sizeof(T)>::type> {
     using Lane = typename UnsignedOf<sizeof(T)>::type;
     static Lane init() { return 0; }
-    static DT_INLINE Lane step(Lane found, T x) { return found | Lane((x == 0) == all); }
+    template <class U> static DT_INLINE Lane step(Lane found, U x) { return found | Lane((x == 0) == all); }
     static void absorb(Lane& acc, Lane x) { acc |= x; }
     static void merge(Lane& acc, Lane x) { acc |= x; }
     static bool decided(Lane acc) { return acc != 0; }
@@ -166,31 +166,93 @@ template <class T, bool largest> struct Extreme : PlainAcc<T> {
 DT_INLINE Vec<float> load_as(const float* p, float) { return load(p); }
 DT_INLINE Vec<double> load_as(const double* p, double) { return load(p); }
 DT_INLINE Vec<double> load_as(const float* p, double) { return load_double(p); }
+template <class S>
+    requires(kHalf<S>)
+DT_INLINE Vec<float> load_as(const S* p, float) {
+    return load(p);
+}
+template <class S>
+    requires(kHalf<S>)
+DT_INLINE Vec<double> load_as(const S* p, double) {
+    return load_double(p);
+}
+
+// Two vectors from p on, in any order.
+template <class S, class L> DT_INLINE void load_two(const S* p, L, Vec<L>& a, Vec<L>& b) {
+    a = load_as(p, L(0));
+    b = load_as(p + kLanes<L>, L(0));
+}
+template <class S>
+    requires(kHalf<S>)
+DT_INLINE void load_two(const S* p, double, Vec<double>& a, Vec<double>& b) {
+#if defined(DT_LEVEL_v4)
+    if constexpr (__is_same(S, bfloat16_t)) { // neighbours are the halves of floats, which saves shuffles
+        const __m256i h = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+        const __m256i odd = _mm256_and_si256(h, _mm256_set1_epi32(int(0xffff0000)));
+        a = _mm512_maskz_cvtps_pd(__mmask8(-1), (__m256)_mm256_slli_epi32(h, 16));
+        b = _mm512_maskz_cvtps_pd(__mmask8(-1), (__m256)odd);
+    } else {
+        a = load_double(p);
+        b = load_double(p + kLanes<double>);
+    }
+#else
+    const Vec<float> v = load(p);
+    float floats[kLanes<float>];
+    store(floats, v);
+    a = load_double(floats);
+    b = load_double(floats + kLanes<double>);
+#endif
+}
+
+// Row r of columns, of a half format converted into `buffer`.
+template <class Row>
+DT_INLINE auto row_of_floats(const Row& row, int64_t r, int64_t columns, [[maybe_unused]] float* buffer) {
+    using S = typename Row::Storage;
+    if constexpr (kHalf<S>) {
+        halves_to_floats(__is_same(S, float16_t) ? DType::float16 : DType::bfloat16, columns, row(r), buffer);
+        return static_cast<const float*>(buffer);
+    } else {
+        return row(r);
+    }
+}
+
+// What step() takes of one value. An integer lane asks a half only whether it is 0, which its bits tell.
+template <class L, class S> DT_INLINE auto operand(S x) {
+    if constexpr (kFloating<L>)
+        return L(value_of(x));
+    else if constexpr (kHalf<S>)
+        return uint32_t(x.bits & 0x7fff);
+    else
+        return x;
+}
 
 // Floats: four vectors of running values, joined pairwise, so that the additions of one do not wait for
 // another.
-template <class Op, class T> typename Op::Lane block_of_floats(const T* x, int64_t n) {
+template <class Op, class S> typename Op::Lane block_of_floats(const S* x, int64_t n) {
     using L = typename Op::Lane;
     constexpr int lanes = kLanes<L>;
     Vec<L> acc[4];
     for (auto& a : acc) a = broadcast(Op::init());
     int64_t i = 0;
     for (; i + 4 * lanes <= n; i += 4 * lanes) {
-        acc[0] = Op::step(acc[0], load_as(x + i, L(0)));
-        acc[1] = Op::step(acc[1], load_as(x + i + lanes, L(0)));
-        acc[2] = Op::step(acc[2], load_as(x + i + 2 * lanes, L(0)));
-        acc[3] = Op::step(acc[3], load_as(x + i + 3 * lanes, L(0)));
+        Vec<L> a, b, c, d;
+        load_two(x + i, L(0), a, b);
+        load_two(x + i + 2 * lanes, L(0), c, d);
+        acc[0] = Op::step(acc[0], a);
+        acc[1] = Op::step(acc[1], b);
+        acc[2] = Op::step(acc[2], c);
+        acc[3] = Op::step(acc[3], d);
     }
     for (; i + lanes <= n; i += lanes) acc[0] = Op::step(acc[0], load_as(x + i, L(0)));
     const Vec<L> all = Op::combine(Op::combine(acc[0], acc[1]), Op::combine(acc[2], acc[3]));
     L r = reduce(all, [](Vec<L> a, Vec<L> b) DT_INLINE_LAMBDA { return Op::combine(a, b); });
-    for (; i < n; ++i) r = Op::step(r, L(x[i]));
+    for (; i < n; ++i) r = Op::step(r, operand<L>(x[i]));
     return r;
 }
 
-template <class Op, class T> typename Op::Lane block_of(const T* x, int64_t n) {
+template <class Op, class S> typename Op::Lane block_of(const S* x, int64_t n) {
     typename Op::Lane r = Op::init();
-    for (int64_t i = 0; i < n; ++i) r = Op::step(r, x[i]);
+    for (int64_t i = 0; i < n; ++i) r = Op::step(r, operand<typename Op::Lane>(x[i]));
     return r;
 }
 
@@ -212,7 +274,8 @@ inline int64_t count_bytes(const uint8_t* x, int64_t n) {
 constexpr int64_t kSumBlock = 2048; // values of one float64 block sum
 constexpr int64_t kStrip = 1024;    // columns with running values in the L1 cache, read a page in a row
 
-// An op with step() over values T, as the drivers see it.
+// An op with step() over values T, as the drivers see it. Values are read as they are stored: S is T, or a
+// half format where T is float.
 template <class Op_, class T> struct Stepped {
     using Op = Op_;
     using Acc = typename Op::Acc;
@@ -223,10 +286,12 @@ template <class Op_, class T> struct Stepped {
         else
             return Op::init();
     }
-    [[gnu::noinline, gnu::noclone]] static void rows(Acc& acc, const T* x, int64_t n, int64_t) {
+    static constexpr bool kReadsBits = !kFloating<typename Op::Lane>; // of half formats, either alike
+    template <class S>
+    [[gnu::noinline, gnu::noclone]] static void rows(Acc& acc, const S* x, int64_t n, int64_t) {
         for (int64_t i = 0; i < n; i += kSumBlock) {
             const int64_t m = n - i < kSumBlock ? n - i : kSumBlock;
-            if constexpr (kFloating<T> && kFloating<typename Op::Lane>)
+            if constexpr (kFloating<typename Op::Lane>)
                 Op::absorb(acc, block_of_floats<Op>(x + i, m));
             else if constexpr (__is_same(Op, Count) && sizeof(T) == 1)
                 Op::absorb(acc, count_bytes(x + i, m));
@@ -247,15 +312,22 @@ template <class Op_, class T> struct Stepped {
     [[gnu::noinline, gnu::noclone]] static void columns(Acc* acc, int64_t columns, int64_t begin, int64_t end,
                                                         const Row& row) {
         constexpr int64_t block_rows = 64;
-        typename Op::Lane block[kStrip];
+        using L = typename Op::Lane;
+        L block[kStrip];
         float floats[4][kStrip];
+        const auto read = [&](int64_t r, [[maybe_unused]] float* buffer) DT_INLINE_LAMBDA {
+            if constexpr (__is_same(L, double))
+                return row_of_floats(row, r, columns, buffer);
+            else
+                return row(r);
+        };
         for (int64_t i = begin; i < end; i += block_rows) {
             const int64_t stop = end - i < block_rows ? end : i + block_rows;
             for (int64_t c = 0; c < columns; ++c) block[c] = Op::init();
             for (int64_t r = i; r < stop; r += 4) {
-                const T* x[4];
+                decltype(read(r, floats[0])) x[4];
                 const int64_t rows = stop - r < 4 ? stop - r : 4;
-                for (int64_t k = 0; k < rows; ++k) x[k] = row(r + k, floats[k]);
+                for (int64_t k = 0; k < rows; ++k) x[k] = read(r + k, floats[k]);
                 if (rows == 4)
                     add_rows<4>(block, columns, x);
                 else
@@ -269,8 +341,8 @@ template <class Op_, class T> struct Stepped {
 
   private:
     // block[c] = step(block[c], x[0][c]), then x[1][c], ...
-    template <int rows>
-    static DT_INLINE void add_rows(typename Op::Lane* __restrict block, int64_t columns, const T* const* x) {
+    template <int rows, class S>
+    static DT_INLINE void add_rows(typename Op::Lane* __restrict block, int64_t columns, const S* const* x) {
         using L = typename Op::Lane;
         int64_t c = 0;
         if constexpr (kFloating<L>)
@@ -284,11 +356,7 @@ template <class Op_, class T> struct Stepped {
             }
         for (; c < columns; ++c)
 #pragma GCC unroll 16
-            for (int k = 0; k < rows; ++k)
-                if constexpr (kFloating<L>)
-                    block[c] = Op::step(block[c], L(x[k][c]));
-                else
-                    block[c] = Op::step(block[c], x[k][c]);
+            for (int k = 0; k < rows; ++k) block[c] = Op::step(block[c], operand<L>(x[k][c]));
     }
 };
 

@@ -27,14 +27,16 @@ template <class T, bool largest> struct Position {
     static void unfold(Acc& acc, int64_t first, int64_t step) { acc.index = first + acc.index * step; }
     static void write(const Acc& acc, const Finish& f) { store_int64(f, acc.index); }
 
-    [[gnu::noinline, gnu::noclone]] static void rows(Acc& acc, const T* x, int64_t n, int64_t first) {
+    template <class S>
+    [[gnu::noinline, gnu::noclone]] static void rows(Acc& acc, const S* x, int64_t n, int64_t first) {
         for (int64_t i = 0; i < n; i += kSumBlock) { // few blocks hold a new best, and need a search
             const int64_t m = n - i < kSumBlock ? n - i : kSumBlock;
             if constexpr (sizeof(T) > 1)
                 if (m <= kShort) {
                     int64_t at;
-                    short_rows(1, m, reinterpret_cast<const char*>(x + i), 0, &at, 0);
-                    if (acc.index < 0 || better(x[i + at], acc.value)) acc = {x[i + at], first + i + at};
+                    short_rows<S>(1, m, reinterpret_cast<const char*>(x + i), 0, &at, 0);
+                    const T best = value_of(x[i + at]);
+                    if (acc.index < 0 || better(best, acc.value)) acc = {best, first + i + at};
                     return;
                 }
             const T best = top_of(x + i, m);
@@ -45,12 +47,13 @@ template <class T, bool largest> struct Position {
     // The places of the best of rows of so few values that they stay in registers.
     static constexpr int kMaxVectors = 8 * kLanes<T> <= 64 ? 8 : 4;
     static constexpr int64_t kShort = sizeof(T) > 1 ? kMaxVectors * kLanes<T> : 0;
+    template <class S>
     [[gnu::noinline, gnu::noclone]] static void short_rows(int64_t rows, int64_t n, const char* x,
                                                            int64_t step, int64_t* place, int64_t place_step) {
         if constexpr (kShort > 0) {
             const auto run = [&](auto vectors) DT_INLINE_LAMBDA {
                 for (int64_t r = 0; r < rows; ++r, x += step, place += place_step)
-                    short_row<vectors>(reinterpret_cast<const T*>(x), n, *place);
+                    short_row<vectors>(reinterpret_cast<const S*>(x), n, *place);
             };
             constexpr int lanes = kLanes<T>;
             n <= lanes       ? run(std::integral_constant<int, 1>())
@@ -68,7 +71,7 @@ template <class T, bool largest> struct Position {
     }
 
     // One of them. No branch looks at numbers. The last vectors overlap what came before.
-    template <int vectors> static DT_INLINE void short_row(const T* x, int64_t n, int64_t& place) {
+    template <int vectors, class S> static DT_INLINE void short_row(const S* x, int64_t n, int64_t& place) {
         constexpr int lanes = kLanes<T>;
         const auto pick = [](Vec<T> a, Vec<T> b) DT_INLINE_LAMBDA {
             return largest ? max_or_second(a, b) : min_or_second(a, b);
@@ -98,7 +101,7 @@ template <class T, bool largest> struct Position {
 
     // The extreme of n > kShort values, NaN if any is. Numbers are compared without a thought for NaN, which
     // would show in their sum.
-    static T top_of(const T* x, int64_t n) {
+    template <class S> static T top_of(const S* x, int64_t n) {
         if constexpr (sizeof(T) == 1) {
             return block_of<Top>(x, n);
         } else {
@@ -131,13 +134,13 @@ template <class T, bool largest> struct Position {
     }
 
     // The first place of a value that is there; NaN is any NaN, and only it is looked for in short rows.
-    static int64_t find(const T* x, int64_t n, T value) {
+    template <class S> static int64_t find(const S* x, int64_t n, T value) {
         if constexpr (sizeof(T) == 1) {
-            return static_cast<const T*>(memchr(x, value, size_t(n))) - x;
+            return static_cast<const S*>(memchr(x, value, size_t(n))) - x;
         } else {
             int64_t at = 0;
             if (value != value) {
-                while (at + 1 < n && x[at] == x[at]) ++at;
+                while (at + 1 < n && value_of(x[at]) == value_of(x[at])) ++at;
                 return at;
             }
             constexpr int64_t lanes = kLanes<T>, step = 4 * lanes;
@@ -158,17 +161,20 @@ template <class T, bool largest> struct Position {
     [[gnu::noinline, gnu::noclone]] static void columns(Acc* acc, int64_t columns, int64_t begin, int64_t end,
                                                         const Row& row) {
         constexpr int64_t block_rows = sizeof(T) == 1 ? 256 : 4096;
+        using S = typename Row::Storage;
         T best[kStrip];
         Place place[kStrip];
-        float floats[4][kStrip];
         for (int64_t i = begin; i < end; i += block_rows) {
             const int64_t stop = end - i < block_rows ? end : i + block_rows;
-            memcpy(best, row(i, floats[0]), size_t(columns) * sizeof(T));
-            memset(place, 0, size_t(columns) * sizeof(Place));
+            const S* first = row(i);
+            for (int64_t c = 0; c < columns; ++c) {
+                best[c] = value_of(first[c]);
+                place[c] = 0;
+            }
             for (int64_t r = i + 1; r < stop; r += 4) {
-                const T* x[4];
+                const S* x[4];
                 const int64_t rows = stop - r < 4 ? stop - r : 4;
-                for (int64_t k = 0; k < rows; ++k) x[k] = row(r + k, floats[k]);
+                for (int64_t k = 0; k < rows; ++k) x[k] = row(r + k);
                 if (rows == 4)
                     pick_rows<4>(best, place, columns, x, r - i);
                 else
@@ -187,9 +193,9 @@ template <class T, bool largest> struct Position {
     };
     using Place = typename PlaceOf<T, sizeof(T) == 1>::type; // as wide as T
 
-    template <int rows>
+    template <int rows, class S>
     static DT_INLINE void pick_rows(T* __restrict best, Place* __restrict place, int64_t columns,
-                                    const T* const* x, int64_t first) {
+                                    const S* const* x, int64_t first) {
         int64_t c = 0;
         if constexpr (sizeof(T) > 1) {
             const auto pick = [&](auto run) DT_INLINE_LAMBDA {
@@ -214,7 +220,7 @@ template <class T, bool largest> struct Position {
             Place at = place[c];
 #pragma GCC unroll 16
             for (int k = 0; k < rows; ++k) {
-                const T v = x[k][c];
+                const T v = value_of(x[k][c]);
                 const bool here = better(v, top);
                 top = here ? v : top;
                 at = here ? Place(first + k) : at;
@@ -233,24 +239,28 @@ template <class T> struct Variance {
         double count, mean, squares;
     };
     static Acc init() { return {0, 0, 0}; }
-    [[gnu::noinline, gnu::noclone]] static void rows(Acc& acc, const T* x, int64_t n, int64_t) {
+    template <class S>
+    [[gnu::noinline, gnu::noclone]] static void rows(Acc& acc, const S* x, int64_t n, int64_t) {
         constexpr int lanes = kLanes<double>;
         for (int64_t i = 0; i < n; i += kSumBlock) {
             const int64_t m = n - i < kSumBlock ? n - i : kSumBlock;
-            const T* p = x + i;
+            const S* p = x + i;
             const double mean = block_of_floats<Sum>(p, m) / double(m);
             Vec<double> squares[2] = {}, sums[2] = {};
             int64_t j = 0;
-            for (; j + 2 * lanes <= m; j += 2 * lanes)
-#pragma GCC unroll 16
-                for (int k = 0; k < 2; ++k) {
-                    const Vec<double> d = load_as(p + j + k * lanes, 0.0) - mean;
-                    sums[k] += d;
-                    squares[k] += d * d;
-                }
+            for (; j + 2 * lanes <= m; j += 2 * lanes) {
+                Vec<double> a, b;
+                load_two(p + j, 0.0, a, b);
+                a -= mean;
+                b -= mean;
+                sums[0] += a;
+                sums[1] += b;
+                squares[0] += a * a;
+                squares[1] += b * b;
+            }
             double s = sum(sums[0] + sums[1]), q = sum(squares[0] + squares[1]);
             for (; j < m; ++j) {
-                const double d = double(p[j]) - mean;
+                const double d = double(value_of(p[j])) - mean;
                 s += d;
                 q += d * d;
             }
@@ -280,8 +290,8 @@ template <class T> struct Variance {
         double mean[kStrip], squares[kStrip];
         for (int64_t i = begin; i < end; i += block_rows) {
             const int64_t m = end - i < block_rows ? end - i : block_rows;
-            const T* x[block_rows];
-            for (int64_t k = 0; k < m; ++k) x[k] = row(i + k, floats[k]);
+            decltype(row_of_floats(row, 0, 0, floats[0])) x[block_rows];
+            for (int64_t k = 0; k < m; ++k) x[k] = row_of_floats(row, i + k, columns, floats[k]);
             const double share = 1 / double(m);
             const auto two_passes = [&](int64_t c, auto rows) DT_INLINE_LAMBDA {
                 const int64_t n = decltype(rows)::value ? decltype(rows)::value : m;

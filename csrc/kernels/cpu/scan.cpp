@@ -28,49 +28,60 @@ void scan_run(int64_t n, bool reverse, const In* in, Out* out, Acc& acc, Load lo
     }
 }
 
-// Running values of a strip of columns of a half format, converted piece by piece.
-template <class S, bool product>
-void scan_halves(int64_t n, int64_t inner, int64_t columns, bool reverse, const S* in, S* out, double* acc) {
+// Columns of one strip: of half formats more, as they are half as wide and written by way of a buffer.
+template <class S> constexpr int64_t kColumns = kHalf<S> ? 256 : 64;
+
+// Running values of n values of a half format, converted piece by piece.
+template <class S, bool product> void scan_half_run(int64_t n, bool reverse, const S* in, S* out) {
     constexpr int64_t most = 512;
     float values[most];
-    const auto convert = [&](int64_t at, int64_t size, const auto& body) DT_INLINE_LAMBDA {
+    double acc = product;
+    for (int64_t i = 0; i < n; i += most) {
+        const int64_t size = n - i < most ? n - i : most, at = reverse ? n - i - size : i;
         convert_array<S>(size, reinterpret_cast<const uint16_t*>(in + at), values);
-        body();
+        scan_run<float, float, double, product>(
+            size, reverse, values, values, acc, [](float x) DT_INLINE_LAMBDA { return double(x); },
+            [](double x) DT_INLINE_LAMBDA { return float(x); });
         convert_array<S>(size, values, reinterpret_cast<uint16_t*>(out + at));
-    };
-    const int64_t step = inner == 1 ? most : 1; // positions along the axis in a piece
-    for (int64_t i = 0; i < n; i += step) {
-        const int64_t size = n - i < step ? n - i : step, at = reverse ? n - i - size : i;
-        if (inner == 1)
-            convert(at, size, [&] {
-                scan_run<float, float, double, product>(
-                    size, reverse, values, values, acc[0], [](float x) DT_INLINE_LAMBDA { return double(x); },
-                    [](double x) DT_INLINE_LAMBDA { return float(x); });
-            });
-        else
-            convert(at * inner, columns, [&] {
-                for (int64_t c = 0; c < columns; ++c) {
-                    acc[c] = product ? acc[c] * double(values[c]) : acc[c] + double(values[c]);
-                    values[c] = float(acc[c]);
-                }
-            });
     }
+}
+
+// The next row of a strip of columns of a half format.
+template <class S, bool product>
+DT_INLINE void scan_half_row(int64_t columns, const S* in, S* out, double* acc) {
+    float values[kColumns<S>];
+    convert_array<S>(columns, reinterpret_cast<const uint16_t*>(in), values);
+    int64_t c = 0;
+    for (; c + kLanes<double> <= columns; c += kLanes<double>) {
+        const Vec<double> x = load_double(values + c), before = load(acc + c);
+        const Vec<double> v = product ? before * x : before + x;
+        store(acc + c, v);
+        store_double(values + c, v);
+    }
+    for (; c < columns; ++c) {
+        acc[c] = product ? acc[c] * double(values[c]) : acc[c] + double(values[c]);
+        values[c] = float(acc[c]);
+    }
+    convert_array<S>(columns, values, reinterpret_cast<uint16_t*>(out));
 }
 
 // Running values of a strip of columns, in double for floats and wrapping for integers.
 template <class In, class Out, class Acc, bool product, class Load, class Store>
 void scan_strip(int64_t n, int64_t inner, int64_t columns, bool reverse, const In* in, Out* out,
                 Load load_value, Store store_value) {
-    constexpr int64_t width = 64;
-    Acc acc[width];
+    Acc acc[kColumns<In>];
     for (int64_t c = 0; c < columns; ++c) acc[c] = product ? Acc(1) : Acc(0);
-    if constexpr (kHalf<In>) {
-        return scan_halves<In, product>(n, inner, columns, reverse, in, out, acc);
-    } else {
-        if (inner == 1)
+    if (inner == 1) {
+        if constexpr (kHalf<In>)
+            return scan_half_run<In, product>(n, reverse, in, out);
+        else
             return scan_run<In, Out, Acc, product>(n, reverse, in, out, acc[0], load_value, store_value);
-        for (int64_t i = 0; i < n; ++i) {
-            const int64_t row = (reverse ? n - 1 - i : i) * inner;
+    }
+    for (int64_t i = 0; i < n; ++i) {
+        const int64_t row = (reverse ? n - 1 - i : i) * inner;
+        if constexpr (kHalf<In>) {
+            scan_half_row<In, product>(columns, in + row, out + row, acc);
+        } else {
             for (int64_t c = 0; c < columns; ++c) {
                 const Acc x = load_value(in[row + c]);
                 acc[c] = product ? acc[c] * x : acc[c] + x;
@@ -83,7 +94,7 @@ void scan_strip(int64_t n, int64_t inner, int64_t columns, bool reverse, const I
 template <class In, class Out, class Acc, class Load, class Store>
 void scan_all(ScanOp op, int64_t rows, int64_t n, int64_t inner, bool reverse, const void* in, void* out,
               Load load_value, Store store_value) {
-    constexpr int64_t width = 64;
+    constexpr int64_t width = kColumns<In>;
     const int64_t strips = ceil_div(inner, width);
     parallel(rows * strips, grain_for(n * (inner < width ? inner : width) * 2),
              [&](int64_t begin, int64_t end) {

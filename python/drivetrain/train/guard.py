@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import default_generator, no_grad
-from .._core import Tensor, _all_finite, _clones, _default_state, _finite_gradients
+from .._core import Tensor, _all_finite, _clones, _default_state, _finite_gradients, _restore
 from ..optim.optimizer import parameters_of
 from .culprit import describe, find_culprit
 
@@ -36,6 +35,7 @@ class NonFiniteGuard:
         self.watches = policy != "ignore"
         self.hint = " (float16 ends at 65,504; bfloat16 does not)" if precision == "float16" else ""
         self.skipped_steps = 0
+        self._modules: list[tuple[Any, Any]] = []  # and the names of their buffers, as they were
         self._places: list[tuple[dict[str, Any], str]] = []  # of the buffers
         # Places of buffers that were finite when the fit began, and their shapes.
         self._watched: list[tuple[dict[str, Any], str, tuple[int, ...]]] = []
@@ -46,18 +46,23 @@ class NonFiniteGuard:
 
     def begin_fit(self) -> None:
         self._warned = False
-        modules = [module for module in self.model.modules() if module._buffers]
-        self._places = [(vars(module), name) for module in modules for name in module._buffers]
+        self._find_places()
         self._watched = [
             (attributes, name, tuple(buffer.shape))
             for attributes, name in self._places
             if (buffer := attributes.get(name)) is not None and _all_finite([buffer])
         ]
 
+    def _find_places(self) -> None:
+        self._modules = [(module, module._buffers) for module in self.model.modules()]
+        self._places = [(vars(module), name) for module, names in self._modules for name in names]
+
     def begin_step(self) -> None:
         """Remembers what it needs to run the step again and to undo it: the running statistics take in a
         batch before anybody has seen that it is bad."""
         self._random = _default_state()
+        if any(module._buffers is not names for module, names in self._modules):
+            self._find_places()  # a forward has registered more
         if self._places:
             self._held = [attributes.get(name) for attributes, name in self._places]
             self._copies = _clones([buffer for buffer in self._held if buffer is not None])
@@ -137,12 +142,10 @@ class NonFiniteGuard:
 
     def _undo(self) -> None:
         self.model.zero_grad()
+        for module, names in self._modules:
+            for name in [name for name in module._buffers if name not in names]:
+                delattr(module, name)  # registered by this step's forward
+        for (attributes, name), buffer in zip(self._places, self._held, strict=True):
+            attributes[name] = buffer  # the forward may have put another there
         with no_grad():
-            copies = iter(self._copies)
-            for (attributes, name), buffer in zip(self._places, self._held, strict=True):
-                attributes[name] = buffer  # the forward may have put another there
-                if buffer is not None:
-                    copy = next(copies)
-                    # Refused where it is expanded or read-only: the forward has not written to it either.
-                    with contextlib.suppress(ValueError):
-                        buffer[...] = copy
+            _restore([buffer for buffer in self._held if buffer is not None], self._copies)
