@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import _core
-from .tensorfile import read_document, read_dtypes, read_shapes, read_tensors, write_tensors
+from .fit import check_fit
+from .hdf5 import read_hdf5, write_hdf5
+from .npz import read_npz, write_npz
+from .tensorfile import read_document, read_forms, read_tensors, write_tensors
 
 Path = str | os.PathLike[str]
 
@@ -68,10 +71,11 @@ def load_model(path: Path, *, custom_objects: Mapping[str, type] | None = None) 
     from .describe import rebuild
 
     document = read_document(path, kind="model")
-    budget = sum(math.prod(shape) for shape in read_shapes(path).values())
+    forms = read_forms(path)
+    budget = sum(math.prod(form.shape) for form in forms.values())
     model = rebuild(document.get("model"), budget, custom_objects)
     # A model may have been converted since its layers were built as they are described.
-    stored = {name: getattr(_core, dtype) for name, dtype in read_dtypes(path).items() if "float" in dtype}
+    stored = {name: getattr(_core, form.dtype) for name, form in forms.items() if "float" in form.dtype}
     convert_tensors(model, stored)
     load_weights(model, path)
     return model.eval()
@@ -80,15 +84,40 @@ def load_model(path: Path, *, custom_objects: Mapping[str, type] | None = None) 
 def save_weights(model: Any, path: Path, **entries: Any) -> None:
     """Write the weights and buffers of a model, without how it is built; see ``save_model``.
 
+    Args:
+        model: Module.
+        path (path): The suffix says the format: ".npz" NumPy's, one array per dotted name; ".h5" or ".hdf5"
+            HDF5, a group per layer, which needs h5py (``pip install 'drivetrain[hdf5]'``); all others
+            safetensors. NumPy's and HDF5 hold bfloat16 as float32.
+        **entries: Further entries of the document, which safetensors alone has.
+
+    Raises:
+        OSError: When the file cannot be written; an existing one is left as it was.
+
     Example:
         >>> import tempfile, pathlib
         >>> from drivetrain import io, nn
-        >>> path = pathlib.Path(tempfile.mkdtemp(), "weights.safetensors")
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "weights.npz")
         >>> io.save_weights(nn.Linear(4, 3), path)
         >>> io.load_weights(nn.Linear(4, 3), path)
     """
     check_model("save_weights", model)
-    write_tensors(path, model.state_dict(), kind="weights", **entries)
+    form = format_of(path)
+    if form and entries:
+        raise TypeError(f"save_weights: {form} files have no document for {', '.join(entries)}")
+    if form == "npz":
+        write_npz(path, model.state_dict())
+    elif form == "HDF5":
+        layers = {name: type(module).__name__ for name, module in model.named_modules()}
+        write_hdf5(path, model.state_dict(), layers)
+    else:
+        write_tensors(path, model.state_dict(), kind="weights", **entries)
+
+
+def format_of(path: Path) -> str:
+    """The format that a suffix asks for; "" stands for safetensors."""
+    suffix = os.path.splitext(os.fspath(path))[1].lower()
+    return {".npz": "npz", ".h5": "HDF5", ".hdf5": "HDF5"}.get(suffix, "")
 
 
 def load_weights(model: Any, path: Path, *, strict: bool = True) -> None:
@@ -96,9 +125,12 @@ def load_weights(model: Any, path: Path, *, strict: bool = True) -> None:
 
     Args:
         model: Module.
-        path: Path.
+        path (path): The suffix says the format, as for ``save_weights``.
         strict (bool, default True): Missing and unexpected names are errors; otherwise they are passed over.
             Shapes always have to fit.
+
+    Names and shapes are compared before the weights are read: a hostile file takes no more memory than the
+    model and the file have.
 
     Raises:
         FileNotFoundError: When there is no such file.
@@ -115,12 +147,20 @@ def load_weights(model: Any, path: Path, *, strict: bool = True) -> None:
     from .. import from_numpy
 
     check_model("load_weights", model)
+    form = format_of(path)
+    if form:
+        arrays = (read_npz if form == "npz" else read_hdf5)(path, model, strict)
+    else:
+        arrays = read_weights(path, model, strict)
+    model.load_state_dict({name: from_numpy(array) for name, array in arrays.items()}, strict=strict)
+
+
+def read_weights(path: Path, model: Any, strict: bool) -> dict[str, Any]:
     kind = read_document(path).get("kind")
     if kind not in ("model", "weights"):
         raise ValueError(f"{path} holds a {kind!r}, expected a 'model' or 'weights'")
-    check_fit(path, model, strict)
-    arrays, _ = read_tensors(path)
-    model.load_state_dict({name: from_numpy(array) for name, array in arrays.items()}, strict=strict)
+    check_fit(path, read_forms(path), model, strict)
+    return read_tensors(path)[0]
 
 
 def check_model(function: str, model: Any) -> None:
@@ -128,20 +168,3 @@ def check_model(function: str, model: Any) -> None:
 
     if not isinstance(model, Module):
         raise TypeError(f"{function}: model is a {type(model).__name__}, expected a Module")
-
-
-def check_fit(path: Path, model: Any, strict: bool) -> None:
-    """Compare names and shapes before the tensors are read."""
-    have = read_shapes(path)
-    want = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    problems = [
-        f"{name} has shape {have[name]}, expected {want[name]}"
-        for name in sorted(have.keys() & want.keys())
-        if have[name] != want[name]
-    ]
-    if strict:
-        problems += [f"{name} is missing" for name in sorted(want.keys() - have.keys())]
-        problems += [f"{name} is unexpected" for name in sorted(have.keys() - want.keys())]
-    if problems:
-        more = f" and {len(problems) - 10} more" if len(problems) > 10 else ""
-        raise ValueError(f"{path} does not fit the model: {'; '.join(problems[:10])}{more}")

@@ -2,7 +2,7 @@
 
 The document is a JSON object under the key "drivetrain" of the file's metadata. It has at least "format" (a
 number that grows when readers must know something new), "version" of drivetrain, "isa" (the level that wrote
-it) and "kind".
+it) and "kind". Under "blake2b" the metadata has a hash of the whole content.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import struct
 from collections.abc import Mapping
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -20,19 +21,11 @@ from numpy.typing import NDArray
 from .. import _core
 from .arrays import to_array
 from .atomic import replacing
+from .fit import Found
+from .header import DTYPES, HASH, KEY, Header, read_header, start_hash
+from .strict_json import loads
 
 FORMAT = 1
-DTYPES = {
-    "bool": "BOOL",
-    "uint8": "U8",
-    "int32": "I32",
-    "int64": "I64",
-    "float16": "F16",
-    "bfloat16": "BF16",
-    "float32": "F32",
-    "float64": "F64",
-}
-KEY = "drivetrain"
 Document = dict[str, Any]
 
 
@@ -64,8 +57,11 @@ def write_tensors(
     document = {"format": FORMAT, "version": __version__, "isa": get_isa(), "kind": kind, **entries}
     text = json.dumps(document, allow_nan=False)
     stored = {str(name): _elements(value) for name, value in tensors.items()}
-    with replacing(path) as temporary, open(temporary, "xb") as file:
-        write_file(file, stored, {KEY: text})
+    for name, (_, dtype) in stored.items():
+        if dtype not in DTYPES:
+            raise TypeError(f"write_tensors: {name} has dtype {dtype}, expected one of {', '.join(DTYPES)}")
+    with replacing(path) as file:
+        _write(file, stored, text)
 
 
 class _Elements(NamedTuple):
@@ -83,28 +79,33 @@ def _elements(value: Any) -> _Elements:
     return _Elements(array, array.dtype.name)
 
 
-def write_file(file: BinaryIO, tensors: Mapping[str, _Elements], metadata: Mapping[str, str]) -> None:
+def _bytes(array: NDArray[Any]) -> memoryview:
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8).data
+
+
+def _write(file: BinaryIO, tensors: Mapping[str, _Elements], document: str) -> None:
     """Write the safetensors format: the length of a JSON header, the header, the elements.
 
     The package safetensors can do it too, but only with a copy of all elements in memory, or into a file that
     nobody else may read.
     """
-    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    entries: dict[str, Any] = {}
     end = 0
     # The widest elements come first: so all of them lie at multiples of their size.
     names = sorted(tensors, key=lambda name: (-tensors[name].array.itemsize, name))
     for name in names:
         array, dtype = tensors[name]
-        if dtype not in DTYPES:
-            raise TypeError(f"write_tensors: {name} has dtype {dtype}, expected one of {', '.join(DTYPES)}")
         begin, end = end, end + array.nbytes
-        header[name] = {"dtype": DTYPES[dtype], "shape": array.shape, "data_offsets": [begin, end]}
-    text = json.dumps(header).encode()
+        entries[name] = {"dtype": DTYPES[dtype], "shape": array.shape, "data_offsets": [begin, end]}
+    digest = start_hash(document, entries)
+    for name in names:
+        digest.update(_bytes(tensors[name].array))
+    metadata = {KEY: document, HASH: digest.hexdigest()}
+    text = json.dumps({"__metadata__": metadata, **entries}).encode()
     text += b" " * (-len(text) % 8)
     file.write(struct.pack("<Q", len(text)) + text)
     for name in names:
-        array = tensors[name].array
-        file.write(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
+        file.write(_bytes(tensors[name].array))
 
 
 def read_document(path: str | os.PathLike[str], *, kind: str | None = None) -> Document:
@@ -124,7 +125,7 @@ def read_document(path: str | os.PathLike[str], *, kind: str | None = None) -> D
         'three'
     """
     with opened(path) as file:
-        return checked_document(path, file.metadata(), kind)
+        return checked_document(path, read_header(file, path).metadata, kind)
 
 
 def read_tensors(
@@ -133,7 +134,8 @@ def read_tensors(
     """Read the arrays and the document of a file.
 
     bfloat16 becomes the one of the package ml_dtypes, or float32 where that is not installed. The sizes in
-    the file's header are checked against its real size before memory is allocated for them.
+    the file's header are checked against its real size before memory is allocated for them, and the content
+    against its hash.
 
     Raises:
         FileNotFoundError: When there is no such file.
@@ -149,65 +151,72 @@ def read_tensors(
         >>> arrays["x"], document["kind"]
         (array([0, 1, 2]), 'example')
     """
+    header, contents, document = read_all(path, kind)
+    arrays = {
+        name: bfloat16_tensor(array).numpy() if header.entries[name].dtype == "bfloat16" else array
+        for name, array in contents.items()
+    }
+    return arrays, document
+
+
+def read_all(
+    path: str | os.PathLike[str], kind: str | None
+) -> tuple[Header, dict[str, NDArray[Any]], Document]:
+    """Read header, elements and document of a file; bfloat16 comes as the bits in uint16."""
     with opened(path) as file:
-        document = checked_document(path, file.metadata(), kind)
-        try:
-            return {name: _read(path, file, name) for name in file.keys()}, document  # noqa: SIM118
-        except Exception as error:
-            raise ValueError(f"{path} holds a tensor that cannot be read ({error})") from error
+        header = read_header(file, path)
+        document = checked_document(path, header.metadata, kind)
+        return header, _contents(file, path, header), document
 
 
-def _read(path: str | os.PathLike[str], file: Any, name: str) -> NDArray[Any]:
-    if file.get_slice(name).get_dtype() != "BF16":
-        array: NDArray[Any] = file.get_tensor(name)
-        return array
-    with open(path, "rb") as raw:  # safetensors does not give NumPy its bits
-        (length,) = struct.unpack("<Q", raw.read(8))
-        entry = json.loads(raw.read(length))[name]
-        begin, end = entry["data_offsets"]
-        raw.seek(8 + length + begin)
-        bits = bytearray(raw.read(end - begin))
-    return _core.frombuffer(bits, "bfloat16", tuple(entry["shape"])).numpy()
+def bfloat16_tensor(bits: NDArray[Any]) -> Any:
+    return _core.frombuffer(bytearray(bits.tobytes()), "bfloat16", bits.shape)
 
 
-def read_shapes(path: str | os.PathLike[str]) -> dict[str, tuple[int, ...]]:
-    """Read the names and shapes of the tensors, and none of their elements."""
+def _contents(file: BufferedReader, path: Any, header: Header) -> dict[str, NDArray[Any]]:
+    """Read all elements, each once, and compare their hash."""
+    digest = start_hash(header.metadata.get(KEY, ""), header.raw)
+    found = {}
+    for name, entry in sorted(header.entries.items(), key=lambda item: (item[1].begin, item[1].end)):
+        stored = np.dtype("uint16" if entry.dtype == "bfloat16" else entry.dtype).newbyteorder("<")
+        array = np.empty(entry.shape, stored)
+        view = array.reshape(-1).view(np.uint8)
+        file.seek(header.start + entry.begin)
+        if file.readinto(view.data) != len(view):
+            raise ValueError(f"{path} is truncated: the end of {name} is missing")
+        digest.update(view.data)
+        if entry.dtype == "bool" and view.size and view.max() > 1:
+            raise ValueError(f"{path} is damaged: {name} holds what is neither True nor False")
+        found[name] = array.astype(stored.newbyteorder("="), copy=False)
+    if HASH in header.metadata and digest.hexdigest() != header.metadata[HASH]:
+        raise ValueError(f"{path} is damaged: its content is not what was written (the hash differs)")
+    return found
+
+
+def read_forms(path: str | os.PathLike[str]) -> dict[str, Found]:
+    """Read the names, shapes and dtypes of the tensors, and none of their elements."""
     with opened(path) as file:
-        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        entries = read_header(file, path).entries
+    return {name: Found(entry.shape, entry.dtype) for name, entry in entries.items()}
 
 
-def read_dtypes(path: str | os.PathLike[str]) -> dict[str, str]:
-    """Read the names of the tensors and of their dtypes, and none of their elements."""
-    ours = {theirs: name for name, theirs in DTYPES.items()}
-    with opened(path) as file:
-        found = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
-    return {name: ours.get(dtype, dtype) for name, dtype in found.items()}
-
-
-def opened(path: str | os.PathLike[str]) -> Any:
-    """Open a file by memory mapping; safetensors checks header, names, shapes and offsets while doing so."""
-    from safetensors import SafetensorError, safe_open
-
+def opened(path: str | os.PathLike[str]) -> BufferedReader:
+    """Open a file that is there and is one."""
     where = Path(path)
     if not where.exists():
         raise FileNotFoundError(f"{where} does not exist")
     if not where.is_file():
         raise ValueError(f"{where} is no regular file")
-    try:
-        return safe_open(where, framework="numpy")
-    except (SafetensorError, ValueError, OverflowError) as error:
-        raise ValueError(f"{where} is truncated, damaged or no safetensors file ({error})") from error
+    return open(where, "rb")
 
 
-def checked_document(
-    path: str | os.PathLike[str], metadata: Mapping[str, str] | None, kind: str | None
-) -> Document:
-    try:
-        document = json.loads((metadata or {})[KEY])
-    except KeyError:
+def checked_document(path: str | os.PathLike[str], metadata: Mapping[str, str], kind: str | None) -> Document:
+    if KEY not in metadata:
         raise ValueError(
             f"{path} is a safetensors file, but drivetrain did not write it: its document is missing"
-        ) from None
+        )
+    try:
+        document = loads(metadata[KEY])
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} has a damaged document ({error})") from None
     if not isinstance(document, dict):

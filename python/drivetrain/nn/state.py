@@ -38,7 +38,7 @@ def load(module: Module, values: Mapping[str, Any], strict: bool) -> LoadResult:
         raise TypeError(f"load_state_dict: state_dict must be a dict, got {type(values).__name__}")
     targets = collect(module)
     missing = [name for name in targets if name not in values]
-    unexpected = [name for name in values if name not in targets and not _ignored(module, name)]
+    unexpected = [name for name in values if name not in targets and not is_ignored(module, name)]
     sources = {name: _as_tensor(name, values[name]) for name in targets if name in values}
     misshaped = [
         f"{name}: {tuple(source.shape)} was given, {tuple(targets[name].shape)} is needed"
@@ -80,7 +80,7 @@ def _as_tensor(name: str, value: Any) -> Tensor:
     )
 
 
-def _ignored(module: Module, name: str) -> bool:
+def is_ignored(module: Module, name: str) -> bool:
     """Whether the owner of `name` knows it as something that other frameworks store and we do not need."""
     path, _, last = str(name).rpartition(".")
     for known, part in module.named_modules(remove_duplicate=False):
