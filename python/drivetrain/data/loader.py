@@ -32,7 +32,8 @@ class DataLoader:
         drop_last (bool, default False): Leave out the last batch of an epoch when it is smaller than the
             others.
         sampler (iterable of int, optional): The order of the samples, instead of ``shuffle``; iterated anew
-            in every epoch. If it has a method ``set_epoch``, that is called first.
+            in every epoch. If it has a method ``set_epoch``, that is called first; if it has ``state_dict``
+            and ``load_state_dict``, its state belongs to the loader's.
         seed (int, or a Generator, default 0): Seed of the shuffling; of a ``drivetrain.Generator`` its seed
             is taken.
         prefetch (int, optional): Batches that a thread prepares ahead; 0 for none. Default: 0 for arrays in
@@ -93,6 +94,7 @@ class DataLoader:
         self._epoch = 0
         self._batches_done = 0
         self._resumes = False
+        self._sampler_state: Any = None  # at the start of the epoch
 
     def __len__(self) -> int:
         """Return the batches of a whole epoch."""
@@ -108,6 +110,7 @@ class DataLoader:
             self._epoch, self._batches_done = self._epoch + 1, 0
         self._resumes = False
         epoch, done = self._epoch, self._batches_done
+        self._sampler_state = self._state_of_sampler()
         batches = self._index_batches(epoch)[done:]
         arrays = array_tensors(self.dataset) if self.collate_fn is None else None
 
@@ -163,7 +166,24 @@ class DataLoader:
             "batch_size": self.batch_size,
             "shuffle": self.shuffle,
             "drop_last": self.drop_last,
+            # It drew the order at the start of the epoch: there it has to be again to draw the same.
+            **self._with_sampler(self._sampler_state if 0 < self._batches_done < len(self) else None),
         }
+
+    def next_epoch_state(self) -> dict[str, Any]:
+        """Return the state behind the rest of an epoch that was begun and is given up."""
+        if not self._batches_done:
+            return self.state_dict()
+        return {**self.state_dict(), "epoch": self._epoch + 1, "batches_done": 0, **self._with_sampler()}
+
+    def _with_sampler(self, state: Any = None) -> dict[str, Any]:
+        state = self._state_of_sampler() if state is None else state
+        return {} if state is None else {"sampler": state}
+
+    def _state_of_sampler(self) -> Any:
+        sampler: Any = self.sampler
+        has_state = hasattr(sampler, "state_dict") and hasattr(sampler, "load_state_dict")
+        return sampler.state_dict() if has_state else None
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where the loader that gave ``state`` stood: the next pass gives the batches that were still
@@ -191,6 +211,10 @@ class DataLoader:
         self.seed = check_seed("DataLoader.load_state_dict", state["seed"])
         if isinstance(self.sampler, RandomSampler) and self.shuffle:
             self.sampler.seed = self.seed
+        if "sampler" in state and self._state_of_sampler() is not None:
+            sampler: Any = self.sampler
+            sampler.load_state_dict(state["sampler"])
+            self._sampler_state = state["sampler"]
         if done and done == len(self):
             epoch, done = epoch + 1, 0
         self._epoch, self._batches_done, self._resumes = epoch, done, done > 0

@@ -1,7 +1,9 @@
 """The training loop, its callbacks and its record."""
 
 from .callbacks import (
+    BackupAndRestore,
     Callback,
+    Checkpoint,
     CSVLogger,
     EarlyStopping,
     LambdaCallback,
@@ -23,8 +25,10 @@ from .progress import ProgbarLogger, ProgressBar
 from .trainer import Trainer
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
+    "Checkpoint",
     "EarlyStopping",
     "History",
     "LambdaCallback",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from .callbacks import Callback, Logs
@@ -38,6 +39,18 @@ class History(Callback):
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The record so far."""
+        return {"history": self.history, "epoch": self.epoch}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on with the record that ``state_dict`` returned."""
+        history, epoch = state.get("history"), state.get("epoch")
+        if not isinstance(history, Mapping) or not isinstance(epoch, list):
+            raise ValueError("History.load_state_dict: expected a dict 'history' and a list 'epoch'")
+        self.history = {name: list(values) for name, values in history.items()}
+        self.epoch = list(epoch)
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
         """Draw the learning curves; see ``drivetrain.train.plots.plot_history``."""

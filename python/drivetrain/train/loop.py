@@ -3,9 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+
+@dataclass
+class EpochLogs:
+    """What the epoch under way has brought so far.
+
+    Attributes:
+        logs (dict): What the callbacks were told last.
+        results (dict): What the last validation within the epoch gave.
+        validated (int): After which batch that was; 0: there was none.
+        any_trained (bool): Whether any step was not left out.
+    """
+
+    logs: dict[str, Any] = dataclasses.field(default_factory=lambda: {"loss": math.nan})
+    results: dict[str, Any] = dataclasses.field(default_factory=dict)
+    validated: int = 0
+    any_trained: bool = False
 
 
 @dataclass

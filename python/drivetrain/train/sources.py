@@ -40,6 +40,9 @@ class Source:
     With ``steps`` an epoch has so many batches. Those of a training (``endless``) go on where the last
     epoch ended, and start again when the data is used up; a validation sees the first ones, each once.
     An iterator goes on in both. Without ``steps``, an epoch is one pass.
+
+    Its state says where it stands. A loader with a state of its own goes on from there; of other data as many
+    batches are passed over as were given.
     """
 
     def __init__(
@@ -54,8 +57,13 @@ class Source:
         self.batches = batches
         self.wanted_steps = steps
         self.class_weight = class_weight
-        self.endless = endless and not isinstance(batches, Iterator)
+        self.is_iterator = isinstance(batches, Iterator)
+        self.endless = endless and not self.is_iterator
         self._pass: Iterator[Any] | None = None
+        self._taken = 0  # batches of the pass; of an iterator, all
+        self._done = 0  # batches of the epoch
+        self._to_pass_over = 0  # of a resumed pass
+        self._is_inside = False  # of an epoch
 
     @property
     def steps(self) -> int | None:
@@ -65,35 +73,110 @@ class Source:
         return len(self.batches) if isinstance(self.batches, Sized) else None
 
     def epoch(self) -> Iterator[Batch]:
-        """Give the batches of the next epoch."""
-        count = 0
-        for raw in self._limited() if self.wanted_steps is not None else self.batches:
-            yield weigh_classes(self.where, to_batch(self.where, raw), self.class_weight)
-            count += 1
-        if count == 0:
+        """Give the batches of the next epoch, or those that are left of one that was resumed."""
+        if not self._is_inside:
+            self._done = 0
+        self._is_inside = True
+        try:
+            for raw in self._whole() if self.wanted_steps is None else self._limited(self.wanted_steps):
+                # Counted before it is handed out: whoever saves the state has trained on it.
+                self._done += 1
+                yield weigh_classes(self.where, to_batch(self.where, raw), self.class_weight)
+        finally:
+            self._is_inside = False
+        if self._done == 0:
             raise ValueError(
                 f"{self.where}: the data gave no batches; a generator can be used up by one epoch, "
                 "pass steps_per_epoch, or something that can be iterated again"
             )
 
-    def _limited(self) -> Iterator[Any]:
-        assert self.wanted_steps is not None
+    def _whole(self) -> Iterator[Any]:
+        if self._done and self._done == self.steps:
+            return  # resumed behind the last one
+        yield from self._begin()
+
+    def _limited(self, steps: int) -> Iterator[Any]:
         if self._pass is None or not self.endless:
-            self._pass = iter(self.batches)
-        for step in range(self.wanted_steps):
+            self._pass = self._begin()
+        while self._done < steps:
             raw = next(self._pass, None)
             if raw is None and self.endless:
-                self._pass = iter(self.batches)
+                self._pass = self._begin()
                 raw = next(self._pass, None)
             if raw is None:
-                if step:
+                if self._done:
                     warnings.warn(
-                        f"{self.where}: the data ended after {step} of {self.wanted_steps} batches of "
-                        "the epoch",
+                        f"{self.where}: the data ended after {self._done} of {steps} batches of the epoch",
                         stacklevel=2,
                     )
                 return
             yield raw
+
+    def _begin(self) -> Iterator[Any]:
+        """Starts a pass over the data, or goes on in one."""
+        over = 0
+        if not self._has_state:
+            over, self._to_pass_over = self._to_pass_over, 0
+        if not self.is_iterator:
+            self._taken = over
+        for position, raw in enumerate(self.batches):
+            if position < over:
+                continue
+            self._taken += 1
+            yield raw
+
+    @property
+    def _loader(self) -> Any:
+        return self.batches.loader if isinstance(self.batches, Rows) else self.batches
+
+    @property
+    def _has_state(self) -> bool:
+        return hasattr(self._loader, "state_dict") and hasattr(self._loader, "load_state_dict")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where it stands: within an epoch, behind the batch that was given last."""
+        goes_on = self._is_inside or (self.endless and self.wanted_steps is not None) or self.is_iterator
+        state = None
+        if isinstance(self._loader, DataLoader) and not goes_on:
+            state = self._loader.next_epoch_state()  # what is left of its epoch is not given
+        elif self._has_state:
+            state = self._loader.state_dict()
+        done = self._done if self._is_inside else 0
+        return {"done": done, "taken": self._taken if goes_on else 0, "loader": state}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there.
+
+        Raises:
+            ValueError: In the middle of an epoch, for data of another length, batch size or order.
+        """
+        done, taken, loader = state["done"], state["taken"], state["loader"]
+        if self._has_state and loader is not None:
+            self._load_loader(loader, in_epoch=done > 0)
+        self._pass = None
+        self._done, self._is_inside = done, done > 0
+        self._taken = self._to_pass_over = taken
+
+    def _load_loader(self, state: Mapping[str, Any], *, in_epoch: bool) -> None:
+        try:
+            self._loader.load_state_dict(state)
+        except ValueError as error:
+            if in_epoch or not isinstance(self._loader, DataLoader):
+                raise ValueError(
+                    f"{self.where}: the checkpoint is from the middle of an epoch over other data ({error})"
+                ) from None
+            warnings.warn(
+                f"{self.where}: resumed with other data or batches, so that the bits will differ from those "
+                f"of an undisturbed run ({error})",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            self.start_at(state.get("epoch", 0))
+
+    def start_at(self, epoch: int) -> None:
+        """Begin with the order of shuffled data that belongs to an epoch."""
+        if isinstance(self._loader, DataLoader):
+            self._loader.load_state_dict({**self._loader.state_dict(), "epoch": epoch, "batches_done": 0})
 
 
 def is_array(value: Any) -> bool:

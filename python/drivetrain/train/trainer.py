@@ -22,16 +22,17 @@ from .guard import NonFiniteGuard
 from .history import History
 from .interrupts import interrupts_wait
 from .lookup import find_optimizer
-from .loop import LoopState
+from .loop import EpochLogs, LoopState
 from .options import Limits
 from .precision import find_precision, is_half, region
 from .predictor import in_mode
+from .resume import Resumable, Resumption, Running, find
 from .schedule import Schedule
 from .sources import Batch, Source, make_source, split_off_validation
 from .update import Update, check_scaler
 
 
-class Trainer(Evaluator):
+class Trainer(Resumable, Evaluator):
     """Trains a model: what is trained, by which loss, with which optimizer.
 
     Args:
@@ -168,6 +169,7 @@ class Trainer(Evaluator):
         self.detect_anomaly = detect_anomaly
         self.training_data: Source | None = None  # of the fit under way
         self.history = History()
+        self._epoch_logs = EpochLogs()
 
     @property
     def lr_scheduler(self) -> Any:
@@ -205,6 +207,7 @@ class Trainer(Evaluator):
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_freq: int = 1,
+        resume: Any = None,
     ) -> History:
         """Train the model.
 
@@ -232,6 +235,10 @@ class Trainer(Evaluator):
                 the start again when the data is used up. Default: all batches.
             validation_steps (int, optional): Batches of a validation, the first ones each time. Default: all.
             validation_freq (int, default 1): Validates after every so many epochs.
+            resume (path or "auto", optional): A checkpoint to go on from, or a folder of them, of which the
+                newest whole one is taken; "auto" is the folder of the `Checkpoint` among the callbacks, and
+                begins anew where there is none yet. ``initial_epoch`` does not count then. See
+                docs/checkpoints.md.
 
         Returns:
             History: ``.history`` is a dict with one list per metric, ``.epoch`` the numbers of the epochs.
@@ -268,9 +275,16 @@ class Trainer(Evaluator):
         self.loop.epoch, self.loop.batch = initial_epoch, 0
         self.loop.end_group()
         steps = self._steps(data)
-        self._check_schedule(last - initial_epoch, steps)
         hooks = self._fit_hooks(verbose, callbacks, epochs=None if last == math.inf else last, steps=steps)
-        self._run(last, data, validation, hooks)
+        self._running = Running(data, validation and validation.source, hooks)
+        try:
+            resumption = find(self, resume, hooks.callbacks)
+            if resumption is not None:
+                resumption.begin()
+            self._check_schedule(last - self.loop.epoch, steps)
+            self._run(last, data, validation, hooks, resumption)
+        finally:
+            self._running = None
         return self.history
 
     def _last_epoch(self, initial_epoch: int, epochs: int | None) -> float:
@@ -289,7 +303,8 @@ class Trainer(Evaluator):
     def _check_schedule(self, epochs: float, steps: int | None) -> None:
         each = math.inf if steps is None else -(-steps // self._update.every)
         left = max(self._limits.max_steps - self.loop.global_step, 0)
-        total = min(epochs * each, left) if epochs else 0
+        done = self.loop.batch // self._update.every  # of an epoch that was interrupted
+        total = min(epochs * each - done, left) if epochs > 0 else 0
         self._schedule.check_length(min(epochs, math.ceil(left / each) if left < math.inf else epochs), total)
 
     def _fit_hooks(self, verbose: int | str, callbacks: Any, **params: Any) -> CallbackList:
@@ -318,17 +333,29 @@ class Trainer(Evaluator):
                 "replaced since it was made; make it again, or compile() again"
             )
 
-    def _run(self, epochs: float, data: Source, validation: Validation | None, hooks: CallbackList) -> None:
+    def _run(
+        self,
+        epochs: float,
+        data: Source,
+        validation: Validation | None,
+        hooks: CallbackList,
+        resumption: Resumption | None,
+    ) -> None:
         """Trains from where `loop` stands."""
         loop = self.loop
         logs: Logs = {}
         self.guard.begin_fit()
         self.training_data, self._schedule.is_paused = data, False
+        self._is_complete = False
         try:
             hooks.call("on_train_begin", logs)
+            if resumption is not None and not loop.batch:
+                resumption.enter()
             while loop.epoch < epochs and not self._is_over():
                 epoch = loop.epoch
                 hooks.call("on_epoch_begin", epoch, {})
+                if resumption is not None and loop.batch:  # only of an epoch that was interrupted
+                    resumption.enter()
                 logs = self._train_epoch(data, validation, hooks)
                 # The history, log files and checkpoints of callbacks agree on which epochs are done.
                 with interrupts_wait():
@@ -336,6 +363,7 @@ class Trainer(Evaluator):
                     loop.epoch, loop.batch = epoch + 1, 0
                     loop.epochs_done += 1
                     hooks.call("on_epoch_end", epoch, logs)
+            self._is_complete = True
         finally:
             hooks.call("on_train_end", logs)
             self.training_data = None
@@ -349,36 +377,34 @@ class Trainer(Evaluator):
         interval = None if validation is None else limits.val_interval(steps)
         train = self._train_batch_watched if self.detect_anomaly else self._train_batch
         are_read = hooks.wants("on_train_batch_end")
-        logs: Logs = {"loss": math.nan}  # should every step be skipped
-        results: Logs = {}
-        validated = 0  # after which batch
-        any_trained = loop.batch > 0  # in an epoch that was interrupted
-        if not any_trained:
+        if not loop.batch:
             self._reset()
+            self._epoch_logs = EpochLogs()
+        so_far = self._epoch_logs
         with in_mode(self.model, training=True):
             for batch in data.epoch():
                 step = loop.batch
                 hooks.call("on_train_batch_begin", step, {})
                 trained = train(batch, ends_epoch=step + 1 == steps)
-                any_trained |= trained
+                so_far.any_trained |= trained
                 loop.batch = step + 1
                 loop.batches_seen += 1
                 if interval and loop.batch % interval == 0:
-                    results, validated = self._validate_between(validation, hooks), loop.batch
+                    so_far.results, so_far.validated = self._validate_between(validation, hooks), loop.batch
                 if trained and are_read and self.logs_batch(step):
-                    logs = {**self._logs(), **results}
-                hooks.call("on_train_batch_end", step, logs)
+                    so_far.logs = {**self._logs(), **so_far.results}
+                hooks.call("on_train_batch_end", step, so_far.logs)
                 if self._is_over() or loop.batch == limit:
                     break
             else:
                 # Nobody could know that the batch before was the last.
                 if loop.accumulated and (problem := self._make_step(math.nan, ends_epoch=True)):
                     self._leave_out(problem, batch)
-        if any_trained:
-            logs = self._logs()
-        if validation is not None and validated < loop.batch and (loop.epoch + 1) % validation.freq == 0:
-            results = self._validate(validation, hooks)
-        return {**logs, **results}
+        logs = self._logs() if so_far.any_trained else so_far.logs
+        between = so_far.validated == loop.batch
+        if validation is not None and not between and (loop.epoch + 1) % validation.freq == 0:
+            so_far.results = self._validate(validation, hooks)
+        return {**logs, **so_far.results}
 
     def _validate(self, validation: Validation, hooks: CallbackList) -> Logs:
         limit = self._limits.val_batches(validation.source.steps)

@@ -1,6 +1,7 @@
 """Callbacks: what happens around a training loop, with Keras's names for hooks and arguments."""
 
 from .averaging import StochasticWeightAveraging, SwapEMAWeights
+from .backup import BackupAndRestore, Checkpoint
 from .base import Callback, CallbackList, Logs, as_callbacks
 from .checkpoint import ModelCheckpoint
 from .csv_logger import CSVLogger
@@ -11,9 +12,11 @@ from .tensorboard import TensorBoard
 from .timer import Timer
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",
+    "Checkpoint",
     "EarlyStopping",
     "LambdaCallback",
     "LearningRateMonitor",

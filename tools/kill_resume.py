@@ -1,0 +1,252 @@
+"""Ends trainings with SIGKILL at random moments and looks whether they go on with the same bits.
+
+    python tools/kill_resume.py 200                      # killed at 200 moments, also during saving
+    python tools/kill_resume.py 200 --faults             # writing fails now and then besides
+    python tools/kill_resume.py 200 --folder /mnt/small  # on a small file system that is full now and then
+
+A small one: mount -t tmpfs -o size=200k tmpfs /mnt/small
+
+The run has shuffling, dropout, AdamW, the one-cycle schedule, an average of the weights, accumulation of 3
+batches, and a checkpoint after every other batch. Each is killed once, at a moment drawn from its whole
+length, then resumed, and compared in every bit of model, average, optimizer, schedule, random numbers and
+history with one that nothing happened to. A checkpoint is lost where the newest whole file is older than the
+newest that the run had said to be saved.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import hashlib
+import os
+import random
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import drivetrain as dt
+from drivetrain import nn
+from drivetrain.io.state import flatten
+from drivetrain.optim.lr_scheduler import OneCycleLR
+from drivetrain.train import Callback, Checkpoint, SwapEMAWeights, Trainer
+from drivetrain.train.checkpoints import CheckpointFolder
+
+EPOCHS, BATCH_SIZE, SAMPLES = 5, 16, 200
+BATCHES = 10  # of the four fifths that are trained on
+STEPS = EPOCHS * -(-BATCHES // 3)
+SMALL = 4_000_000  # bytes; a file system with more is not filled
+
+
+class Faults(Callback):
+    """Lets every third or so attempt to save fail: in writing, syncing or renaming, or for want of room."""
+
+    def __init__(self, folder: Path, seed: int, fills: bool) -> None:
+        super().__init__()
+        self.random, self.folder, self.fills = random.Random(seed), folder, fills
+        self.real = os.fsync, os.replace
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self.mend()
+        if self.random.random() < 0.35:
+            kind = "fill" if self.fills else self.random.choice(("fsync", "replace", "size", "move"))
+            getattr(self, kind)()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self.mend()
+
+    def mend(self) -> None:
+        os.fsync, os.replace = self.real
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        (self.folder / "filler").unlink(missing_ok=True)
+        if self.aside.exists():
+            self.folder.unlink(missing_ok=True)
+            self.aside.rename(self.folder)
+
+    @property
+    def aside(self) -> Path:
+        return self.folder.with_name(self.folder.name + "-aside")
+
+    def fsync(self) -> None:
+        os.fsync = fail(errno.EIO)  # type: ignore[assignment]
+
+    def replace(self) -> None:
+        os.replace = fail(errno.EACCES)  # type: ignore[assignment]
+
+    def size(self) -> None:
+        """Writes fail in the middle of a file."""
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self.random.randrange(8192), resource.RLIM_INFINITY))
+
+    def move(self) -> None:
+        """The folder is gone, and a file stands in its place."""
+        if self.folder.is_dir():
+            self.folder.rename(self.aside)
+            self.folder.touch()
+
+    def fill(self) -> None:
+        with contextlib.suppress(OSError), open(self.folder / "filler", "wb", buffering=0) as file:
+            while True:
+                file.write(bytes(512))
+
+
+def fail(number: int) -> Any:
+    def failing(*_: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return failing
+
+
+def train(folder: Path, faults: Callback | None, resume: Any) -> str:
+    """The run; returns a hash of all that it ends with."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(SAMPLES, 10)).astype(np.float32)
+    y = (x[:, :3].sum(axis=1) > 0).astype(np.int64)
+    dt.manual_seed(1)
+    model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Dropout(0.3), nn.BatchNorm1d(32), nn.Linear(32, 2))
+    trainer = Trainer(
+        model,
+        loss="cross_entropy",
+        optimizer=dt.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01),
+        lr_scheduler=lambda optimizer: OneCycleLR(optimizer, max_lr=0.01, total_steps=STEPS),
+        accumulate_grad_batches=3,
+        metrics=["accuracy"],
+        seed=2,
+    )
+    average = SwapEMAWeights(momentum=0.9)
+    save = Checkpoint(folder, save_freq=2, keep_last=3, monitor="val_loss", keep_best=1, verbose=1)
+    callbacks = [average, save, *([] if faults is None else [faults])]
+    trainer.fit(
+        x,
+        y,
+        batch_size=BATCH_SIZE,
+        epochs=EPOCHS,
+        validation_split=0.2,
+        callbacks=callbacks,
+        resume=resume,
+        verbose=0,
+    )
+    tree, tensors = flatten([trainer.state_dict(), average.state_dict()])
+    digest = hashlib.blake2b(repr(tree).encode())
+    for name in sorted(tensors):
+        digest.update(np.asarray(tensors[name]).tobytes())
+    return digest.hexdigest()
+
+
+class Ended(NamedTuple):
+    lines: list[str]  # of its output
+    seconds: float
+
+
+def run(folder: Path, faults: Callback | None = None, kill_after: float | None = None) -> Ended:
+    """Runs the training in a process of its own, which may be killed."""
+    reading, writing = os.pipe()
+    began = time.monotonic()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.close(reading)
+            os.dup2(writing, 1)
+            sys.stdout = os.fdopen(1, "w", buffering=1)
+            warnings.simplefilter("ignore")
+            print(f"end {train(folder, faults, 'auto')}")
+            code = 0
+        except BaseException as error:
+            print(f"error {type(error).__name__}: {error}")
+        finally:
+            sys.stdout.flush()
+            os._exit(code)
+    os.close(writing)
+    if kill_after is not None:
+        time.sleep(kill_after)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+    with os.fdopen(reading) as output:
+        lines = output.read().splitlines()
+    os.waitpid(child, 0)
+    return Ended(lines, time.monotonic() - began)
+
+
+class Count(NamedTuple):
+    """What a trial found."""
+
+    same: bool
+    lost: bool
+    was_saving: bool
+    had_ended: bool
+    problem: str = ""
+
+
+def trial(folder: Path, expected: str, moment: float, faults: Callback | None) -> Count:
+    killed = run(folder, faults, kill_after=moment)
+    saved = [number_of(line) for line in killed.lines if "saved" in line]
+    if isinstance(faults, Faults):
+        faults.mend()
+    was_saving = folder.exists() and any(name.endswith(".tmp") for name in os.listdir(folder))
+    newest = -1
+    with contextlib.suppress(ValueError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = CheckpointFolder(folder).read_newest()
+        newest = -1 if found is None else number_of(str(found[0]))
+    lost = bool(saved) and newest < saved[-1]
+    resumed = run(folder, faults)
+    last = resumed.lines[-1] if resumed.lines else "nothing"
+    left = [name for name in os.listdir(folder) if name.endswith(".tmp")]
+    problem = last if not last.startswith("end") else f"leftovers: {left}" if left else ""
+    had_ended = any(line.startswith("end") for line in killed.lines)
+    return Count(last == expected, lost, was_saving, had_ended, problem)
+
+
+def number_of(line: str) -> int:
+    return int(line.rpartition("checkpoint-")[2].partition(".")[0])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("kills", type=int, nargs="?", default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--faults", action="store_true", help="saving fails now and then")
+    parser.add_argument("--folder", type=Path, help="a small file system, full now and then")
+    options = parser.parse_args(arguments)
+    dt.set_num_threads(1)  # no threads yet: the children are forks
+    if options.folder is not None and shutil.disk_usage(options.folder).total > SMALL:
+        parser.error(f"{options.folder} has more than {SMALL} bytes: that is not filled")
+    chosen = random.Random(options.seed)
+    with tempfile.TemporaryDirectory() as other:
+        base = options.folder or Path(other)
+        first = [run(base / f"whole-{i}") for i in range(2)]
+        expected = first[-1].lines[-1]
+        if not expected.startswith("end "):
+            raise RuntimeError(expected)
+        for i in range(2):
+            shutil.rmtree(base / f"whole-{i}")
+        seconds = first[-1].seconds
+        counts = []
+        for number in range(options.kills):
+            folder = base / f"run-{number}"
+            faults = None
+            if options.faults or options.folder is not None:
+                faults = Faults(folder, number, fills=options.folder is not None)
+            counts.append(trial(folder, expected, chosen.uniform(0, seconds), faults))
+            if not counts[-1].same or counts[-1].lost:
+                print(f"kill {number}: {counts[-1]}", flush=True)
+            shutil.rmtree(folder)
+    same, lost = sum(count.same for count in counts), sum(count.lost for count in counts)
+    saving, ended = sum(count.was_saving for count in counts), sum(count.had_ended for count in counts)
+    print(f"{same} of {len(counts)} ended with the same bits; {lost} lost a checkpoint")
+    print(f"{saving} were killed while saving, {ended} had ended before; a run takes {seconds:.2f} s")
+    return 0 if same == len(counts) and not lost else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
