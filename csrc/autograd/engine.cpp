@@ -11,6 +11,7 @@
 #include "autograd/grad_mode.h"
 #include "autograd/plain.h"
 #include "core/long_work.h"
+#include "core/profile.h"
 
 namespace dt::autograd {
 namespace {
@@ -21,6 +22,8 @@ std::recursive_mutex walking;
 std::atomic<uint64_t> walks{0};
 thread_local const Node* running = nullptr;
 thread_local class Walk* current_walk = nullptr;
+
+const std::string kBackward = "backward";
 
 bool sole_owner(const Tensor& t) {
     return t.impl()->use_count() == 1 && t.storage().use_count() == 1 && !overlaps_itself(t) &&
@@ -150,6 +153,9 @@ class Walk {
             ~Restore() { running = before; }
         } restore{before};
         Backward b(node);
+        const bool profiled = profile::on.load(std::memory_order_relaxed);
+        const profile::Span span(profiled ? node.label() : std::string(), profile::Kind::backward_of,
+                                 node.sequence);
         node.backward(b);
         if (!retain_graph_ && !node.is_leaf()) {
             node.free();
@@ -268,6 +274,7 @@ bool Backward::needs(int input) const { return current_walk->wanted(node_.edges[
 
 void backward(const std::vector<Tensor>& roots, const std::vector<Tensor>& grads, bool retain_graph,
               const std::vector<Tensor>* inputs) {
+    const profile::Span span(kBackward, profile::Kind::backward);
     auto lock = lock_walks();
     GradMode off(false);
     AutocastOff as_recorded;

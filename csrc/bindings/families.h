@@ -27,6 +27,7 @@ void bind_norm(pybind11::module_& m);
 void bind_optim(pybind11::module_& m);
 void bind_pool(pybind11::module_& m);
 void bind_probe(pybind11::module_& m);
+void bind_profile(pybind11::module_& m);
 void bind_random(pybind11::module_& m);
 void bind_reduce(pybind11::module_& m);
 void bind_shape(pybind11::module_& m);

@@ -44,6 +44,7 @@ PYBIND11_MODULE(_core, m) {
     bind_index(m);
     bind_create(m);
     bind_probe(m);
+    bind_profile(m);
     bind_random(m);
     bind_softmax(m);
     bind_system(m);

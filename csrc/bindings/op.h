@@ -6,6 +6,7 @@
 #include "bindings/convert.h"
 #include "bindings/docs.h"
 #include "core/parallel.h"
+#include "core/profile.h"
 
 // Binds C++ functions to Python with CPython's fast calling convention, clear errors and signatures for the
 // stubs:
@@ -91,6 +92,7 @@ template <auto F, bool Method, int Alias> struct Bound {
             PyObject* slots[Sig::count ? Sig::count : 1] = {};
             py::object gathered;
             parse(*spec, Method ? self : nullptr, given, count, names, slots, gathered);
+            const profile::Span span(spec->shown, profile::Kind::op);
             return Sig::template call<F>(*spec, slots, std::make_index_sequence<Sig::count>());
         } catch (...) {
             set_python_error(spec);

@@ -24,7 +24,19 @@ from .autograd import set_grad_enabled as set_grad_enabled
 
 _tensor.complete()
 
-_LAZY = ("callbacks", "data", "datasets", "estimators", "io", "metrics", "models", "nn", "optim", "train")
+_LAZY = (
+    "callbacks",
+    "data",
+    "datasets",
+    "estimators",
+    "io",
+    "metrics",
+    "models",
+    "nn",
+    "optim",
+    "profiler",
+    "train",
+)
 _GRADIENTS = ("checkpoint", "enable_grad", "inference_mode", "no_grad", "set_grad_enabled")
 _PYTHON = ("autocast", "autograd", *_GRADIENTS)
 
@@ -39,6 +51,7 @@ if _typing.TYPE_CHECKING:
     from . import models as models
     from . import nn as nn
     from . import optim as optim
+    from . import profiler as profiler
     from . import train as train
 else:
 
