@@ -16,7 +16,9 @@ from golden import optimizers as golden
 
 CASES = pytest.mark.parametrize("case", list(golden.CASES))
 TOLERANCE = {"float32": {"rtol": 2e-5, "atol": 2e-6}, "float64": {"rtol": 1e-11, "atol": 1e-12}}
-ALL = pytest.mark.parametrize("kind", [optim.SGD, optim.Adam, optim.AdamW])
+KINDS = [optim.SGD, optim.Adam, optim.AdamW, optim.Adagrad, optim.Adadelta, optim.RMSprop, optim.Adamax]
+KINDS += [optim.NAdam, optim.RAdam, optim.Rprop, optim.Lion]
+ALL = pytest.mark.parametrize("kind", KINDS)
 
 
 def run(case: str, dtype: str) -> list[list[Any]]:
@@ -51,7 +53,12 @@ def parameters(*shapes: tuple[int, ...]) -> list[Any]:
 
 
 def options(kind: Any) -> dict[str, Any]:
-    return {"lr": 0.1, "momentum": 0.9} if kind is optim.SGD else {"lr": 0.1}
+    """Such that all is kept that the kind can keep."""
+    more: dict[Any, dict[str, Any]] = {
+        optim.SGD: {"momentum": 0.9},
+        optim.RMSprop: {"momentum": 0.9, "centered": True},
+    }
+    return {"lr": 0.1, **more.get(kind, {})}
 
 
 @ALL
@@ -180,7 +187,7 @@ def test_state_dict_has_pytorchs_form() -> None:
 
 def test_loads_the_state_of_pytorch() -> None:
     torch = pytest.importorskip("torch", reason="torch, whose state is loaded, is not installed")
-    for kind in ("SGD", "Adam"):
+    for kind in (kind.__name__ for kind in KINDS if kind is not optim.Lion):
         theirs = [torch.ones(3, requires_grad=True)]
         ours = [dt.tensor(np.ones(3, np.float32), requires_grad=True)]
         a = getattr(torch.optim, kind)(theirs, **options(getattr(optim, kind)))
@@ -192,11 +199,11 @@ def test_loads_the_state_of_pytorch() -> None:
             n: {k: v.numpy() if k != "step" and v is not None else v for k, v in entry.items()}
             for n, entry in state["state"].items()
         }
-        known = b.param_groups[0].keys()
-        groups = [{k: v for k, v in group.items() if k in known} for group in state["param_groups"]]
+        groups = state["param_groups"]
         with dt.no_grad():
             ours[0][...] = dt.tensor(theirs[0].detach().numpy())
         b.load_state_dict({"state": kept, "param_groups": groups})
+        assert "foreach" not in b.param_groups[0]
         a.step()
         ours[0].grad = dt.tensor([1.0, 2.0, 3.0])
         b.step()
@@ -420,7 +427,7 @@ def test_finite_gradients_are_those_of_the_parameters() -> None:
     assert dt._core._finite_gradients(ps)
 
 
-@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam])
+@ALL
 def test_same_bits_for_any_number_of_threads(kind: Any) -> None:
     def run(threads: int) -> list[bytes]:
         before = dt.get_num_threads()

@@ -35,6 +35,54 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "adamw options": ("AdamW", {"lr": 0.02, "betas": (0.8, 0.95), "eps": 1e-4, "weight_decay": 0.2}, {}),
     "adamw amsgrad": ("AdamW", {"lr": 0.02, "amsgrad": True}, {}),
     "adamw groups": ("AdamW", {"lr": 0.02}, {"groups": {"lr": 0.001, "betas": (0.5, 0.9)}}),
+    "adagrad": ("Adagrad", {}, {}),
+    "adagrad options": (
+        "Adagrad",
+        {"lr": 0.1, "lr_decay": 0.05, "weight_decay": 0.1, "initial_accumulator_value": 0.5, "eps": 1e-3},
+        {"skip": True},
+    ),
+    "adagrad maximize": ("Adagrad", {"lr": 0.1, "maximize": True}, {"groups": {"lr": 0.01}}),
+    "adadelta": ("Adadelta", {}, {"skip": True}),
+    "adadelta options": ("Adadelta", {"lr": 0.5, "rho": 0.8, "eps": 1e-3, "weight_decay": 0.1}, {}),
+    "adadelta maximize": ("Adadelta", {"maximize": True}, {"groups": {"rho": 0.5}}),
+    "rmsprop": ("RMSprop", {}, {}),
+    "rmsprop centered": ("RMSprop", {"lr": 0.005, "centered": True, "alpha": 0.9}, {"skip": True}),
+    "rmsprop momentum": ("RMSprop", {"lr": 0.005, "momentum": 0.8, "eps": 1e-3}, {"skip": True}),
+    "rmsprop all": (
+        "RMSprop",
+        {"centered": True, "momentum": 0.5, "weight_decay": 0.1, "maximize": True, "alpha": 0.95},
+        {"groups": {"lr": 0.002, "momentum": 0.0}},
+    ),
+    "adamax": ("Adamax", {}, {"skip": True}),
+    "adamax options": (
+        "Adamax",
+        {"lr": 0.02, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1, "maximize": True},
+        {"groups": {"lr": 0.1}},
+    ),
+    "nadam": ("NAdam", {}, {"skip": True}),
+    "nadam options": (
+        "NAdam",
+        {"lr": 0.02, "betas": (0.8, 0.95), "eps": 1e-4, "weight_decay": 0.1, "momentum_decay": 0.1},
+        {"groups": {"momentum_decay": 0.02}},
+    ),
+    "nadam decoupled": (
+        "NAdam",
+        {"lr": 0.02, "weight_decay": 0.1, "decoupled_weight_decay": True, "maximize": True},
+        {},
+    ),
+    "radam": ("RAdam", {"lr": 0.01}, {"skip": True}),
+    "radam options": (
+        "RAdam",
+        {"lr": 0.02, "betas": (0.8, 0.95), "eps": 1e-4, "weight_decay": 0.1, "maximize": True},
+        {"groups": {"lr": 0.1}},
+    ),
+    "radam decoupled": ("RAdam", {"lr": 0.02, "weight_decay": 0.1, "decoupled_weight_decay": True}, {}),
+    "rprop": ("Rprop", {}, {"skip": True}),
+    "rprop options": (
+        "Rprop",
+        {"lr": 0.05, "etas": (0.3, 1.5), "step_sizes": (1e-3, 0.2), "maximize": True},
+        {"groups": {"lr": 0.01}},
+    ),
 }
 
 Array = np.ndarray[Any, Any]
@@ -79,7 +127,12 @@ def run(case: str, library: Any, as_tensor: Any, as_array: Any, dtype: str) -> l
 def run_torch(case: str, dtype: str) -> list[list[Array]]:
     import torch
 
-    return run(case, torch.optim, torch.from_numpy, lambda t: t.numpy(), dtype)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)  # of NAdam's product of momenta, which ours keeps in float64
+    try:
+        return run(case, torch.optim, torch.from_numpy, lambda t: t.numpy(), dtype)
+    finally:
+        torch.set_default_dtype(before)
 
 
 def record() -> None:

@@ -69,10 +69,12 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
         [1.0, 0.5]
     """
     limit = real("clip_grad_value_", "clip_value", clip_value, "a number of at least 0", lambda v: v >= 0)
+    found = _parameters("clip_grad_value_", parameters)
+    _core._clip_grad_value([p for p in found if p.dtype in (_core.float32, _core.float64)], limit)
     with no_grad():
-        for parameter in _parameters("clip_grad_value_", parameters):
+        for parameter in found:
             gradient: Any = parameter.grad
-            if gradient is not None:
+            if gradient is not None and parameter.dtype not in (_core.float32, _core.float64):
                 gradient[...] = _core.clip(gradient, -limit, limit)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from .. import _core
 from .._core import Tensor
-from .optimizer import Optimizer, check_at_least_zero, check_flags, check_number
+from .checks import check_at_least_zero, check_flags, check_shares
+from .optimizer import Optimizer
 
 
 class Adam(Optimizer):
@@ -34,6 +35,7 @@ class Adam(Optimizer):
 
     _decoupled = False  # AdamW: weight decay acts on the parameters, not on the gradients
     _watch = False
+    _keeps = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
 
     def __init__(
         self,
@@ -59,15 +61,10 @@ class Adam(Optimizer):
     def _check_options(self, options: Mapping[str, Any]) -> None:
         check_at_least_zero(self._name, options, "lr", "eps", "weight_decay")
         check_flags(self._name, options, "amsgrad", "maximize")
-        betas = options["betas"]
-        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise TypeError(f"{self._name}: betas must be two numbers, got {betas!r}")
-        for i, beta in enumerate(betas):
-            expected = "a number from 0 to below 1"
-            check_number(self._name, f"betas[{i}]", beta, expected, lambda value: 0 <= value < 1)
+        check_shares(self._name, options)
 
     def _kept(self, group: Mapping[str, Any]) -> tuple[str, ...]:
-        return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if group["amsgrad"] else ("exp_avg", "exp_avg_sq")
+        return self._keeps if group["amsgrad"] else self._keeps[:2]
 
     def _step_group(
         self,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-import numbers
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import _core
+from .._arguments import suggest
 from .._core import Tensor
 from ..autograd import enable_grad
+from .checks import check_number
 from .hooks import StepHookHandle
 from .state import GroupState, collect, load
 
@@ -45,6 +47,13 @@ class Optimizer:
     _watch: bool | None = None
     # All names of what may be kept; empty: whatever a state holds is taken over.
     _keeps: tuple[str, ...] = ()
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Optimizer:
+        known = inspect.signature(cls.__init__).parameters if kwargs else {}
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
+            for name in kwargs.keys() - known.keys():
+                raise TypeError(f"{cls.__name__}: there is no argument '{name}'{_hint(name, known)}")
+        return super().__new__(cls)
 
     def __init__(self, params: Any, defaults: Mapping[str, Any]) -> None:
         self.defaults = dict(defaults)
@@ -373,6 +382,30 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
 
+# What Keras and others call the arguments.
+_ELSEWHERE = {
+    "learning_rate": "lr",
+    "epsilon": "eps",
+    "beta": "betas",
+    "beta1": "betas",
+    "beta2": "betas",
+    "beta_1": "betas",
+    "beta_2": "betas",
+    "decay": "weight_decay",
+    "wd": "weight_decay",
+    "parameters": "params",
+}
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    if name in ("foreach", "fused", "capturable", "differentiable"):
+        return "; every step is one call for all parameters anyway"
+    right = _ELSEWHERE.get(name, "")
+    if right in known:
+        return f"; did you mean '{right}'?"
+    return suggest(name, [other for other in known if other != "self"])
+
+
 def parameters_of(optimizer: Optimizer) -> list[Tensor]:
     """All parameters that an optimizer changes."""
     groups = optimizer.param_groups
@@ -380,30 +413,3 @@ def parameters_of(optimizer: Optimizer) -> list[Tensor]:
         found: list[Tensor] = groups[0]["params"]
         return found
     return [parameter for group in groups for parameter in group["params"]]
-
-
-def check_number(
-    optimizer: str, name: str, value: Any, expected: str, accepts: Callable[[float], bool]
-) -> None:
-    """Raises unless `value` is a number that `accepts` allows."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{optimizer}: {name} must be {expected}, got {value!r}")
-    try:
-        number = float(value)
-    except OverflowError:
-        raise ValueError(f"{optimizer}: {name} must be {expected}, got a number beyond float64") from None
-    if not math.isfinite(number) or not accepts(number):
-        raise ValueError(f"{optimizer}: {name} must be {expected}, got {value}")
-
-
-def check_flags(optimizer: str, options: Mapping[str, Any], *names: str) -> None:
-    """Raises unless the options named are True or False."""
-    for name in names:
-        if not isinstance(options[name], bool):
-            raise TypeError(f"{optimizer}: {name} must be True or False, got {options[name]!r}")
-
-
-def check_at_least_zero(optimizer: str, options: Mapping[str, Any], *names: str) -> None:
-    """Raises unless the options named are positive numbers or 0."""
-    for name in names:
-        check_number(optimizer, name, options[name], "positive or 0", lambda value: value >= 0)

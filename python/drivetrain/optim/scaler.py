@@ -9,7 +9,8 @@ from typing import Any
 from .. import _core
 from .._core import Tensor
 from ..autograd import no_grad
-from .optimizer import Optimizer, check_number, parameters_of
+from .checks import check_number
+from .optimizer import Optimizer, parameters_of
 
 
 class GradScaler:

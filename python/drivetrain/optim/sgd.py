@@ -7,7 +7,8 @@ from typing import Any
 
 from .. import _core
 from .._core import Tensor
-from .optimizer import Optimizer, check_at_least_zero, check_flags, check_number
+from .checks import check_at_least_zero, check_flags, check_number
+from .optimizer import Optimizer
 
 
 class SGD(Optimizer):
@@ -37,6 +38,7 @@ class SGD(Optimizer):
     """
 
     _watch = False
+    _keeps = ("momentum_buffer",)
 
     def __init__(
         self,
@@ -70,7 +72,7 @@ class SGD(Optimizer):
             )
 
     def _kept(self, group: Mapping[str, Any]) -> tuple[str, ...]:
-        return ("momentum_buffer",) if group["momentum"] else ()
+        return self._keeps if group["momentum"] else ()
 
     def _step_group(
         self,

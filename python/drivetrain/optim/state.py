@@ -82,7 +82,11 @@ def load(optimizer: Optimizer, values: Mapping[str, Any]) -> None:
         raise ValueError(f"{name}.load_state_dict: state has parameter {min(unknown)}, which no group holds")
     states, options = [], []
     for group, other in zip(groups, given, strict=True):
-        merged = {k: tuple(v) if isinstance(v, list) else v for k, v in other.items() if k not in _PYTORCHS}
+        merged = {
+            k: tuple(v) if isinstance(v, list) else v
+            for k, v in other.items()
+            if (k in group and k != "params") or k not in _PYTORCHS
+        }
         optimizer._check_options({**group, **merged})
         options.append(merged)
         entries = [kept.get(n, {}) for n in other["params"]]
@@ -92,8 +96,8 @@ def load(optimizer: Optimizer, values: Mapping[str, Any]) -> None:
     optimizer._states = states
 
 
-# Entries of a group that are not options here: the numbers of the parameters, and how PyTorch computes.
-_PYTORCHS = ("params", "foreach", "fused", "capturable", "differentiable")
+# Entries of a group that are no options: the numbers of the parameters, and what PyTorch's alone has.
+_PYTORCHS = ("params", "foreach", "fused", "capturable", "differentiable", "decoupled_weight_decay")
 
 
 def _check_form(name: str, state: Any, groups: Any) -> None:

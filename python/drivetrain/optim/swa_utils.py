@@ -11,7 +11,7 @@ from .._core import Tensor
 from ..autograd import no_grad
 from ..nn.module import Module
 from ..nn.norm import _BatchNorm
-from .optimizer import check_number
+from .checks import check_number
 
 MultiAverage = Callable[[Sequence[Tensor], Sequence[Tensor], int], None]
 Average = Callable[[Tensor, Tensor, int], Any]

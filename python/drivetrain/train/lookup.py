@@ -62,11 +62,22 @@ def find_loss(loss: Any) -> Callable[..., Any]:
     )
 
 
+def optimizers() -> dict[str, Callable[[Any], Any]]:
+    """By name in lower case, all but those that a name alone cannot set to work: Muon, LBFGS."""
+    kinds: tuple[Callable[[Any], Any], ...] = (
+        *(optim.Adadelta, optim.Adagrad, optim.Adam, optim.Adamax, optim.AdamW, optim.Lion),
+        *(optim.NAdam, optim.RAdam, optim.RMSprop, optim.Rprop),
+    )
+    return {
+        "sgd": lambda parameters: optim.SGD(parameters, lr=0.01),
+        **{kind.__name__.lower(): kind for kind in kinds},
+    }
+
+
 def find_optimizer(optimizer: Any, model: Any) -> Any:
     """Return an optimizer for a name, a class or a function of the parameters; an optimizer as it is."""
     if isinstance(optimizer, str):
-        names = {"sgd": lambda p: optim.SGD(p, lr=0.01), "adam": optim.Adam, "adamw": optim.AdamW}
-        return named("optimizer", optimizer.lower(), names)(model.parameters())
+        return named("optimizer", optimizer.lower(), optimizers())(model.parameters())
     if isinstance(optimizer, type) or (callable(optimizer) and not hasattr(optimizer, "step")):
         return optimizer(model.parameters())
     if hasattr(optimizer, "step") and hasattr(optimizer, "zero_grad"):

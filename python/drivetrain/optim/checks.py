@@ -1,0 +1,51 @@
+"""Checks of the options of optimizers."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def check_number(
+    optimizer: str, name: str, value: Any, expected: str, accepts: Callable[[float], bool]
+) -> None:
+    """Raises unless `value` is a number that `accepts` allows."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{optimizer}: {name} must be {expected}, got {value!r}")
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError(f"{optimizer}: {name} must be {expected}, got a number beyond float64") from None
+    if not math.isfinite(number) or not accepts(number):
+        raise ValueError(f"{optimizer}: {name} must be {expected}, got {value}")
+
+
+def check_flags(optimizer: str, options: Mapping[str, Any], *names: str) -> None:
+    """Raises unless the options named are True or False."""
+    for name in names:
+        if not isinstance(options[name], bool):
+            raise TypeError(f"{optimizer}: {name} must be True or False, got {options[name]!r}")
+
+
+def check_at_least_zero(optimizer: str, options: Mapping[str, Any], *names: str) -> None:
+    """Raises unless the options named are positive numbers or 0."""
+    for name in names:
+        check_number(optimizer, name, options[name], "positive or 0", lambda value: value >= 0)
+
+
+def check_shares(optimizer: str, options: Mapping[str, Any], name: str = "betas") -> None:
+    """Raises unless the option is two numbers from 0 to below 1."""
+    low, high = check_two(optimizer, options, name)
+    for i, share in enumerate((low, high)):
+        expected = "a number from 0 to below 1"
+        check_number(optimizer, f"{name}[{i}]", share, expected, lambda value: 0 <= value < 1)
+
+
+def check_two(optimizer: str, options: Mapping[str, Any], name: str) -> tuple[Any, Any]:
+    """The two entries of an option; raises unless there are as many."""
+    value = options[name]
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise TypeError(f"{optimizer}: {name} must be two numbers, got {value!r}")
+    return value[0], value[1]
