@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from .. import nn, optim
-from ..metrics import Accuracy, Metric, TopKAccuracy
+from .. import metrics, nn, optim
+from ..metrics import Metric
 from ..metrics.streaming import WeightedMean
 
 
@@ -111,13 +113,13 @@ class FunctionMetric(WeightedMean):
             )
 
 
-def find_metrics(metrics: Any, loss: Any) -> list[Metric]:
+def find_metrics(wanted: Any, loss: Any) -> list[Metric]:
     """Return metrics for names, metrics and functions; two of one name are an error."""
-    if isinstance(metrics, (str, Metric)) or callable(metrics):
-        metrics = [metrics]
-    if not isinstance(metrics, Iterable | None):
-        raise TypeError(f"Trainer: metrics is a {type(metrics).__name__}, expected a list of metrics")
-    found = [find_metric(metric, loss) for metric in metrics or []]
+    if isinstance(wanted, (str, Metric)) or callable(wanted):
+        wanted = [wanted]
+    if not isinstance(wanted, Iterable | None):
+        raise TypeError(f"Trainer: metrics is a {type(wanted).__name__}, expected a list of metrics")
+    found = [find_metric(metric, loss) for metric in wanted or []]
     names = ["loss", *(metric.name for metric in found)]
     for name in names:
         if names.count(name) > 1:
@@ -127,20 +129,7 @@ def find_metrics(metrics: Any, loss: Any) -> list[Metric]:
 
 def find_metric(metric: Any, loss: Any) -> Metric:
     if isinstance(metric, str):
-        # A score of a loss on logits is above 0 where its probability is above 0.5.
-        threshold = 0.0 if isinstance(loss, nn.BCEWithLogitsLoss) else 0.5
-        names: dict[str, Metric] = {
-            name: Accuracy(name, threshold=threshold)
-            for name in (
-                "accuracy",
-                "acc",
-                "binary_accuracy",
-                "categorical_accuracy",
-                "sparse_categorical_accuracy",
-            )
-        }
-        names |= {name: TopKAccuracy(5, name) for name in ("top_k_accuracy", "top_5_accuracy")}
-        found: Metric = named("metric", metric, names)
+        found: Metric = named("metric", metric.lower(), metrics_of(loss))(metric)
         return found
     if isinstance(metric, type) and issubclass(metric, Metric):
         return metric()
@@ -153,7 +142,75 @@ def find_metric(metric: Any, loss: Any) -> Metric:
     )
 
 
+AVERAGES = ("macro", "micro", "weighted")
+
+
+def metrics_of(loss: Any) -> dict[str, Callable[[str], Metric]]:
+    """Return functions that make a metric of each name, for outputs as this loss takes them.
+
+    A score of a loss on logits is above 0 where its probability is above 0.5.
+    """
+    threshold = 0.0 if isinstance(loss, nn.BCEWithLogitsLoss) else 0.5
+    from_logits = isinstance(loss, (nn.BCEWithLogitsLoss, nn.CrossEntropyLoss))
+    classes: dict[Any, tuple[str, ...]] = {
+        metrics.Accuracy: ("accuracy", "acc", "binary_accuracy", *KERAS_ACCURACIES),
+        metrics.BalancedAccuracy: ("balanced_accuracy",),
+        metrics.MatthewsCorrCoef: ("matthews_corrcoef", "mcc"),
+        metrics.CohenKappa: ("cohen_kappa", "kappa"),
+        metrics.Hamming: ("hamming", "hamming_loss"),
+    }
+    overlaps: dict[Any, tuple[str, ...]] = {
+        metrics.Precision: ("precision",),
+        metrics.Recall: ("recall",),
+        metrics.F1: ("f1", "f1_score"),
+        metrics.Specificity: ("specificity",),
+        metrics.Jaccard: ("jaccard", "iou"),
+    }
+    chances: dict[Any, tuple[str, ...]] = {
+        metrics.ROCAUC: ("auc", "roc_auc", "roc_auc_ovr"),
+        metrics.AveragePrecision: ("average_precision", "pr_auc"),
+        metrics.LogLoss: ("log_loss",),
+        metrics.BrierScore: ("brier_score", "brier"),
+        metrics.CalibrationError: ("calibration_error", "ece"),
+    }
+    plain: dict[Any, tuple[str, ...]] = {
+        metrics.Hinge: ("hinge", "hinge_loss"),
+        metrics.MeanSquaredError: ("mse", "mean_squared_error"),
+        metrics.RootMeanSquaredError: ("rmse", "root_mean_squared_error"),
+        metrics.MeanAbsoluteError: ("mae", "mean_absolute_error"),
+        metrics.MeanAbsolutePercentageError: ("mape", "mean_absolute_percentage_error"),
+        metrics.R2Score: ("r2", "r2_score"),
+        metrics.ExplainedVariance: ("explained_variance",),
+        metrics.Pearson: ("pearson",),
+        metrics.Spearman: ("spearman",),
+    }
+    found: dict[str, Callable[[str], Metric]] = {
+        name: partial(metrics.TopKAccuracy, 5) for name in ("top_k_accuracy", "top_5_accuracy", *KERAS_TOP_K)
+    }
+    for kinds, options in (
+        (classes, {"threshold": threshold}),
+        (overlaps, {"threshold": threshold}),
+        (chances, {"from_logits": from_logits}),
+        (plain, {}),
+    ):
+        found |= {name: partial(kind, **options) for kind, names in kinds.items() for name in names}
+    for kind, names in overlaps.items():
+        for average in AVERAGES:
+            make = partial(kind, average=average, threshold=threshold)
+            found |= {f"{name}_{average}": make for name in names}
+    found["roc_auc_ovo"] = partial(metrics.ROCAUC, multi_class="ovo", from_logits=from_logits)
+    return found
+
+
+KERAS_ACCURACIES = ("categorical_accuracy", "sparse_categorical_accuracy")
+KERAS_TOP_K = ("top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy")
+
+
 def named(what: str, name: str, table: dict[str, Any]) -> Any:
     if name not in table:
-        raise ValueError(f"Trainer: there is no {what} {name!r}, expected one of {', '.join(sorted(table))}")
+        close = get_close_matches(name, table, 1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise ValueError(
+            f"Trainer: there is no {what} {name!r}, expected one of {', '.join(sorted(table))}{hint}"
+        )
     return table[name]

@@ -175,13 +175,12 @@ class ScoreMetric(Metric):
         if self.thresholds is not None:
             bins = arrays["bins"]
             size = len(self.thresholds) + 1
-            if bins is None or bins.ndim != 3 or len(bins) != 2 or (bins.size and bins.shape[2] != size):
+            fits = bins is not None and bins.dtype in (np.int64, np.float64) and bins.ndim == 3
+            if bins is None or not fits or len(bins) != 2 or (bins.size and bins.shape[2] != size):
                 raise ValueError(f"{where}: bins do not have shape (2, columns, {size})")
             self._bins = bins
             return
-        lengths = {len(array) for array in arrays.values() if array is not None and array.ndim}
-        if len(lengths) > 1 or (arrays["y_true"] is None) != (arrays["y_score"] is None):
-            raise ValueError(f"{where}: y_true, y_score and weights are of different lengths")
+        check_kept(where, arrays["y_true"], arrays["y_score"], arrays["weights"])
         self.reset()
         for key, rows in (("y_true", self._truth), ("y_score", self._scores), ("weights", self._weights)):
             values = arrays[key]
@@ -209,6 +208,23 @@ class ScoreMetric(Metric):
             filled = (yes + no) > 0
             found.append(Ranking(lowest[filled], np.cumsum(yes)[filled], np.cumsum(no)[filled]))
         return found
+
+
+def check_kept(where: str, truth: Array | None, scores: Array | None, weights: Array | None) -> None:
+    """Check arrays of a state against each other: all None, or of one length."""
+    if truth is None or scores is None:
+        if not (truth is None and scores is None and weights is None):
+            raise ValueError(f"{where}: y_true and y_score belong together, one of them is None")
+        return
+    fits = truth.dtype in (np.bool_, np.int64) and scores.dtype in (np.float32, np.float64)
+    fits = fits and 0 < scores.ndim < 3 and truth.shape in (scores.shape, scores.shape[:1])
+    if weights is not None:
+        fits = fits and weights.dtype == np.float64 and weights.shape == scores.shape[:1]
+    if not fits:
+        raise ValueError(
+            f"{where}: y_true is {truth.dtype} of {truth.shape}, y_score {scores.dtype} of {scores.shape}, "
+            "expected labels and scores of one length, and weights of float64"
+        )
 
 
 def column_count(scores: Array) -> int:
