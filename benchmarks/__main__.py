@@ -5,6 +5,7 @@ python -m benchmarks run --suite all --peers torch,tf,jax --json benchmarks/resu
 python -m benchmarks report benchmarks/results.json          # RESULTS.md and the README's table
 python -m benchmarks compare old.json new.json
 python -m benchmarks probe
+python -m benchmarks metrics                                 # beside scikit-learn's
 """
 
 import argparse
@@ -161,6 +162,12 @@ def measure_accuracy(arguments: argparse.Namespace) -> None:
     )
 
 
+def measure_metrics(arguments: argparse.Namespace) -> None:
+    from benchmarks import metrics
+
+    metrics.run(arguments.samples, arguments.case, arguments.rounds)
+
+
 def list_cases(arguments: argparse.Namespace) -> None:
     for name, cases in SUITES.items():
         print(f"{name} ({len(cases)} cases)")
@@ -220,6 +227,11 @@ def parser() -> argparse.ArgumentParser:
         help="each is compared with the first; default: all",
     )
     measurer.set_defaults(function=measure_accuracy)
+    scorer = commands.add_parser("metrics", help="metrics over many predictions beside scikit-learn's")
+    scorer.add_argument("--samples", type=int, default=10_000_000)
+    scorer.add_argument("--case", default="", help="only metrics whose name contains this")
+    scorer.add_argument("--rounds", type=int, default=3)
+    scorer.set_defaults(function=measure_metrics)
     return top
 
 
