@@ -66,7 +66,8 @@ class Faults(Callback):
     def mend(self) -> None:
         os.fsync, os.replace = self.real
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        (self.folder / "filler").unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            (self.folder / "filler").unlink()
         if self.aside.exists():
             self.folder.unlink(missing_ok=True)
             self.aside.rename(self.folder)

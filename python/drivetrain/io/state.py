@@ -64,6 +64,15 @@ def read_state(path: Path, *, kind: str | None = None) -> tuple[dict[str, Any], 
     Raises:
         FileNotFoundError: When there is no such file.
         ValueError: When it is truncated, damaged, of another kind or from the future.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> from drivetrain.io import read_state, write_state
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "a.safetensors")
+        >>> write_state(path, {"step": 3}, kind="example", author="me")
+        >>> state, document = read_state(path, kind="example")
+        >>> state["step"], document["author"]
+        (3, 'me')
     """
     header, contents, document = read_all(path, kind)
     if HASH not in header.metadata:
