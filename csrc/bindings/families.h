@@ -25,6 +25,7 @@ void bind_index(pybind11::module_& m);
 void bind_loss(pybind11::module_& m);
 void bind_norm(pybind11::module_& m);
 void bind_optim(pybind11::module_& m);
+void bind_penalty(pybind11::module_& m);
 void bind_pool(pybind11::module_& m);
 void bind_probe(pybind11::module_& m);
 void bind_profile(pybind11::module_& m);

@@ -35,6 +35,7 @@ PYBIND11_MODULE(_core, m) {
     bind_loss(m);
     bind_norm(m);
     bind_optim(m);
+    bind_penalty(m);
     bind_unary(m);
     bind_activation(m);
     bind_compare(m);

@@ -9,6 +9,7 @@
 #include "kernels/loss.h"
 #include "kernels/norm.h"
 #include "kernels/optim.h"
+#include "kernels/penalty.h"
 #include "kernels/pool.h"
 #include "kernels/probe.h"
 #include "kernels/random.h"
@@ -29,6 +30,7 @@
     X(Loss, loss)               \
     X(Norm, norm)               \
     X(Optim, optim)             \
+    X(Penalty, penalty)         \
     X(Pool, pool)               \
     X(Probe, probe)             \
     X(Random, random)           \

@@ -24,7 +24,14 @@ from .conv import Conv1d as Conv1d
 from .conv import Conv2d as Conv2d
 from .conv import ConvTranspose1d as ConvTranspose1d
 from .conv import ConvTranspose2d as ConvTranspose2d
+from .dropout import AlphaDropout as AlphaDropout
 from .dropout import Dropout as Dropout
+from .dropout import Dropout1d as Dropout1d
+from .dropout import Dropout2d as Dropout2d
+from .dropout import Dropout3d as Dropout3d
+from .dropout import DropPath as DropPath
+from .dropout import FeatureAlphaDropout as FeatureAlphaDropout
+from .dropout import StochasticDepth as StochasticDepth
 from .embedding import Embedding as Embedding
 from .linear import Linear as Linear
 from .loss import BCELoss as BCELoss

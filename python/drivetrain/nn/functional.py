@@ -16,6 +16,7 @@ from .._core import adaptive_avg_pool1d as adaptive_avg_pool1d
 from .._core import adaptive_avg_pool2d as adaptive_avg_pool2d
 from .._core import adaptive_max_pool1d as adaptive_max_pool1d
 from .._core import adaptive_max_pool2d as adaptive_max_pool2d
+from .._core import alpha_dropout as alpha_dropout
 from .._core import avg_pool1d as avg_pool1d
 from .._core import avg_pool2d as avg_pool2d
 from .._core import batch_norm as batch_norm
@@ -55,6 +56,7 @@ from .._core import pad as pad
 from .._core import prelu as prelu
 from .._core import relu as relu
 from .._core import selu as selu
+from .._core import shared_dropout as shared_dropout
 from .._core import sigmoid as sigmoid
 from .._core import silu as silu
 from .._core import smooth_l1_loss as smooth_l1_loss

@@ -14,6 +14,10 @@ def _positive(layer: str, name: str, value: float) -> float:
     return real(layer, name, value, "a positive number", lambda v: 0 < v < float("inf"))
 
 
+def _fraction(layer: str, label_smoothing: float) -> float:
+    return real(layer, "label_smoothing", label_smoothing, "a number from 0 to 1", lambda v: 0 <= v <= 1)
+
+
 class _Loss(Module):
     """
     Args of every loss:
@@ -73,13 +77,7 @@ class CrossEntropyLoss(_WeightedLoss):
     ) -> None:
         super().__init__(weight, reduction)
         self.ignore_index = integer("CrossEntropyLoss", "ignore_index", ignore_index, least=-(2**63))
-        self.label_smoothing = real(
-            "CrossEntropyLoss",
-            "label_smoothing",
-            label_smoothing,
-            "a number from 0 to 1",
-            lambda v: 0 <= v <= 1,
-        )
+        self.label_smoothing = _fraction("CrossEntropyLoss", label_smoothing)
 
     def forward(self, input: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
         return _core.cross_entropy(
@@ -117,8 +115,18 @@ class NLLLoss(_WeightedLoss):
         )
 
 
+def _smoothed(target: Tensor, label_smoothing: float) -> Tensor:
+    """Targets moved towards one half by a share of their distance from it."""
+    return target * (1 - label_smoothing) + label_smoothing / 2 if label_smoothing else target
+
+
 class BCELoss(_Loss):
     """Binary cross entropy of probabilities.
+
+    Args:
+        reduction: "mean", "sum" or "none".
+        label_smoothing: Targets 0 and 1 become `label_smoothing / 2` and `1 - label_smoothing / 2`, as in
+            Keras's `BinaryCrossentropy`.
 
     Example:
         >>> import drivetrain as dt
@@ -126,7 +134,12 @@ class BCELoss(_Loss):
         0.6931
     """
 
+    def __init__(self, reduction: str = "mean", label_smoothing: float = 0.0) -> None:
+        super().__init__(reduction)
+        self.label_smoothing = _fraction("BCELoss", label_smoothing)
+
     def forward(self, input: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        target = _smoothed(target, self.label_smoothing)
         return _core.binary_cross_entropy(
             input, target, reduction=self.reduction, sample_weight=sample_weight
         )
@@ -138,6 +151,8 @@ class BCEWithLogitsLoss(_Loss):
     Args:
         reduction: "mean", "sum" or "none".
         pos_weight: Weights of the positive targets, one per entry of the last axis or one for all.
+        label_smoothing: Targets 0 and 1 become `label_smoothing / 2` and `1 - label_smoothing / 2`, as in
+            Keras's `BinaryCrossentropy`.
 
     Example:
         >>> import drivetrain as dt
@@ -147,8 +162,9 @@ class BCEWithLogitsLoss(_Loss):
 
     pos_weight: Tensor | None
 
-    def __init__(self, reduction: str = "mean", pos_weight: Any = None) -> None:
+    def __init__(self, reduction: str = "mean", pos_weight: Any = None, label_smoothing: float = 0.0) -> None:
         super().__init__(reduction)
+        self.label_smoothing = _fraction("BCEWithLogitsLoss", label_smoothing)
         if pos_weight is not None and not isinstance(pos_weight, Tensor):
             pos_weight = _core.tensor(pos_weight, dtype="float32")
         self.register_buffer("pos_weight", pos_weight)
@@ -156,7 +172,7 @@ class BCEWithLogitsLoss(_Loss):
     def forward(self, input: Tensor, target: Tensor, sample_weight: Tensor | None = None) -> Tensor:
         return _core.binary_cross_entropy_with_logits(
             input,
-            target,
+            _smoothed(target, self.label_smoothing),
             reduction=self.reduction,
             pos_weight=self.pos_weight,
             sample_weight=sample_weight,
