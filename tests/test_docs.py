@@ -108,6 +108,7 @@ PACKAGES = (
     "io",
     "datasets",
     "autograd",
+    "estimators",
 )
 
 
@@ -116,7 +117,12 @@ def public_callables() -> dict[str, Any]:
     found = {f"dt.{name}": getattr(dt, name) for name in dt._core.__all__}
     found |= {f"Tensor.{name}": getattr(dt.Tensor, name) for name in dir(dt.Tensor)}
     for package in PACKAGES:
-        module = import_module(f"drivetrain.{package}")
+        try:
+            module = import_module(f"drivetrain.{package}")
+        except ModuleNotFoundError as error:  # an optional extra
+            if (error.name or "").startswith("drivetrain"):
+                raise
+            continue
         names = getattr(
             module, "__all__", [name for name, x in vars(module).items() if inspect.isfunction(x)]
         )

@@ -21,8 +21,13 @@ pytestmark = [
 ]
 
 EVERY = [
+    estimators.ElasticNet(),
+    estimators.Lasso(),
+    estimators.LinearRegression(),
+    estimators.LinearRegression(solver="gradient"),
     estimators.MLPClassifier(),
     estimators.MLPRegressor(),
+    estimators.Ridge(),
 ]
 # What scikit-learn skips of its own accord: checks of array libraries that it was not told to use, and of
 # methods that an estimator does not have.

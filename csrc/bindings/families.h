@@ -12,6 +12,7 @@ void bind_autograd(pybind11::module_& m);
 void bind_buffer(pybind11::module_& m);
 void bind_compare(pybind11::module_& m);
 void bind_conv(pybind11::module_& m);
+void bind_coordinate_descent(pybind11::module_& m);
 void bind_copy(pybind11::module_& m);
 void bind_create(pybind11::module_& m);
 void bind_dlpack(pybind11::module_& m);

@@ -24,6 +24,7 @@ PYBIND11_MODULE(_core, m) {
     bind_autograd(m);
     bind_buffer(m);
     bind_conv(m);
+    bind_coordinate_descent(m);
     bind_copy(m);
     bind_dlpack(m);
     bind_dropout(m);

@@ -1,5 +1,6 @@
 #pragma once
 #include "kernels/conv.h"
+#include "kernels/coordinate_descent.h"
 #include "kernels/dropout.h"
 #include "kernels/elementwise.h"
 #include "kernels/embedding.h"
@@ -19,22 +20,23 @@
 // The kernel families: X(struct, name). A level defines `dt::cpu::<level>::<name>()`, which returns the
 // filled struct.
 // clang-format off
-#define DT_FAMILIES(X)          \
-    X(Conv, conv)               \
-    X(Dropout, dropout)         \
-    X(Elementwise, elementwise) \
-    X(Embedding, embedding)     \
-    X(Epilogue, epilogue)       \
-    X(Gemm, gemm)               \
-    X(Index, index)             \
-    X(Loss, loss)               \
-    X(Norm, norm)               \
-    X(Optim, optim)             \
-    X(Penalty, penalty)         \
-    X(Pool, pool)               \
-    X(Probe, probe)             \
-    X(Random, random)           \
-    X(Reduce, reduce)           \
+#define DT_FAMILIES(X)                       \
+    X(Conv, conv)                            \
+    X(CoordinateDescent, coordinate_descent) \
+    X(Dropout, dropout)                      \
+    X(Elementwise, elementwise)              \
+    X(Embedding, embedding)                  \
+    X(Epilogue, epilogue)                    \
+    X(Gemm, gemm)                            \
+    X(Index, index)                          \
+    X(Loss, loss)                            \
+    X(Norm, norm)                            \
+    X(Optim, optim)                          \
+    X(Penalty, penalty)                      \
+    X(Pool, pool)                            \
+    X(Probe, probe)                          \
+    X(Random, random)                        \
+    X(Reduce, reduce)                        \
     X(Softmax, softmax)
 // clang-format on
 

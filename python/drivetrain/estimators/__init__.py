@@ -19,9 +19,15 @@ from .._extras import need
 
 need("drivetrain.estimators", "sklearn", "scikit-learn", "sklearn")
 
+from .lasso import ElasticNet, Lasso  # noqa: E402
+from .linear import LinearRegression, Ridge  # noqa: E402
 from .mlp import MLPClassifier, MLPRegressor  # noqa: E402
 
 __all__ = [
+    "ElasticNet",
+    "Lasso",
+    "LinearRegression",
     "MLPClassifier",
     "MLPRegressor",
+    "Ridge",
 ]
