@@ -40,7 +40,13 @@ FIT = [
         bars=(Bar("own loop", 0.97),),
         variants=(Variant("fit"), Variant("own loop", {"how": "loop"})),
         seconds=0.5,
-    )
+    ),
+    replace(
+        epoch("LeNet with early stopping, log, checkpoint and progress bar", LENET, 938, 64),
+        bars=(Bar("own loop", 0.97),),
+        variants=(Variant("fit", {"callbacks": True}), Variant("own loop", {"how": "loop"})),
+        seconds=0.5,
+    ),
 ]
 
 

@@ -97,6 +97,51 @@ print(json.dumps(found))
 """
 
 
+# Fits and predictions in one process: what stays behind. The first ones fill caches.
+CYCLES = """
+import gc, json, sys
+import numpy as np
+import drivetrain as dt
+from drivetrain import nn
+from drivetrain.train import EarlyStopping, History
+cycles = int(sys.argv[1])
+x = np.random.default_rng(0).random((256, 16)).astype(np.float32)
+y = (x.sum(axis=1) > 8).astype(np.int64)
+dt.manual_seed(0)
+model = nn.Sequential(nn.Linear(16, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Dropout(), nn.Linear(32, 2))
+model.compile(
+    optimizer=dt.optim.AdamW(model.parameters()), loss="cross_entropy", metrics=["accuracy"],
+    accumulate_grad_batches=2, gradient_clip_val=1.0,
+)
+def cycle():
+    model.fit(
+        x, y, batch_size=64, epochs=1, verbose=0, validation_data=(x, y),
+        callbacks=[EarlyStopping(patience=3, restore_best_weights=True)],
+    )
+    model.predict(x, verbose=0)
+def look():
+    gc.collect()
+    resident = int(open('/proc/self/statm').read().split()[1]) * 4096
+    return resident, dt.memory_stats()['in_use'], len(gc.get_objects())
+for _ in range(300):
+    cycle()
+before = look()
+for _ in range(cycles):
+    cycle()
+print(json.dumps([now - then for now, then in zip(look(), before)]))
+"""
+
+
+def cycles(count: int) -> None:
+    resident, tensors, objects = python(CYCLES, str(count))
+    print(
+        f"{count:,} cycles of fit and predict: resident memory grew by {resident / 1e6:.3f} MB, memory of "
+        f"tensors by {tensors} bytes, Python's objects by {objects}"
+    )
+    if resident >= 1_000_000:
+        raise SystemExit(1)
+
+
 def wheel_report(path: Path) -> str:
     with zipfile.ZipFile(path) as archive:
         unpacked = sum(entry.file_size for entry in archive.infolist())

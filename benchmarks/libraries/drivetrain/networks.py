@@ -1,6 +1,10 @@
 """Training steps: modules, an optimizer, a loop of one's own or `fit`."""
 
+import contextlib
+import os
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +14,7 @@ from benchmarks.libraries import Job
 from benchmarks.networks import Layer as Spec
 from drivetrain import nn
 from drivetrain.nn import functional as F
+from drivetrain.train import CSVLogger, EarlyStopping, ModelCheckpoint
 
 from .kernels import arrays, make_optimizer
 
@@ -77,6 +82,38 @@ def module_call(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
     return Job(lambda: model(x), arrays)
 
 
+class Terminal:
+    """What is drawn in a terminal, and seen by nobody."""
+
+    def __init__(self) -> None:
+        self.file = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        self.encoding, self.write, self.flush = "utf-8", self.file.write, self.file.flush
+
+    def isatty(self) -> bool:
+        return True
+
+
+class Company:
+    """The callbacks that most trainings have: early stopping, a log, a checkpoint every epoch, a bar."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        folder = Path(self.folder.name)
+        self.callbacks = [
+            EarlyStopping("loss", patience=1_000_000),
+            CSVLogger(folder / "log.csv"),
+            ModelCheckpoint(folder / "model.safetensors"),
+        ]
+
+    def __enter__(self) -> tuple[list[Any], int]:
+        self.redirected = contextlib.redirect_stdout(Terminal())  # type: ignore[type-var]
+        self.redirected.__enter__()
+        return self.callbacks, 1
+
+    def __exit__(self, *exception: Any) -> None:
+        self.redirected.__exit__(*exception)
+
+
 def fit(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
     """An epoch by `fit`, or by the loop that one would write instead; the weights say whether they agree."""
     model = build(data["layers"], iter(data["weights"]))
@@ -86,9 +123,13 @@ def fit(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
     if o["how"] == "fit":
         options = {name: o[name] for name in ("precision", "on_nonfinite") if name in o}
         model.compile(optimizer=optimizer, loss="cross_entropy", **options)
+        company = Company() if o.get("callbacks") else contextlib.nullcontext(([], 0))
 
         def step() -> Any:
-            model.fit(x, y, batch_size=size, epochs=1, shuffle=False, verbose=0)
+            with company as (callbacks, verbose):
+                model.fit(
+                    x, y, batch_size=size, epochs=1, shuffle=False, verbose=verbose, callbacks=callbacks
+                )
             return last
     else:
 
