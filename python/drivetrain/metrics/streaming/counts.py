@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -119,6 +120,19 @@ class ConfusionMatrix(CountMetric):
     def result(self) -> Array:
         """Return a copy of the matrix."""
         return self.counts.copy()
+
+    def plot(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        class_names: Sequence[str] | None = None,
+        normalize: str | None = None,
+    ) -> Any:
+        """Draw the matrix; see ``drivetrain.metrics.plots.plot_confusion_matrix``."""
+        from ..plots import draw_matrix
+
+        names = class_names if class_names is not None else [str(place) for place in range(len(self.counts))]
+        return draw_matrix(self.counts, names, normalize, path)
 
 
 class BalancedAccuracy(CountMetric):

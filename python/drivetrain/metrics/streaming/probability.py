@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
 import numpy as np
@@ -238,3 +239,9 @@ class CalibrationError(SumMetric):
             if self.bins[0].any()
             else math.nan
         )
+
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """Draw the reliability; see ``drivetrain.metrics.plots.plot_reliability``."""
+        from ..plots import draw_reliability
+
+        return draw_reliability(self.bins, path)

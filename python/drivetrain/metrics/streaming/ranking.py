@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -439,6 +440,12 @@ class ROCCurve(CurveMetric):
         """
         return roc_points(self._ranking(), self.drop_intermediate)
 
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """Draw the curve; see ``drivetrain.metrics.plots.plot_roc_curve``."""
+        from ..plots import draw_roc
+
+        return draw_roc([("", self._ranking())], path)
+
 
 class PrecisionRecallCurve(CurveMetric):
     """Precision and recall of two classes at every threshold.
@@ -478,3 +485,9 @@ class PrecisionRecallCurve(CurveMetric):
             RuntimeError: Before the first sample.
         """
         return precision_recall_points(self._ranking(), self.drop_intermediate)
+
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """Draw the curve; see ``drivetrain.metrics.plots.plot_precision_recall_curve``."""
+        from ..plots import draw_precision
+
+        return draw_precision([("", self._ranking())], path)
