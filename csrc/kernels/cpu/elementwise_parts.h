@@ -13,8 +13,10 @@ void ternary(TernaryOp op, DType dtype, const Loop& loop, const double* params);
 void compare(CompareOp op, DType dtype, const Loop& loop);
 void predicate(PredicateOp op, DType dtype, const Loop& loop);
 void where(DType dtype, const Loop& loop);
-// copy.cpp
+// convert.cpp
 void convert(DType from, DType to, const Loop& loop);
+// copy.cpp
+void copy(DType dtype, const Loop& loop);
 void fill(DType dtype, const Loop& loop, double real, int64_t integer);
 void arange(DType dtype, int64_t n, void* out, double start, double step, int64_t integer_start,
             int64_t integer_step);

@@ -336,14 +336,20 @@ template <class S> DT_INLINE void load_pair(const S* p, Vec<float>* x) {
 #endif
     x[0] = load(p), x[1] = load(p + kLanes<float>);
 }
-template <class S> DT_INLINE void store_pair(S* p, Vec<float> x, Vec<float> y) {
+// `exact`: the values need no rounding.
+template <class S, bool exact = false> DT_INLINE void store_pair(S* p, Vec<float> x, Vec<float> y) {
 #if defined(DT_LEVEL_v4)
     if constexpr (__is_same(S, bfloat16_t)) {
         typedef uint16_t Pair __attribute__((vector_size(64)));
         Pair upper;
         for (int i = 0; i < 32; ++i) upper[i] = uint16_t(2 * i + 1);
-        return _mm512_storeu_si512(
-            p, _mm512_permutex2var_epi16((__m512i)rounded(x), (__m512i)upper, (__m512i)rounded(y)));
+        Vec<uint32_t> a = (Vec<uint32_t>)x, b = (Vec<uint32_t>)y;
+        if constexpr (!exact) {
+            a = rounded_number(x), b = rounded_number(y);
+            if (any_nan(x, y)) [[unlikely]]
+                a = rounded(x), b = rounded(y);
+        }
+        return _mm512_storeu_si512(p, _mm512_permutex2var_epi16((__m512i)a, (__m512i)upper, (__m512i)b));
     }
 #elif defined(__SSE4_1__)
     const Vec<uint32_t> a = (Vec<uint32_t>)x, b = (Vec<uint32_t>)y;
@@ -391,7 +397,6 @@ template <class S> DT_INLINE void load_any_pair(const S* p, Vec<float>* x) {
         load_pair(p, x);
     }
 }
-// `exact`: the values need no rounding.
 template <class S, bool exact = false> DT_INLINE void store_any_pair(S* p, Vec<float> x, Vec<float> y) {
     if constexpr (__is_same(S, bfloat16_t)) {
         Vec<uint32_t> even = (Vec<uint32_t>)x, odd = (Vec<uint32_t>)y;
