@@ -414,3 +414,15 @@ def test_gradients_that_meet(
     want = leaf.grad.numpy() + other
     close(hooked, want, (weight[0] * weight[1] * weight[2]) ** 0.5)
     np.testing.assert_array_equal(got, hooked * 2)
+
+
+@pytest.mark.parametrize("few", [5, 10, 12])
+@pytest.mark.parametrize("offset", [0, 1, 16])
+def test_few_items_that_lie_across_cache_lines(few: int, offset: int) -> None:
+    rng = np.random.default_rng(4)
+    for k in (20, 256, 257):
+        rows = rng.standard_normal((64, k)).astype(np.float32)
+        memory = rng.standard_normal(few * k + offset).astype(np.float32)
+        items = memory[offset:].reshape(few, k)
+        product = dt.tensor(rows) @ dt.from_numpy(memory)[offset:].reshape((few, k)).T
+        np.testing.assert_allclose(product.numpy(), rows @ items.T, rtol=1e-4, atol=1e-4)

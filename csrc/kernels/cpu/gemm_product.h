@@ -134,7 +134,20 @@ template <class S> struct Dots {
         constexpr void (Dots::* ranges[])(int64_t, int64_t) const = {&Dots::range<I + 1>...};
         (this->*ranges[few - 1])(begin, end);
     }
-    void run(int64_t few, int64_t count) const {
+    // x is read count / group times: where its vectors would cross cache lines, a copy is read.
+    void run(int64_t few, int64_t count) {
+        constexpr int64_t line = 64 / sizeof(S);
+        if (few > kFewRows && count >= 4 * few && few * k <= 8192 &&
+            (reinterpret_cast<uintptr_t>(x) % 64 || x_step % line)) {
+            const int64_t step = round_up(k, line);
+            S* copy = scratch<S>(Scratch::gemm_b, few * step);
+            for (int64_t i = 0; i < few; ++i) memcpy(copy + i * step, x + i * x_step, size_t(k) * sizeof(S));
+            x = copy;
+            x_step = step;
+        }
+        run_parts(few, count);
+    }
+    void run_parts(int64_t few, int64_t count) const {
         parallel(count, round_up(grain_for(k * (few + 4) / 16), 8), [&](int64_t begin, int64_t end) {
             range(few, begin, end, std::make_integer_sequence<int, kMostFew>{});
         });
