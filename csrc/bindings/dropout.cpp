@@ -35,7 +35,7 @@ void bind_dropout(py::module_& m) {
          "The backward pass draws the same mask again.",
          arguments, "Tensor of the shape and dtype of input.", raises,
          ">>> x = dt.shared_dropout(dt.ones((2, 4, 4, 3)), 0.5, (2, 1, 1, 3))\n"
-         ">>> bool((x == x[:, :1, :1]).all())\nTrue"},
+         ">>> (x == x[:, :1, :1]).all().item()\nTrue"},
         given);
     op<&ops::alpha_dropout>(
         m, "alpha_dropout",

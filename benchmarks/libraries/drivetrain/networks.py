@@ -4,8 +4,7 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -85,33 +84,23 @@ def module_call(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
 class Terminal:
     """What is drawn in a terminal, and seen by nobody."""
 
-    def __init__(self) -> None:
-        self.file = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-        self.encoding, self.write, self.flush = "utf-8", self.file.write, self.file.flush
+    def __init__(self, file: TextIO) -> None:
+        self.encoding, self.write, self.flush = "utf-8", file.write, file.flush
 
     def isatty(self) -> bool:
         return True
 
 
-class Company:
+@contextlib.contextmanager
+def company() -> Iterator[tuple[list[Any], int]]:
     """The callbacks that most trainings have: early stopping, a log, a checkpoint every epoch, a bar."""
-
-    def __init__(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
-        folder = Path(self.folder.name)
-        self.callbacks = [
-            EarlyStopping("loss", patience=1_000_000),
-            CSVLogger(folder / "log.csv"),
-            ModelCheckpoint(folder / "model.safetensors"),
-        ]
-
-    def __enter__(self) -> tuple[list[Any], int]:
-        self.redirected = contextlib.redirect_stdout(Terminal())  # type: ignore[type-var]
-        self.redirected.__enter__()
-        return self.callbacks, 1
-
-    def __exit__(self, *exception: Any) -> None:
-        self.redirected.__exit__(*exception)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open(os.devnull, "w", encoding="utf-8") as file,
+        contextlib.redirect_stdout(Terminal(file)),  # type: ignore[type-var]
+    ):
+        early = EarlyStopping("loss", patience=1_000_000)
+        yield [early, CSVLogger(f"{folder}/log.csv"), ModelCheckpoint(f"{folder}/model.safetensors")], 1
 
 
 def fit(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
@@ -123,10 +112,9 @@ def fit(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
     if o["how"] == "fit":
         options = {name: o[name] for name in ("precision", "on_nonfinite") if name in o}
         model.compile(optimizer=optimizer, loss="cross_entropy", **options)
-        company = Company() if o.get("callbacks") else contextlib.nullcontext(([], 0))
 
         def step() -> Any:
-            with company as (callbacks, verbose):
+            with company() if o.get("callbacks") else contextlib.nullcontext(([], 0)) as (callbacks, verbose):
                 model.fit(
                     x, y, batch_size=size, epochs=1, shuffle=False, verbose=verbose, callbacks=callbacks
                 )
