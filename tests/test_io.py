@@ -300,6 +300,118 @@ class TestModels:
         assert list(tmp_path.iterdir()) == []
 
 
+def made_in_every_way():
+    from test_layers import CASES, LOSSES
+
+    for _, make, *_ in CASES:
+        yield make() if callable(make) and not isinstance(make, nn.Module) else make
+    for name, _, options in LOSSES:
+        yield getattr(nn, name)(**options)
+    yield nn.ParameterList([dt.ones((2, 3)), [1.5]])
+    yield nn.CrossEntropyLoss(weight=dt.tensor([1.0, 2.5]))
+    yield nn.ModuleList(nn.Linear(n, 2) for n in (1, 2))
+    yield nn.Sequential(nn.ModuleDict({"a": nn.ModuleList([nn.ReLU()])}), nn.Sequential())
+    yield nn.Sequential(nn.Embedding(3, 2), nn.BatchNorm1d(2, affine=False))
+    yield nn.CosineEmbeddingLoss()
+    for name in ("GlobalAvgPool", "GlobalAvgPool2d", "GlobalMaxPool", "GlobalMaxPool1d"):
+        yield getattr(nn, name)()
+    yield models.small_cnn((8, 8, 1))
+
+
+def test_every_module_comes_back(tmp_path):
+    from drivetrain.io.describe import known_classes
+
+    seen = set()
+    for model in made_in_every_way():
+        io.save_model(model, tmp_path / "m")
+        loaded = io.load_model(tmp_path / "m")
+        assert repr(loaded) == repr(model)
+        assert_same_state(loaded, model)
+        seen |= {type(module).__name__ for module in model.modules()}
+    assert set(known_classes()) - seen <= {"Module"}
+
+
+class Block(nn.Sequential):
+    """A container of its own kind, with arguments of its own."""
+
+    def __init__(self, inputs, outputs, *, weights=None):
+        super().__init__(nn.Linear(inputs, outputs), nn.ReLU())
+        self.weights = weights
+
+
+class Layers(nn.ModuleList):
+    pass
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Block(3, 4, weights=np.array([1.0, np.nan])),
+        lambda: nn.Sequential(Block(3, 4), Block(4, 2)),
+        lambda: Layers([Block(3, 4, weights=dt.tensor([1, 2])), nn.ModuleList([nn.Tanh()])]),
+        lambda: Layers((Block(3, 4, weights=dt.ones((2,), dtype="bfloat16")), np.float32(1))[:1]),
+    ],
+)
+def test_containers_of_own_kinds(tmp_path, make):
+    model = make()
+    io.save_model(model, tmp_path / "m")
+    loaded = io.load_model(tmp_path / "m", custom_objects={"Block": Block, "Layers": Layers})
+    assert type(loaded) is type(model)
+    assert repr(loaded) == repr(model)
+    assert_same_state(loaded, model)
+    for one, other in zip(loaded.modules(), model.modules(), strict=True):
+        if isinstance(one, Block) and other.weights is not None:
+            assert np.array_equal(np.asarray(one.weights), np.asarray(other.weights), equal_nan=True)
+
+
+def test_large_arrays_among_the_arguments(tmp_path):
+    with pytest.raises(TypeError, match="argument weights of Block is a ndarray, which a file cannot hold"):
+        io.save_model(Block(2, 2, weights=np.zeros(100_000)), tmp_path / "m")
+
+
+class TestSaveAndLoad:
+    def test_models(self, tmp_path):
+        model = small_model()
+        for save in (lambda path: dt.save(model, path), model.save):
+            save(tmp_path / "m")
+            assert_same_state(dt.load(tmp_path / "m"), model)
+        dt.save(Block(2, 3), tmp_path / "b")
+        assert type(dt.load(tmp_path / "b", custom_objects={"Block": Block})) is Block
+
+    def test_weights(self, tmp_path):
+        model, other = small_model(), small_model()
+        model.save_weights(tmp_path / "w.npz")
+        other.load_weights(tmp_path / "w.npz")
+        assert_same_state(other, model)
+        model.bfloat16().save_weights(tmp_path / "w")
+        loaded = dt.load(tmp_path / "w")
+        assert loaded["0.weight"].dtype is dt.bfloat16
+        assert loaded["0.weight"].tobytes() == model[0].weight.detach().tobytes()
+
+    def test_states(self, tmp_path):
+        model = small_model()
+        optimizer = dt.optim.AdamW(model.parameters())
+        model(dt.ones((2, 3))).sum().backward()
+        optimizer.step()
+        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3, "best": 0.1}
+        dt.save(state, tmp_path / "s")
+        loaded = dt.load(tmp_path / "s")
+        assert (loaded["epoch"], loaded["best"]) == (3, 0.1)
+        other = small_model()
+        other.load_state_dict(loaded["model"])
+        again = dt.optim.AdamW(other.parameters())
+        again.load_state_dict(loaded["optimizer"])
+        assert_same_state(other, model)
+        assert again.state_dict()["state"][0]["step"] == 1
+
+    def test_other_things(self, tmp_path):
+        with pytest.raises(TypeError, match="what is a list, expected a Module or a dict of states"):
+            dt.save([1], tmp_path / "s")
+        io.write_tensors(tmp_path / "c", {}, kind="cake")
+        with pytest.raises(ValueError, match="holds a 'cake'"):
+            dt.load(tmp_path / "c")
+
+
 class TestHostileModels:
     def load(self, tmp_path, description, tensors=None):
         document = {"format": 1, "version": "x", "isa": "v2", "kind": "model", "model": description}
@@ -367,6 +479,14 @@ class TestHostileModels:
             {"class": "Sequential", "children": {"a.b": {"class": "ReLU"}}},
             {"class": "Linear", "args": [{"dict": 3}, 2]},
             {"class": "Linear", "args": [{"x": 3}, 2]},
+            {"class": "ParameterList", "args": [[{"parameter": 5}]]},
+            {"class": "ParameterList", "args": [[{"parameter": ["float32", [10**12]]}]]},
+            {"class": "ParameterList", "args": [[{"parameter": ["float32", [-1]]}]]},
+            {"class": "ParameterList", "args": [[{"parameter": ["float32", [10**30]]}]]},
+            {"class": "ParameterList", "args": [[{"parameter": ["float33", [1]]}]]},
+            {"class": "CrossEntropyLoss", "args": [{"tensor": ["float32", [10**12], "00"]}]},
+            {"class": "CrossEntropyLoss", "args": [{"tensor": ["float32", [1], "zz"]}]},
+            {"class": "CrossEntropyLoss", "args": [{"tensor": ["float32"]}]},
         ],
     )
     def test_nonsense(self, tmp_path, description):

@@ -41,6 +41,8 @@ _GRADIENTS = ("checkpoint", "enable_grad", "inference_mode", "no_grad", "set_gra
 _PYTHON = ("autocast", "autograd", *_GRADIENTS)
 
 
+_FILES = ("load", "save")
+
 if _typing.TYPE_CHECKING:
     from . import callbacks as callbacks
     from . import data as data
@@ -53,13 +55,17 @@ if _typing.TYPE_CHECKING:
     from . import optim as optim
     from . import profiler as profiler
     from . import train as train
+    from .io import load as load
+    from .io import save as save
 else:
 
     def __getattr__(name: str) -> object:
         if name in _LAZY:
             return _importlib.import_module(f"{__name__}.{name}")
+        if name in _FILES:
+            return getattr(_importlib.import_module(f"{__name__}.io"), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*_core.__all__, *_LAZY, *_PYTHON, "__version__"})
+    return sorted({*_core.__all__, *_LAZY, *_PYTHON, *_FILES, "__version__"})

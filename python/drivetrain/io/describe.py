@@ -6,15 +6,20 @@ A description names no import: classes are looked up among the modules of drivet
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
-from .. import models, nn
+import numpy as np
+
+from .. import _core, models, nn, zeros
+from .._core import Tensor
 from .sizes import ALWAYS_FINE, elements_of
 
 Description = dict[str, Any]
 DEEPEST = 50
 CONTAINERS = ("Sequential", "ModuleList", "ModuleDict")
+LARGEST = 1 << 16  # bytes of a tensor among the arguments: weights of classes, say
 
 
 def known_classes() -> dict[str, type]:
@@ -44,6 +49,9 @@ def describe(module: Any, where: str = "model") -> Description:
                 f"save_model: {where} has a module twice, which a file cannot say; use save_weights"
             )
         return {"class": name, "children": children}
+    if type(module) is nn.ParameterList:
+        shapes = [[tensor.dtype.name, list(tensor.shape)] for tensor in module.parameters()]
+        return {"class": name, "args": [[{"parameter": shape} for shape in shapes]], "kwargs": {}}
     arguments, keywords = module._constructor
     return {
         "class": name,
@@ -59,6 +67,17 @@ def plain(value: Any, where: str) -> Any:
         return value
     if isinstance(value, nn.Module):
         return {"module": describe(value, where)}
+    if isinstance(value, nn.Parameter):  # a part of the state
+        return {"parameter": [value.dtype.name, list(value.shape)]}
+    if (
+        isinstance(value, (Tensor, np.ndarray))
+        and hasattr(_core, value.dtype.name)
+        and value.nbytes <= LARGEST
+    ):
+        content = value.detach() if isinstance(value, Tensor) else value
+        return {"tensor": [value.dtype.name, list(value.shape), content.tobytes().hex()]}
+    if isinstance(value, np.generic) and isinstance(value.item(), (bool, int, float)):
+        return value.item()
     if isinstance(value, (list, tuple)):
         return [plain(item, where) for item in value]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
@@ -118,10 +137,22 @@ class Rebuilder:
         made = {key: self.module(child, f"{where}.{key}", depth + 1) for key, child in children.items()}
         return self.classes[name](made.values() if name == "ModuleList" else made)
 
+    def parameter(self, dtype: Any, shape: Any) -> Any:
+        self.left -= math.prod(shape) if all(type(extent) is int and extent >= 0 for extent in shape) else 0
+        if self.left < 0:
+            raise ValueError("load_model: a parameter has more weights than the file holds")
+        return nn.Parameter(zeros(tuple(shape), dtype=dtype))
+
     def value(self, value: Any, where: str, depth: int) -> Any:
         if isinstance(value, dict):
             if "module" in value:
                 return self.module(value["module"], where, depth + 1)
+            for kind, make in (("parameter", self.parameter), ("tensor", tensor_of)):
+                if kind in value:
+                    try:
+                        return make(*value[kind])
+                    except (TypeError, OverflowError) as error:
+                        raise ValueError(f"load_model: {where} is no {kind} ({error})") from None
             if not isinstance(value.get("dict"), dict):
                 raise ValueError(f"load_model: {where} has an argument that is no value")
             return {key: self.value(item, where, depth + 1) for key, item in value["dict"].items()}
@@ -131,3 +162,11 @@ class Rebuilder:
             # Constructors take pairs as tuples and as lists alike.
             return tuple(self.value(item, where, depth + 1) for item in value)
         return value
+
+
+def tensor_of(dtype: Any, shape: Any, elements: Any) -> Any:
+    """The tensor that ``plain`` wrote among the arguments."""
+    content = bytearray(bytes.fromhex(elements))
+    if len(content) > LARGEST:
+        raise ValueError("load_model: a tensor among the arguments is larger than any that is saved")
+    return _core.frombuffer(content, dtype, tuple(shape))

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Trainable:
-    """`compile`, `fit`, `evaluate` and `predict` of every module."""
+    """`compile`, `fit`, `evaluate`, `predict` and `save` of every module."""
 
     _trainer: Trainer | None = None
     stop_training: bool = False  # callbacks set it to end `fit` behind the batch or epoch under way
@@ -53,3 +53,21 @@ class Trainable:
         from ..train import Predictor
 
         return (self._trainer or Predictor(self)).predict(*args, **kwargs)
+
+    def save(self, filepath: Any) -> None:
+        """Writes architecture and weights to a file, which `drivetrain.load` reads; see `io.save_model`."""
+        from ..io import save_model
+
+        save_model(self, filepath)
+
+    def save_weights(self, filepath: Any) -> None:
+        """Writes the weights to a file: .safetensors, .npz or .h5; see `io.save_weights`."""
+        from ..io import save_weights
+
+        save_weights(self, filepath)
+
+    def load_weights(self, filepath: Any, *, strict: bool = True) -> None:
+        """Reads weights from a file of any of these formats; see `io.load_weights`."""
+        from ..io import load_weights
+
+        load_weights(self, filepath, strict=strict)
