@@ -100,16 +100,23 @@ class Checkpoint(Callback):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         if self._failures:
-            newest = self.checkpoints.newest()
             warnings.warn(
-                f"{self._name}: the last {self._failures} checkpoints could not be written; the newest is "
-                f"{newest if newest is not None else 'none'}",
+                f"{self._name}: the last {self._failures} checkpoints could not be written; the newest in "
+                f"{self.checkpoints.folder} is {self._newest_name()}",
                 RuntimeWarning,
                 stacklevel=2,
             )
 
+    def _newest_name(self) -> str:
+        try:
+            newest = self.checkpoints.newest()
+        except OSError as error:
+            return f"unknown ({error})"
+        return "none" if newest is None else newest.name
+
     def _save(self, logs: Logs) -> None:
         loop = self.trainer.loop
+        self._is_due = False  # where it fails, the next one is tried when that is due
         value = None
         if self._monitor is not None and (loop.batch == 0 or self._monitor.name in logs):
             value = self._monitor.value(logs)
@@ -120,7 +127,7 @@ class Checkpoint(Callback):
         except OSError as error:
             self._fail(error)
             return
-        self._is_due, self._has_saved, self._failures = False, True, 0
+        self._has_saved, self._failures = True, 0
         if self.verbose:
             print(f"Epoch {loop.epoch + bool(loop.batch)}: saved {path}")
 
