@@ -207,6 +207,66 @@ class TestTrain:
         assert main(["evaluate", str(out)]) == 0
 
 
+class TestResume:
+    def files(self, folder):
+        return {name: (folder / name).read_bytes() for name in ("model.safetensors", "history.csv")}
+
+    def interrupted(self, monkeypatch, out, *options):
+        """A run that ends within its third epoch."""
+        from drivetrain.cli import recipes
+
+        with monkeypatch.context() as patch:
+            real = recipes.WarmupAndDecay.on_train_batch_begin
+
+            def interrupt(self, batch, logs=None):
+                if self.trainer.loop.epoch == 2 and batch == 3:
+                    raise KeyboardInterrupt
+                real(self, batch, logs)
+
+            patch.setattr(recipes.WarmupAndDecay, "on_train_batch_begin", interrupt)
+            return main(["train", "digits", "--epochs", "4", "--verbose", "0", "--out", str(out), *options])
+
+    def test_the_same_network(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.chdir(tmp_path)
+        options = ["--epochs", "4", "--model", "mlp", "--seed", "5", "--verbose", "0"]
+        assert main(["train", "digits", *options, "--out", "whole"]) == 0
+        assert not (tmp_path / "whole" / "checkpoints").exists()
+        assert self.interrupted(monkeypatch, "runs/digits", "--model", "mlp", "--seed", "5") == 130
+        assert len(os.listdir("runs/digits/checkpoints")) == 2
+        assert main(["train", "digits", "--resume", "--verbose", "0"]) == 0
+        assert self.files(tmp_path / "runs" / "digits") == self.files(tmp_path / "whole")
+        assert not (tmp_path / "runs" / "digits" / "checkpoints").exists()
+        capsys.readouterr()
+        assert main(["train", "digits", "--resume"]) == 1
+        assert "runs/digits has come to its end" in capsys.readouterr().err
+
+    def test_the_last_run_of_the_data_set(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.chdir(tmp_path)
+        assert main(["train", "digits", "--resume"]) == 1
+        assert "runs has no run of digits to resume" in capsys.readouterr().err
+        for name in ("digits", "digits-2", "digits-10", "digits-x", "mnist5k-11"):
+            os.makedirs(tmp_path / "runs" / name)
+        assert main(["train", "digits", "--resume"]) == 1
+        assert "runs/digits-10 is no run folder" in capsys.readouterr().err
+
+    def test_settings_stay(self, tmp_path, monkeypatch, capsys):
+        out = tmp_path / "run"
+        assert self.interrupted(monkeypatch, out, "--model", "mlp") == 130
+        again = ["train", "digits", "--resume", "--out", str(out)]
+        assert main([*again, "--lr", "0.5", "--optimizer", "sgd"]) == 1
+        message = (
+            "goes on with its own settings: learning_rate is 0.003, not 0.5; optimizer is adamw, not sgd"
+        )
+        assert message in capsys.readouterr().err
+        assert main(["train", "mnist5k", "--resume", "--out", str(out)]) == 1
+        assert "dataset is digits, not mnist5k" in capsys.readouterr().err
+        config = json.loads((out / "config.json").read_text())
+        for change in ({"model": "Module"}, {"epochs": "4"}, {"seed": None}, {"data_folder": 5}):
+            (out / "config.json").write_text(json.dumps({**config, **change}))
+            assert main(again) == 1
+            assert "config.json is damaged" in capsys.readouterr().err
+
+
 class TestEvaluate:
     def test_same_numbers_as_the_training(self, trained, capsys):
         folder, output = trained

@@ -182,6 +182,7 @@ class Count(NamedTuple):
     same: bool
     lost: bool
     was_saving: bool
+    had_saved: bool
     had_ended: bool
     problem: str = ""
 
@@ -203,7 +204,7 @@ def trial(folder: Path, expected: str, moment: float, faults: Callback | None) -
     left = [name for name in os.listdir(folder) if name.endswith(".tmp")]
     problem = last if not last.startswith("end") else f"leftovers: {left}" if left else ""
     had_ended = any(line.startswith("end") for line in killed.lines)
-    return Count(last == expected, lost, was_saving, had_ended, problem)
+    return Count(last == expected, lost, was_saving, bool(saved), had_ended, problem)
 
 
 def number_of(line: str) -> int:
@@ -238,14 +239,19 @@ def main(arguments: list[str] | None = None) -> int:
             faults = None
             if options.faults or options.folder is not None:
                 faults = Faults(folder, number, fills=options.folder is not None)
-            counts.append(trial(folder, expected, chosen.uniform(0, seconds), faults))
+            while True:  # until the moment comes before its end
+                count = trial(folder, expected, chosen.uniform(0, seconds), faults)
+                if not count.had_ended or not count.same or count.lost:
+                    break
+                shutil.rmtree(folder)
+            counts.append(count)
             if not counts[-1].same or counts[-1].lost:
                 print(f"kill {number}: {counts[-1]}", flush=True)
             shutil.rmtree(folder)
     same, lost = sum(count.same for count in counts), sum(count.lost for count in counts)
-    saving, ended = sum(count.was_saving for count in counts), sum(count.had_ended for count in counts)
+    saving, early = sum(count.was_saving for count in counts), sum(not count.had_saved for count in counts)
     print(f"{same} of {len(counts)} ended with the same bits; {lost} lost a checkpoint")
-    print(f"{saving} were killed while saving, {ended} had ended before; a run takes {seconds:.2f} s")
+    print(f"{saving} were killed while saving, {early} before the first checkpoint")
     return 0 if same == len(counts) and not lost else 1
 
 

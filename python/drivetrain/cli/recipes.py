@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -95,3 +95,9 @@ class WarmupAndDecay(Callback):
         for group, peak in zip(self.trainer.optimizer.param_groups, self.peaks, strict=True):
             group["lr"] = peak * factor
         self.step += 1
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"step": self.step, "peaks": self.peaks}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.step, self.peaks = int(state["step"]), list(state["peaks"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from ..io.atomic import write_text
 
 CONFIG, MODEL, HISTORY, RESULTS = "config.json", "model.safetensors", "history.csv", "results.json"
 CURVES, MISCLASSIFIED = "curves.png", "misclassified.png"
+CHECKPOINTS = "checkpoints"
 
 
 def new_folder(wanted: str | None, dataset: str) -> Path:
@@ -28,6 +30,30 @@ def new_folder(wanted: str | None, dataset: str) -> Path:
             continue
         return folder
     raise FileExistsError(f"runs has 10,000 runs of {dataset}; name another folder with --out")
+
+
+def newest_folder(wanted: str | None, dataset: str) -> Path:
+    """Find the run to go on with: the folder that is named, or the last one of a data set."""
+    if wanted is not None:
+        return Path(wanted)
+    name = re.compile(re.escape(dataset) + r"(-(?P<number>[0-9]{1,4}))?")
+    parent = Path("runs")
+    found = [name.fullmatch(entry.name) for entry in parent.iterdir()] if parent.is_dir() else []
+    numbers = [(int(match["number"] or 1), match[0]) for match in found if match]
+    if not numbers:
+        raise FileNotFoundError(f"runs has no run of {dataset} to resume; name its folder with --out")
+    return parent / max(numbers)[1]
+
+
+def check_unfinished(folder: Path) -> None:
+    """Raise for a run that came to its end."""
+    path = folder / RESULTS
+    try:
+        results = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (ValueError, RecursionError):
+        results = {}
+    if isinstance(results, dict) and "test_accuracy" in results:
+        raise ValueError(f"the run in {folder} has come to its end; leave out --resume to train anew")
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

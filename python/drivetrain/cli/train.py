@@ -19,6 +19,7 @@ Train a network on a data set and leave a run folder with
   curves.png            the same as a picture
   misclassified.png     the test images that the network gets wrong
   config.json           the settings, results.json the test accuracy and the confusion matrix
+  checkpoints           until the training has come to its end: what --resume goes on from
 
 The pictures need matplotlib: pip install 'drivetrain[plot]'.
 """
@@ -30,13 +31,25 @@ data sets:
 
 The columns "val_" are measured on the test images. Nothing is chosen by them: there is no early stopping.
 The same seed gives the same network, bit for bit, whatever the number of threads.
-Ctrl-C ends the training and saves what was trained.
+Ctrl-C ends the training and saves what was trained. Whatever ended it, --resume goes on behind the last whole
+epoch, and ends with the network of a run that nothing ended, bit for bit.
 
 examples:
   drivetrain train digits
   drivetrain train mnist5k --model lenet --epochs 20 --seed 1
   drivetrain train fashion_mnist --threads 4 --out runs/clothes
+  drivetrain train fashion_mnist --resume --out runs/clothes
 """
+USUAL: dict[str, Any] = {
+    "model": "small_cnn",
+    "epochs": None,
+    "batch": None,
+    "lr": None,
+    "optimizer": "adamw",
+    "precision": "float32",
+    "seed": 0,
+}
+SETTINGS = ("model", "epochs", "batch_size", "learning_rate", "optimizer", "precision", "seed")
 
 
 def add_command(commands: Any) -> None:
@@ -49,7 +62,7 @@ def add_command(commands: Any) -> None:
     )
     parser.add_argument("dataset", choices=("digits", "mnist5k", "fashion_mnist"), help="what to train on")
     models, optimizers = ("small_cnn", "lenet", "mlp"), ("adamw", "adam", "sgd")
-    parser.add_argument("--model", choices=models, default="small_cnn", help="default: small_cnn")
+    parser.add_argument("--model", choices=models, default=USUAL["model"], help="default: small_cnn")
     parser.add_argument("--epochs", type=positive_int, metavar="N", help="default: 20, 15, 10 by data set")
     parser.add_argument(
         "--batch", type=positive_int, metavar="N", help="samples per step; default: 32, 32, 64"
@@ -57,19 +70,24 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--lr", type=positive_float, metavar="RATE", help="highest learning rate; default: 0.003"
     )
-    parser.add_argument("--optimizer", choices=optimizers, default="adamw", help="default: adamw")
+    parser.add_argument("--optimizer", choices=optimizers, default=USUAL["optimizer"], help="default: adamw")
     parser.add_argument(
         "--precision",
         type=precision,
         metavar="FORMAT",
-        default="float32",
+        default=USUAL["precision"],
         help="float32, bfloat16 or float16: what products and convolutions compute in; default: float32",
     )
-    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
+    parser.add_argument("--seed", type=seed, default=USUAL["seed"], metavar="N", help="default: 0")
     parser.add_argument("--threads", type=positive_int, metavar="N", help="default: as drivetrain info says")
     parser.add_argument("--data", metavar="FOLDER", help="folder with the files of fashion_mnist")
     parser.add_argument(
         "--out", metavar="FOLDER", help="run folder; default: runs/DATASET, or runs/DATASET-2 and so on"
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run in the folder of --out, by default the last run of the data set",
     )
     parser.add_argument(
         "--verbose",
@@ -87,13 +105,16 @@ def run(options: argparse.Namespace) -> int:
 
     if options.threads is not None:
         dt.set_num_threads(options.threads)
-    train_part = recipes.load_part(options.dataset, "train", options.data)
-    test_part = recipes.load_part(options.dataset, "test", options.data)
-    dt.manual_seed(options.seed)
-    model = recipes.new_model(options.model, options.dataset)
-    config = settings(options)
-    folder = runs.new_folder(options.out, options.dataset)
-    runs.write_json(folder / runs.CONFIG, config)
+    config = config_to_resume(options) if options.resume else settings(options)
+    train_part = recipes.load_part(options.dataset, "train", config["data_folder"])
+    test_part = recipes.load_part(options.dataset, "test", config["data_folder"])
+    dt.manual_seed(config["seed"])
+    model = recipes.new_model(config["model"], options.dataset)
+    if options.resume:
+        folder = runs.newest_folder(options.out, options.dataset)
+    else:
+        folder = runs.new_folder(options.out, options.dataset)
+        runs.write_json(folder / runs.CONFIG, config)
     trainer = new_trainer(model, config, folder)
     if options.verbose != "0":
         report.introduce(config, model, len(train_part[1]), len(test_part[1]))
@@ -117,6 +138,31 @@ def run(options: argparse.Namespace) -> int:
     draw(folder, trainer, test_part[0], labels, guesses, names)
     print(f"Trained in {seconds:.1f} s. Everything is in {folder}")
     return OK
+
+
+def config_to_resume(options: argparse.Namespace) -> dict[str, Any]:
+    """The settings of the run to go on with. Options may repeat them, and not change them."""
+    from . import recipes
+
+    folder = runs.newest_folder(options.out, options.dataset)
+    config = runs.read_config(folder)
+    runs.check_unfinished(folder)
+    asked = settings(options)
+    choices = (("model", recipes.MODELS), ("optimizer", recipes.OPTIMIZERS))
+    wrong = [name for name in SETTINGS if type(config.get(name)) is not type(asked[name])]
+    wrong += [] if isinstance(config.get("data_folder"), (str, type(None))) else ["data_folder"]
+    wrong += [name for name, known in choices if config.get(name) not in known]
+    if wrong:
+        raise ValueError(f"{folder / runs.CONFIG} is damaged: {', '.join(sorted(set(wrong)))}")
+    usual = settings(argparse.Namespace(**{**vars(options), **USUAL}))
+    changed = [
+        f"{name} is {config[name]}, not {asked[name]}"
+        for name in ("dataset", *SETTINGS)
+        if asked[name] != config[name] and (asked[name] != usual[name] or name == "dataset")
+    ]
+    if changed:
+        raise ValueError(f"the run in {folder} goes on with its own settings: {'; '.join(changed)}")
+    return config
 
 
 def settings(options: argparse.Namespace) -> dict[str, Any]:
@@ -144,7 +190,7 @@ def settings(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def new_trainer(model: Any, config: dict[str, Any], folder: Path) -> Any:
-    from ..train import CSVLogger, ModelCheckpoint, Trainer
+    from ..train import BackupAndRestore, CSVLogger, ModelCheckpoint, Trainer
     from . import recipes
 
     return Trainer(
@@ -158,6 +204,7 @@ def new_trainer(model: Any, config: dict[str, Any], folder: Path) -> Any:
             recipes.WarmupAndDecay(),
             CSVLogger(folder / runs.HISTORY),
             ModelCheckpoint(folder / runs.MODEL),
+            BackupAndRestore(folder / runs.CHECKPOINTS, double_checkpoint=True),
         ],
     )
 
