@@ -166,10 +166,10 @@ class TestOwnLoop:
 
 class TestPlace:
     def test_nothing_is_left_behind(self):
-        from drivetrain.train.trainer import Trainer
+        from drivetrain.train.batch import BatchTraining
 
         watched = [(nn.Module, "__call__"), (optim.Optimizer, "zero_grad"), (DataLoader, "__iter__")]
-        watched += [(optim.Optimizer, "step"), (Trainer, "_forward")]
+        watched += [(optim.Optimizer, "step"), (BatchTraining, "_forward")]
         before = [vars(owner)[name] for owner, name in watched]
         model = lenet()
         steps = model._plan()

@@ -1,6 +1,7 @@
 """The training loop: fit, evaluate and predict in Keras's arguments, on every kind of data."""
 
 import contextlib
+import gc
 import io
 import signal
 
@@ -123,6 +124,24 @@ class TestFit:
             array.flags.writeable = False
         classifier().fit(x, y, sample_weight=w, verbose=0, validation_split=0.3)
         np.testing.assert_array_equal(x, X)
+
+
+def test_fits_and_predictions_leave_nothing_behind():
+    """The full figure: python -m benchmarks cycles."""
+    trainer = classifier(metrics=["accuracy"], accumulate_grad_batches=2, gradient_clip_val=1.0)
+
+    def look():
+        for _ in range(20):
+            stop = EarlyStopping(patience=3, restore_best_weights=True)
+            trainer.fit(X, Y, epochs=1, verbose=0, validation_data=(X, Y), callbacks=[stop])
+            trainer.predict(X)
+        gc.collect()
+        return dt.memory_stats()["in_use"], len(gc.get_objects())
+
+    look()
+    (memory, objects), (later_memory, later_objects) = look(), look()
+    assert later_memory == memory
+    assert later_objects - objects < 20
 
 
 class TestData:

@@ -247,10 +247,52 @@ class PerStep(Halve):
     interval = "step"
 
 
+class Counted(PerStep):
+    def __init__(self, optimizer):
+        self.optimizer, self.steps = optimizer, 0
+
+    def step(self):
+        self.steps += 1
+
+
 class Plateau(Halve):
     def step(self, metrics):
         super().step()
         self.seen = metrics
+
+
+class ByClosure(OwnSGD):
+    """Computes the loss twice for a step, as LBFGS does at least; steps by the second gradient."""
+
+    def step(self, closure):
+        closure()
+        closure()
+        super().step()
+
+
+class TestClosure:
+    def test_an_optimizer_that_computes_the_loss(self):
+        plain, trainer = regression(optimizer=OwnSGD), regression(optimizer=ByClosure, lr_scheduler=Counted)
+        assert same(fitted(plain, y=R, batch_size=30), fitted(trainer, y=R, batch_size=30))
+        assert trainer.history.history == plain.history.history
+        assert trainer.loop.global_step == trainer.lr_scheduler.steps == 6
+
+    @pytest.mark.parametrize("layer", [BadBackward(), nn.Identity()])
+    def test_it_starts_from_what_is_finite(self, layer):
+        model = nn.Sequential(nn.Linear(4, 1), layer)
+        trainer = Trainer(model, loss="mse", optimizer=ByClosure)
+        x, message = X.copy(), "gradients are not finite"
+        if isinstance(layer, nn.Identity):
+            x[0, 0], message = np.nan, "the loss is nan"
+        before = weights(trainer)
+        with pytest.raises(FloatingPointError, match=f"step 1: {message}"):
+            fitted(trainer, x, R)
+        assert same(before, weights(trainer))
+
+    @pytest.mark.parametrize("options", [{"accumulate_grad_batches": 2}, {"gradient_clip_val": 1.0}])
+    def test_what_it_does_not_go_with(self, options):
+        with pytest.raises(ValueError, match="ByClosure computes loss and gradients by itself"):
+            regression(optimizer=ByClosure, **options)
 
 
 class TestSchedule:
@@ -291,6 +333,16 @@ class TestSchedule:
         trainer = classifier(metrics=["accuracy"], lr_scheduler=Plateau, lr_scheduler_monitor=monitor)
         fitted(trainer, epochs=1, validation_data=validation)
         assert trainer.lr_scheduler.seen == trainer.history.history[expected][0]
+
+    def test_one_that_ends_before_the_training_says_so(self):
+        def schedule(optimizer):
+            return optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=8)
+
+        options = {"lr_scheduler": schedule, "accumulate_grad_batches": 2}
+        fitted(classifier(**options), batch_size=15, epochs=2)
+        fitted(classifier(**options, max_steps=8), batch_size=15, epochs=3)
+        with pytest.raises(ValueError, match=r"OneCycleLR: total_steps is 8 .* the training makes 9"):
+            fitted(classifier(**options), batch_size=15, epochs=3)
 
     def test_before_the_callbacks_of_an_epoch(self):
         rates = []

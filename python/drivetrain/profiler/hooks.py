@@ -15,11 +15,11 @@ from ..data.loader import DataLoader
 from ..nn import Module, Sequential
 from ..optim import GradScaler, Optimizer
 from ..optim.hooks import StepHooks
+from ..train.batch import BatchTraining
 from ..train.callbacks import CallbackList
 from ..train.evaluator import Evaluator
 from ..train.guard import NonFiniteGuard
 from ..train.sources import Source
-from ..train.trainer import Trainer
 from ..train.update import Update
 
 # Class, method, phase.
@@ -29,7 +29,7 @@ METHODS: tuple[tuple[type[Any], str, str], ...] = (
     (GradScaler, "step", "update"),
     (GradScaler, "update", "update"),
     (Update, "step", "update"),
-    (Trainer, "_forward", "forward"),
+    (BatchTraining, "_forward", "forward"),
     (Evaluator, "_loss", "forward"),
     (Evaluator, "_track", "metrics"),
     (Evaluator, "_logs", "metrics"),

@@ -22,8 +22,8 @@ class profile(contextlib.ContextDecorator):
     backward. Layers keep being computed together with their ReLU where they would be otherwise, and count
     with it.
 
-    A recorded op costs a fraction of a microsecond more. Without a profile the only cost is that of looking
-    at a flag.
+    A recorded op costs about 0.2 microseconds more. Without a profile the only cost is that of looking at a
+    flag.
 
     Args:
         layers (bool, default True): Record layers, at two calls each.

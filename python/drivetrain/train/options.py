@@ -1,9 +1,14 @@
-"""How much of the data and how many steps a trainer takes."""
+"""How much of the data and how many steps a trainer takes, and what `fit` refuses."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
+
+import numpy as np
+
+from ..optim.optimizer import parameters_of
+from .precision import is_half
 
 
 class Limits:
@@ -84,3 +89,31 @@ def amount(name: str, value: Any, least: int) -> int | float:
             )
         return value if value else 0
     return count(name, value, least)
+
+
+def check_epoch(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"fit: {name} is {value!r}, expected a whole number")
+    if value < 0:
+        raise ValueError(f"fit: {name} is {value}, expected at least 0")
+
+
+def check_parameters(model: Any, optimizer: Any) -> None:
+    """Raises where a fit would change nothing, or lose what it changes."""
+    for name, parameter in model.named_parameters():
+        if is_half(parameter) and parameter.requires_grad:
+            half = parameter.dtype.name
+            raise TypeError(
+                f"fit: the parameter '{name}' is {half}, which has too few digits for small steps: go "
+                "back with model.float(), and make the optimizer or compile() again with "
+                f"precision={half!r}"
+            )
+    if not hasattr(optimizer, "param_groups"):  # somebody's own
+        return
+    held = {id(parameter) for parameter in parameters_of(optimizer)}
+    own = [id(parameter) for parameter in model.parameters() if parameter.requires_grad]
+    if held and own and held.isdisjoint(own):
+        raise ValueError(
+            "fit: the optimizer holds none of the model's parameters, which half(), float() or to() have "
+            "replaced since it was made; make it again, or compile() again"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from numbers import Real
@@ -382,3 +383,15 @@ def split_off_validation(
         return [array[part] for array in inputs], target[part], None if weights is None else weights[part]
 
     return cut(slice(0, end)), cut(slice(end, None))
+
+
+class Validation(NamedTuple):
+    """What to validate on, and after how many epochs."""
+
+    source: Source
+    freq: int
+
+
+def kept_batches(data: Source, count: int | None) -> Source:
+    """A source that gives the same batches in every epoch: the first ones of another."""
+    return Source(data.where, list(itertools.islice(data.epoch(), count)), None)

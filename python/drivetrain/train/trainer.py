@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from .. import default_generator, manual_seed
 from .._arguments import checks_names
 from ..data.shuffle import check_seed
 from ..optim import GradScaler
-from ..optim.optimizer import parameters_of
+from .batch import BatchTraining
 from .callbacks import Callback, CallbackList, Logs, Timer
-from .culprit import Watch
-from .evaluator import Evaluator
 from .guard import NonFiniteGuard
 from .history import History
 from .interrupts import interrupts_wait
 from .lookup import find_optimizer
 from .loop import EpochLogs, LoopState
-from .options import Limits
-from .precision import find_precision, is_half, region
+from .options import Limits, check_epoch, check_parameters
+from .precision import find_precision, region
 from .predictor import in_mode
 from .resume import Resumable, Resumption, Running, find
 from .schedule import Schedule
-from .sources import Batch, Source, make_source, split_off_validation
+from .sources import Source, Validation, kept_batches, make_source, split_off_validation
 from .update import Update, check_scaler
 
 
-class Trainer(Resumable, Evaluator):
+class Trainer(Resumable, BatchTraining):
     """Trains a model: what is trained, by which loss, with which optimizer.
 
     Args:
@@ -253,7 +248,7 @@ class Trainer(Resumable, Evaluator):
                 what was done. Within ``on_epoch_end`` it waits until that is done; a second Ctrl-C does not.
         """
         last = self._last_epoch(initial_epoch, epochs)
-        self._check_parameters()
+        check_parameters(self.model, self.optimizer)
         given = (x, y, sample_weight)
         if validation_split and validation_data is None:
             given, validation_data = split_off_validation("fit", *given, validation_split)
@@ -313,25 +308,6 @@ class Trainer(Resumable, Evaluator):
         if self._limits.is_trial:
             hooks.callbacks = [callback for callback in hooks.callbacks if not callback.writes_files]
         return hooks
-
-    def _check_parameters(self) -> None:
-        for name, parameter in self.model.named_parameters():
-            if is_half(parameter) and parameter.requires_grad:
-                half = parameter.dtype.name
-                raise TypeError(
-                    f"fit: the parameter '{name}' is {half}, which has too few digits for small steps: go "
-                    "back with model.float(), and make the optimizer or compile() again with "
-                    f"precision={half!r}"
-                )
-        if not hasattr(self.optimizer, "param_groups"):  # somebody's own
-            return
-        held = {id(parameter) for parameter in parameters_of(self.optimizer)}
-        own = [id(parameter) for parameter in self.model.parameters() if parameter.requires_grad]
-        if held and own and held.isdisjoint(own):
-            raise ValueError(
-                "fit: the optimizer holds none of the model's parameters, which half(), float() or to() have "
-                "replaced since it was made; make it again, or compile() again"
-            )
 
     def _run(
         self,
@@ -420,61 +396,6 @@ class Trainer(Resumable, Evaluator):
         finally:
             self._mean_loss, self.metrics = kept
 
-    def _train_batch_watched(self, batch: Batch, *, ends_epoch: bool) -> bool:
-        """A batch with a look at what every layer gives, forward and backward."""
-        watch = Watch(self.model)
-        try:
-            trained = self._train_batch(batch, ends_epoch=ends_epoch)
-        finally:
-            watch.remove()
-        if problem := watch.forward or watch.backward():
-            raise FloatingPointError(f"fit: {self._place()}: {problem}.")
-        return trained
-
-    def _train_batch(self, batch: Batch, *, ends_epoch: bool) -> bool:
-        """Forward, backward and, at the end of a group of batches, the step; False where it was left out."""
-        guard, update = self.guard, self._update
-        if guard.watches:
-            guard.begin_step()
-        update.begin()
-        output, loss = self._forward(batch)
-        value = loss.item()
-        problem = guard.look(value) if guard.watches else ""
-        if not problem:
-            update.backward(loss, batch.size)
-            problem = self._make_step(value, ends_epoch=ends_epoch)
-        if problem:
-            self._leave_out(problem, batch)
-            return False
-        self._track(value, output, batch)
-        return True
-
-    def _make_step(self, loss: float, *, ends_epoch: bool) -> str:
-        before = self.loop.global_step
-        problem = self._update.step(loss, ends_epoch=ends_epoch)
-        if self.loop.global_step > before:
-            self._schedule.after_step()
-        return problem
-
-    def _leave_out(self, problem: str, batch: Batch) -> None:
-        """Raises, or forgets the gradients gathered since the last step: the next batch begins a group."""
-        self.loop.end_group()
-        self.guard.handle(problem, self._place(), batch, lambda: self.scaler.scale(self._forward(batch)[1]))
-
-    def _place(self) -> str:
-        return f"epoch {self.loop.epoch + 1}, step {self.loop.batch + 1}"
-
-    def _forward(self, batch: Batch) -> tuple[Any, Any]:
-        with self._region:
-            output = self.model(*batch.inputs)
-            loss = self._loss(output, batch)
-        return output, loss if self.regularizer is None else loss + self.regularizer(self.model)
-
-    @property
-    def skipped_steps(self) -> int:
-        """Steps that were left out since the trainer was made, as ``on_nonfinite="skip"`` says."""
-        return self.guard.skipped_steps
-
     def _validation(self, data: Any, batch_size: int, steps: int | None, freq: int) -> Validation | None:
         if isinstance(freq, bool) or not isinstance(freq, int) or freq < 1:
             raise ValueError(f"fit: validation_freq is {freq!r}, expected a whole number of at least 1")
@@ -490,22 +411,3 @@ class Trainer(Resumable, Evaluator):
         source = make_source("fit: validation_data", *parts, batch_size=batch_size, steps=steps)
         # Lightning's way to say that there is to be none.
         return None if self._limits.val_batches(source.steps) == 0 else Validation(source, freq)
-
-
-class Validation(NamedTuple):
-    """What to validate on, and after how many epochs."""
-
-    source: Source
-    freq: int
-
-
-def kept_batches(data: Source, count: int | None) -> Source:
-    """A source that gives the same batches in every epoch: the first ones of another."""
-    return Source(data.where, list(itertools.islice(data.epoch(), count)), None)
-
-
-def check_epoch(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"fit: {name} is {value!r}, expected a whole number")
-    if value < 0:
-        raise ValueError(f"fit: {name} is {value}, expected at least 0")

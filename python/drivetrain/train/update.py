@@ -32,6 +32,13 @@ class Update:
         if clip is not None and not (math.isfinite(clip) and clip >= 0):
             raise ValueError(f"Trainer: gradient_clip_val is {clip}, expected at least 0")
         self.trainer = trainer
+        self.by_closure = needs_closure(trainer.optimizer)
+        if self.by_closure and (every != 1 or clip is not None or trainer.scaler.is_enabled()):
+            raise ValueError(
+                f"Trainer: the optimizer {type(trainer.optimizer).__name__} computes loss and gradients by "
+                "itself, which goes neither with accumulate_grad_batches nor with gradient_clip_val nor with "
+                "precision 'float16'"
+            )
         self.every = count("accumulate_grad_batches", every, 1)
         self.max_norm = clip if algorithm == "norm" else None
         self.max_value = clip if algorithm == "value" else None
@@ -110,6 +117,10 @@ class Update:
         if max_value is not None:
             clip_grad_value_(parameters, max_value)
 
+    def problem_of(self, loss: float) -> str:
+        """What of loss, running statistics or gradients is not finite, or ""."""
+        return self.trainer.guard.look(loss) or ("" if self._finite() else not_finite(loss))
+
     def _finite(self) -> bool:
         return _finite_gradients(self._parameters())
 
@@ -127,6 +138,17 @@ def not_finite(loss: float) -> str:
 def folds(step: Hashable) -> bool:
     """Whether the step of a class of optimizers averages and clips by itself."""
     return takes(step, "grad_scale", "max_norm", "max_value")
+
+
+def needs_closure(optimizer: Any) -> bool:
+    """Whether a step needs a function that computes the loss: it has no default, or the optimizer says so."""
+    if getattr(optimizer, "needs_closure", False):
+        return True
+    try:
+        closure = inspect.signature(type(optimizer).step).parameters.get("closure")
+    except (TypeError, ValueError, AttributeError):
+        return False
+    return closure is not None and closure.default is closure.empty
 
 
 def takes(function: Any, *names: str) -> bool:

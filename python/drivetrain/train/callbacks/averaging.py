@@ -238,7 +238,7 @@ class StochasticWeightAveraging(Callback):
         self.n_averaged += 1
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        if self._averages is None:
+        if self._averages is None or not self.trainer._is_complete:
             return
         with no_grad():
             for parameter, average in zip(self.model.parameters(), self._averages, strict=True):
