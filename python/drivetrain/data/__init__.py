@@ -3,13 +3,17 @@
 from .collate import default_collate
 from .dataset import ArrayDataset, Dataset, Subset, TensorDataset
 from .loader import DataLoader
+from .mixup import CutMix, MixUp, RandomChoice
 from .sampler import RandomSampler, Sampler, SequentialSampler
 from .split import random_split, train_test_split
 
 __all__ = [
     "ArrayDataset",
+    "CutMix",
     "DataLoader",
     "Dataset",
+    "MixUp",
+    "RandomChoice",
     "RandomSampler",
     "Sampler",
     "SequentialSampler",

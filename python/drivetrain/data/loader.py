@@ -40,6 +40,9 @@ class DataLoader:
             memory, where a thread costs more than it saves, and 2 otherwise.
         collate_fn (callable, optional): Turns a list of samples into a batch. Default: ``default_collate``,
             which stacks them into Tensors.
+        batch_transform (MixUp, CutMix or callable, optional): Changes whole batches as they are handed out.
+            Where it has a method ``transform_batch(batch, epoch, number)``, that is called: what it draws
+            can depend on these alone, so that a resumed epoch sees the same batches.
 
     Raises:
         ValueError, TypeError: For sizes below 1, ``shuffle`` together with ``sampler``, a data set without a
@@ -67,6 +70,7 @@ class DataLoader:
         seed: Any = 0,
         prefetch: int | None = None,
         collate_fn: Callable[[list[Any]], Any] | None = None,
+        batch_transform: Callable[[Any], Any] | None = None,
     ) -> None:
         if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
             raise TypeError(
@@ -79,7 +83,12 @@ class DataLoader:
         self.shuffle = flag("shuffle", shuffle)
         self.drop_last = flag("drop_last", drop_last)
         self.seed = check_seed("DataLoader", getattr(seed, "seed", seed))
+        if batch_transform is not None and not callable(batch_transform):
+            raise TypeError(
+                f"DataLoader: batch_transform is a {type(batch_transform).__name__}, expected a function"
+            )
         self.collate_fn = collate_fn
+        self.batch_transform = batch_transform
         in_memory = hasattr(dataset, "take") and collate_fn is None
         self.prefetch = count(
             "prefetch", (0 if in_memory else 2) if prefetch is None else prefetch, at_least=0
@@ -130,11 +139,18 @@ class DataLoader:
                 # behind him.
                 self._batches_done += 1
                 # Made here and not on the thread: arrays are shared, so it costs nothing.
-                yield batch if arrays is not None or self.collate_fn is not None else to_tensors(batch)
+                made = batch if arrays is not None or self.collate_fn is not None else to_tensors(batch)
+                yield made if self.batch_transform is None else self._transformed(made)
         finally:
             if isinstance(source, Prefetcher):
                 source.close()
         self._epoch, self._batches_done = epoch + 1, 0
+
+    def _transformed(self, batch: Any) -> Any:
+        transform: Any = self.batch_transform
+        if hasattr(transform, "transform_batch"):
+            return transform.transform_batch(batch, self._epoch, self._batches_done - 1)
+        return transform(batch)
 
     def _index_batches(self, epoch: int) -> list[NDArray[np.int64]]:
         if hasattr(self.sampler, "set_epoch"):

@@ -173,9 +173,8 @@ class StochasticDepth(Module):
     Example:
         >>> import drivetrain as dt
         >>> branch = dt.nn.StochasticDepth(0.5, mode="row")
-        >>> y = branch(dt.ones((100, 2)))
-        >>> sorted(set(y.reshape((-1,)).tolist())), (y[:, 0] == y[:, 1]).all().item()
-        ([0.0, 2.0], True)
+        >>> branch(dt.ones((6, 2))).tolist()
+        [[2.0, 2.0], [2.0, 2.0], [0.0, 0.0], [0.0, 0.0], [2.0, 2.0], [2.0, 2.0]]
     """
 
     def __init__(self, p: float, mode: str = "row") -> None:
