@@ -17,7 +17,7 @@ from golden import optimizers as golden
 CASES = pytest.mark.parametrize("case", list(golden.CASES))
 TOLERANCE = {"float32": {"rtol": 2e-5, "atol": 2e-6}, "float64": {"rtol": 1e-11, "atol": 1e-12}}
 KINDS = [optim.SGD, optim.Adam, optim.AdamW, optim.Adagrad, optim.Adadelta, optim.RMSprop, optim.Adamax]
-KINDS += [optim.NAdam, optim.RAdam, optim.Rprop, optim.Lion]
+KINDS += [optim.NAdam, optim.RAdam, optim.Rprop, optim.Lion, optim.Adafactor]
 ALL = pytest.mark.parametrize("kind", KINDS)
 
 

@@ -119,7 +119,8 @@ def test_parameters_without_gradient_stay(kind: Any) -> None:
     assert ps[1] not in optimizer.state
     state = optimizer.state_dict()["state"]
     assert set(state) == {0, 2}
-    assert set(optimizer._keeps) - {"max_exp_avg_sq"} == set(state[0]) - {"step"}
+    of_others = {"max_exp_avg_sq", "row_var", "col_var"}  # of AMSGrad, of matrices
+    assert set(optimizer._keeps) - of_others == set(state[0]) - {"step"}
     # It joins late, and a third that has rested goes on where it was.
     ps[1].grad, ps[2].grad = dt.ones((3,)), None
     optimizer.step()
@@ -163,6 +164,51 @@ def test_rprop_begins_with_the_rate_it_has() -> None:
     optimizer.param_groups[0]["lr"] = 0.5
     optimizer.step()
     assert p.item() == 0.5
+
+
+def adafactor(p: Any, g: Any, kept: list[Any], step: int, lr: float, d: float, decay: float) -> Any:
+    """The whole of a step in NumPy; `kept` has rows' and columns' means, or the mean of a vector."""
+    share, rho, eps = step**-0.8, min(lr, 1 / math.sqrt(step)), (np.finfo(np.float32).eps, 1e-3)
+    alpha = max(eps[1], math.sqrt(np.mean(p**2))) * rho
+    if p.ndim > 1:
+        kept[0] += share * ((g**2).mean(axis=-1, keepdims=True) - kept[0])
+        kept[1] += share * ((g**2).mean(axis=-2, keepdims=True) - kept[1])
+        square = kept[0] * kept[1] / np.maximum(kept[0].mean(axis=-2, keepdims=True), eps[0])
+    else:
+        kept[0] += share * (g**2 - kept[0])
+        square = kept[0]
+    update = g / np.sqrt(np.maximum(square, eps[0] ** 2))
+    return p * (1 - lr * decay) - alpha / max(1, math.sqrt(np.mean(update**2)) / d) * update
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_adafactor_on_every_shape(level: str, dtype: str) -> None:
+    """Vectors, matrices of several blocks, stacks of small and of large ones; a row without gradient."""
+    shapes = [(), (17_001,), (1, 5), (5, 1), (700, 211), (3, 130_001), (40, 3, 7), (2, 300, 400), (0, 3)]
+    rng = np.random.default_rng(0)
+    start = [rng.standard_normal(shape).astype(dtype) for shape in shapes]
+    steps = [[np.asarray(rng.standard_normal(s)).astype(dtype) for s in shapes] for _ in range(3)]
+    for gradients in steps:
+        gradients[4][13] = 0.0
+
+    def run() -> list[Any]:
+        ps = [dt.tensor(s, requires_grad=True) for s in start]
+        optimizer = optim.Adafactor(ps, lr=0.05, d=1.5, weight_decay=0.1, eps=(2.0**-23, 1e-3))
+        for gradients in steps:
+            for p, g in zip(ps, gradients, strict=True):
+                p.grad = dt.tensor(g)
+            optimizer.step()
+        return [p.detach().numpy() for p in ps]
+
+    found = on_threads(run)
+    for i, shape in enumerate(shapes):
+        p = start[i].astype(np.float64)
+        kept = [np.zeros((*shape[:-1], 1)), np.zeros((*shape[:-2], 1, shape[-1]))] if p.ndim > 1 else [0.0]
+        if p.size:
+            for number, gradients in enumerate(steps, 1):
+                p = adafactor(p, gradients[i].astype(np.float64), kept, number, 0.05, 1.5, 0.1)
+        tolerance = 2e-5 if dtype == "float32" else 1e-11
+        np.testing.assert_allclose(found[i], p, rtol=tolerance, atol=tolerance, err_msg=str(shape))
 
 
 def test_what_is_switched_on_later_begins_then() -> None:
@@ -285,6 +331,12 @@ def test_a_class_of_ones_own_may_take_any_argument() -> None:
             r"step_sizes\[1\] must be at least step_sizes",
         ),
         (lambda p: optim.Lion(p, betas=(-0.1, 0.9)), r"Lion: betas\[0\] must be a number from 0 to below 1"),
+        (lambda p: optim.Adafactor(p, d=0.5), "Adafactor: d must be 1 or more, got 0.5"),
+        (
+            lambda p: optim.Adafactor(p, beta2_decay=0.5),
+            "Adafactor: beta2_decay must be negative or 0",
+        ),
+        (lambda p: optim.Adafactor(p, eps=(-1, 1)), r"Adafactor: eps\[0\] must be positive or 0, got -1"),
         (lambda p: optim.Lion(p, lr=math.inf), "Lion: lr must be positive or 0, got inf"),
     ],
 )

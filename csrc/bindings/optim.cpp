@@ -101,6 +101,16 @@ void bind_steps(py::module_& m) {
                         step_arguments({"exp_avg"_a, "step"_a, "lr"_a = 1e-4, "beta1"_a = 0.9,
                                         "beta2"_a = 0.99, "weight_decay"_a = 0.0}),
                         "lion_step");
+    op<&ops::adafactor_step>(
+        m, "_adafactor_step",
+        step_doc(
+            "Adafactor (Shazeer and Stern, 2018), as torch.optim.Adafactor.", "",
+            "row_var and col_var hold a tensor for each\nparameter with two axes or more, shaped like it "
+            "but for a 1 in the last axis or the one before; variance\none like each other parameter. "),
+        step_arguments({"row_var"_a, "col_var"_a, "variance"_a, "step"_a, "lr"_a = 1e-2,
+                        "beta2_decay"_a = -0.8, "eps1"_a = py::none(), "eps2"_a = 1e-3, "d"_a = 1.0,
+                        "weight_decay"_a = 0.0}),
+        "adafactor_step");
 }
 
 } // namespace

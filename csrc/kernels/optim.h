@@ -48,6 +48,30 @@ struct StepArgs {
     bool* nonfinite = nullptr; // see below
 };
 
+// One parameter of a step of Adafactor: `matrices` of rows x columns, or a vector, which has `square` alone.
+struct FactoredTensor {
+    int64_t matrices = 1, rows = 1, columns = 1;
+    void* parameter = nullptr;
+    const void* gradient = nullptr;
+    void* row_mean = nullptr;    // (matrices, rows): mean over the columns of the mean squared gradients
+    void* column_mean = nullptr; // (matrices, columns)
+    void* square = nullptr;      // (columns): mean of the squared gradients
+};
+
+struct AdafactorArgs {
+    int64_t count = 0;
+    const FactoredTensor* tensors = nullptr;
+    double weight_left = 1;           // what decoupled weight decay leaves of a parameter
+    double share = 1;                 // of this step's squares in their means
+    double rate = 0.01;               // of a parameter whose root mean square is 1
+    double least_size = 1e-3;         // that root mean square counts for at least that
+    double epsilon = 1e-7;            // least root of a mean square
+    double threshold = 1;             // largest root mean square of an update
+    double gradient_scale = 1;        // negative where the step climbs
+    double largest = __builtin_inf(); // as in StepArgs
+    bool* nonfinite = nullptr;        // as in StepArgs
+};
+
 enum class GradNorm : uint8_t { one, two, infinity };
 
 // Where a step is given `nonfinite`, gradients that are infinite or NaN count as zero, and it becomes true if
@@ -55,6 +79,7 @@ enum class GradNorm : uint8_t { one, two, infinity };
 // to end.
 struct Optim {
     void (*step[int(OptimRule::count)][2])(const StepArgs& args);
+    void (*adafactor[2])(const AdafactorArgs& args);
     int64_t (*norm_scratch)(int64_t count, const OptimTensor* tensors);
     // Sum of |gradient|, sum of squares or largest |gradient| (NaN where any is) over all tensors, in double.
     double (*norm[2])(GradNorm kind, int64_t count, const OptimTensor* tensors, double* scratch);

@@ -95,20 +95,19 @@ Step gather(const char* op, const Tensors& parameters, Tensors gradients, Kept k
     return step;
 }
 
-// Looks at the gradients that are small enough to cost nothing.
-void refuse_nonfinite(const Step& step) {
+// Looks at a gradient that is small enough to cost nothing.
+void refuse_nonfinite(const char* op, int precision, int64_t size, const void* gradient) {
     constexpr int64_t kSmall = 4096;
-    for (int p : {0, 1})
-        for (const OptimTensor& t : step.entries[p])
-            if (t.size <= kSmall && !kernels().optim.finite[p](t.size, t.gradient))
-                float_error({step.op, ": a gradient is infinite or NaN; nothing was changed"});
+    if (size <= kSmall && !kernels().optim.finite[precision](size, gradient))
+        float_error({op, ": a gradient is infinite or NaN; nothing was changed"});
 }
 
 // True where it was to watch and found a gradient that is not finite.
 bool run(const Step& step, StepArgs args, OptimRule rule, bool watch) {
     bool nonfinite = false;
     if (watch) {
-        refuse_nonfinite(step);
+        for (int p : {0, 1})
+            for (const OptimTensor& t : step.entries[p]) refuse_nonfinite(step.op, p, t.size, t.gradient);
         args.nonfinite = &nonfinite;
     }
     for (int p : {0, 1}) {
@@ -322,6 +321,104 @@ int lion_step(const Tensors& parameters, const GivenGradients& gradients, const 
     take_betas(op, args, beta1, beta2, 0);
     args.decoupled = true;
     return make(op, OptimRule::lion, args, parameters, gradients, {{"exp_avg", &exp_avg}}, step, watch);
+}
+
+namespace {
+
+// What Adafactor keeps of one parameter: without its last axis, without the last but one; a vector whole.
+void* kept_mean(const char* op, const char* list, size_t i, const Tensor& t, const Tensor& parameter,
+                int one_axis) {
+    Dims shape = parameter.shape();
+    if (one_axis >= 0) shape[one_axis] = 1;
+    if (t.shape() != shape || t.dtype() != parameter.dtype())
+        value_error({op, ": ", item(list, i), " has shape ", t.shape(), " and dtype ", t.dtype(),
+                     ", expected shape ", shape, " and dtype ", parameter.dtype()});
+    return written(op, list, i, t, t);
+}
+
+struct FactoredEntries {
+    std::vector<FactoredTensor> of[2];
+    double elements[2] = {0, 0};
+};
+
+FactoredEntries gather_factored(const char* op, const Tensors& parameters, Tensors& gradients,
+                                const Tensors& row_var, const Tensors& col_var, const Tensors& variance) {
+    autograd::GradMode off(false);
+    FactoredEntries found;
+    size_t factored = 0, whole = 0;
+    for (size_t i = 0; i < parameters.size(); ++i) {
+        const Tensor& p = parameters[i];
+        if (is_half(p.dtype()) || !is_floating(p.dtype())) check_real(op, item("parameters", i).c_str(), p);
+        FactoredTensor entry;
+        entry.parameter = written(op, "parameters", i, p, p);
+        entry.gradient = prepared_gradient(op, i, gradients[i], p);
+        const int rank = p.rank();
+        const auto next = [&](const char* name, const Tensors& list, size_t at) -> const Tensor& {
+            if (at >= list.size())
+                value_error({op, ": ", name, " holds ", list.size(), " tensors, expected one for each of ",
+                             rank > 1 ? "the parameters with two axes or more" : "the other parameters"});
+            return list[at];
+        };
+        if (rank > 1) {
+            entry.rows = p.shape(rank - 2);
+            entry.columns = p.shape(rank - 1);
+            for (int axis = 0; axis < rank - 2; ++axis) entry.matrices *= p.shape(axis);
+            const Tensor &row = next("row_var", row_var, factored),
+                         &column = next("col_var", col_var, factored);
+            entry.row_mean = kept_mean(op, "row_var", factored, row, p, rank - 1);
+            entry.column_mean = kept_mean(op, "col_var", factored, column, p, rank - 2);
+            ++factored;
+        } else {
+            entry.columns = p.size();
+            const Tensor& square = next("variance", variance, whole);
+            entry.square = kept_mean(op, "variance", whole, square, p, -1);
+            ++whole;
+        }
+        found.of[precision(p)].push_back(entry);
+        found.elements[precision(p)] += static_cast<double>(p.size());
+    }
+    return found;
+}
+
+} // namespace
+
+int adafactor_step(const Tensors& parameters, const GivenGradients& gradients, const Tensors& row_var,
+                   const Tensors& col_var, const Tensors& variance, int64_t step, double lr,
+                   double beta2_decay, std::optional<double> eps1, double eps2, double d, double weight_decay,
+                   bool maximize, double grad_scale, double max_value, bool watch) {
+    const char* op = "adafactor_step";
+    common(op, lr, weight_decay, maximize, grad_scale, max_value); // for its checks
+    if (step < 1) value_error({op, ": step is ", step, ", expected 1 or more"});
+    check_between(op, "beta2_decay", beta2_decay, -kLargest, 0);
+    check_between(op, "eps2", eps2, 0, kLargest);
+    check_between(op, "d", d, 1, kLargest);
+    if (eps1) check_between(op, "eps1", *eps1, 0, kLargest);
+    GivenGradients found = find_gradients(op, parameters, gradients);
+    if (!found) return 0;
+    const FactoredEntries entries = gather_factored(op, parameters, *found, row_var, col_var, variance);
+    if (watch)
+        for (const Tensor& g : *found) refuse_nonfinite(op, precision(g), g.size(), g.data());
+    bool nonfinite = false;
+    AdafactorArgs args;
+    args.weight_left = 1 - lr * weight_decay;
+    args.share = std::pow(static_cast<double>(step), beta2_decay);
+    args.rate = std::min(lr, 1 / std::sqrt(static_cast<double>(step)));
+    args.least_size = eps2;
+    args.threshold = d;
+    args.gradient_scale = maximize ? -grad_scale : grad_scale;
+    args.largest = max_value;
+    args.nonfinite = watch ? &nonfinite : nullptr;
+    for (int p : {0, 1}) {
+        args.count = static_cast<int64_t>(entries.of[p].size());
+        args.tensors = entries.of[p].data();
+        const double smallest[] = {std::numeric_limits<float>::epsilon(),
+                                   std::numeric_limits<double>::epsilon()};
+        args.epsilon = eps1.value_or(smallest[p]);
+        LongWork work(2 * entries.elements[p]);
+        kernels().optim.adafactor[p](args);
+    }
+    for (const Tensors* list : {&parameters, &row_var, &col_var, &variance}) bump_versions(*list);
+    return nonfinite ? 2 : 1;
 }
 
 } // namespace dt::ops

@@ -49,6 +49,11 @@ int rprop_step(const Tensors& parameters, const GivenGradients& gradients, const
 int lion_step(const Tensors& parameters, const GivenGradients& gradients, const Tensors& exp_avg,
               int64_t step, double lr, double beta1, double beta2, double weight_decay, bool maximize,
               double grad_scale, double max_value, bool watch);
+// Parameters with two axes or more have one tensor each in row_var and col_var, the others in variance.
+int adafactor_step(const Tensors& parameters, const GivenGradients& gradients, const Tensors& row_var,
+                   const Tensors& col_var, const Tensors& variance, int64_t step, double lr,
+                   double beta2_decay, std::optional<double> eps1, double eps2, double d, double weight_decay,
+                   bool maximize, double grad_scale, double max_value, bool watch);
 // The Euclidean norm of the parameters' gradients, taken together; those without gradient are passed over.
 double grad_norm(const Tensors& parameters);
 // Neither infinity nor NaN in the tensors, or in the gradients of those parameters that have one.

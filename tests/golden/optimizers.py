@@ -77,6 +77,12 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"groups": {"lr": 0.1}},
     ),
     "radam decoupled": ("RAdam", {"lr": 0.02, "weight_decay": 0.1, "decoupled_weight_decay": True}, {}),
+    "adafactor": ("Adafactor", {}, {"skip": True}),
+    "adafactor options": (
+        "Adafactor",
+        {"lr": 0.1, "beta2_decay": -0.5, "eps": (1e-2, 0.5), "d": 1.5, "weight_decay": 0.1, "maximize": True},
+        {"groups": {"lr": 0.5}},
+    ),
     "rprop": ("Rprop", {}, {"skip": True}),
     "rprop options": (
         "Rprop",

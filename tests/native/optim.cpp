@@ -251,6 +251,113 @@ void check_watching(Checks& c, OptimRule rule, const std::string& name, const st
     }
 }
 
+// What Adafactor makes of one tensor, in double. A vector is a matrix of one row, whose squares are kept.
+template <class T> struct Factored {
+    int64_t matrices, rows, columns;
+    bool vector;
+    Array<T> parameter, gradient, row, column; // `column` holds the squares of a vector
+
+    Factored(Checks& c, int64_t matrices_, int64_t rows_, int64_t columns_, bool vector_)
+        : matrices(matrices_), rows(rows_), columns(columns_), vector(vector_),
+          parameter(c.uniform_array<T>(matrices_ * rows_ * columns_)),
+          gradient(c.uniform_array<T>(matrices_ * rows_ * columns_)),
+          row(c.uniform_array<T>(vector_ ? 0 : matrices_ * rows_, 0.5, 1)),
+          column(c.uniform_array<T>(matrices_ * columns_, 0.5, 1)) {}
+    FactoredTensor entry() {
+        FactoredTensor t;
+        t.matrices = matrices, t.rows = rows, t.columns = columns;
+        t.parameter = parameter.data();
+        t.gradient = gradient.data();
+        if (vector) {
+            t.square = column.data();
+        } else {
+            t.row_mean = row.data();
+            t.column_mean = column.data();
+        }
+        return t;
+    }
+
+    std::vector<long double> means_of_rows, means_of_columns; // as sums of many in double are no reference
+    std::vector<double> wanted;
+    double used(const AdafactorArgs& a, int64_t i) const { // of the gradients
+        const double g = gradient.at(i) * a.gradient_scale;
+        return std::isfinite(g) ? std::fmax(-a.largest, std::fmin(a.largest, g)) : 0;
+    }
+    void find_means(const AdafactorArgs& a) {
+        for (int64_t i = 0; i < row.size(); ++i) means_of_rows.push_back((1 - a.share) * row.at(i));
+        const double left = gradient.size() ? 1 - a.share : 1; // without elements nothing changes
+        for (int64_t i = 0; i < column.size(); ++i) means_of_columns.push_back(left * column.at(i));
+        for (int64_t i = 0; i < gradient.size(); ++i) {
+            const long double square = a.share * used(a, i) * used(a, i);
+            if (!vector) means_of_rows[size_t(i / columns)] += square / columns;
+            means_of_columns[size_t(i / (rows * columns) * columns + i % columns)] += square / rows;
+        }
+    }
+    void step(const AdafactorArgs& a) {
+        find_means(a);
+        std::vector<double> updates;
+        double parameters = 0, squares = 0;
+        const double size = double(gradient.size());
+        for (int64_t i = 0; i < gradient.size(); ++i) {
+            const int64_t m = i / (rows * columns);
+            double square = double(means_of_columns[size_t(m * columns + i % columns)]);
+            if (!vector) {
+                double mean = 0;
+                for (int64_t r = 0; r < rows; ++r) mean += double(means_of_rows[size_t(m * rows + r)] / rows);
+                square *= double(means_of_rows[size_t(i / columns)]) / mean;
+            }
+            updates.push_back(used(a, i) / std::sqrt(square));
+            squares += updates.back() * updates.back() / size;
+            parameters += parameter.at(i) * parameter.at(i) / size;
+        }
+        const double rate = a.rate * std::fmax(a.least_size, std::sqrt(parameters)) /
+                            std::fmax(1, std::sqrt(squares) / a.threshold);
+        for (int64_t i = 0; i < gradient.size(); ++i)
+            wanted.push_back(a.weight_left * parameter.at(i) - rate * updates[size_t(i)]);
+    }
+};
+
+template <class T> void check_adafactor(Checks& c, bool watch) {
+    c.at("adafactor", watch ? " that watches" : "");
+    std::vector<Factored<T>> all;
+    all.emplace_back(c, 1, 1, 17, true);
+    all.emplace_back(c, 1, 1, 40001, true);
+    all.emplace_back(c, 1, 1, 1, false);
+    all.emplace_back(c, 1, 7, 19, false);
+    all.emplace_back(c, 5, 3, 33, false);
+    all.emplace_back(c, 2, 60, 2501, false);
+    all.emplace_back(c, 1, 0, 5, false);
+    if (watch)
+        for (Factored<T>& one : all)
+            if (one.gradient.size()) one.gradient[one.gradient.size() / 2] = T(NAN);
+    bool found = false;
+    AdafactorArgs args;
+    args.weight_left = 0.99;
+    args.share = 0.25;
+    args.rate = 0.1;
+    args.epsilon = 1e-3;
+    args.threshold = 0.5;
+    args.gradient_scale = -0.5;
+    args.largest = 0.4;
+    args.nonfinite = watch ? &found : nullptr;
+    std::vector<FactoredTensor> entries;
+    for (Factored<T>& one : all) {
+        one.step(args);
+        entries.push_back(one.entry());
+    }
+    args.count = int64_t(entries.size());
+    args.tensors = entries.data();
+    c.call(c.table.optim.adafactor[sizeof(T) == 8], args);
+    c.expect_true("reported", found == watch);
+    for (const Factored<T>& one : all) {
+        c.expect("row mean", one.row, 40,
+                 [&](int64_t i) { return Want(double(one.means_of_rows[size_t(i)])); });
+        c.expect("column mean", one.column, 40,
+                 [&](int64_t i) { return Want(double(one.means_of_columns[size_t(i)])); });
+        c.expect("parameter", one.parameter, 40, [&](int64_t i) { return Want(one.wanted[size_t(i)], 1); });
+    }
+}
+
 template <class T> void check_norms(Checks& c, const std::vector<int64_t>& sizes) {
     Tensors<T> t(c, sizes, false, false, false, false);
     int64_t total = 0;
@@ -340,6 +447,9 @@ template <class T> void check_finite(Checks& c, const std::vector<int64_t>& size
 } // namespace
 
 void check_optim(Checks& c) {
+    for_floats([&]<class T>(T) {
+        for (bool watch : {false, true}) check_adafactor<T>(c, watch);
+    });
     for (const std::vector<int64_t>& sizes : kLists)
         for_floats([&]<class T>(T) {
             const int step = !sizes.empty() && sizes[0] > 1000 ? 5 : 1; // some variants of the large ones

@@ -2,6 +2,7 @@
 
 from . import lr_scheduler as lr_scheduler
 from . import swa_utils as swa_utils
+from .adafactor import Adafactor as Adafactor
 from .adam import Adam as Adam
 from .adam import AdamW as AdamW
 from .adam_kin import Adamax as Adamax
@@ -10,6 +11,8 @@ from .adam_kin import RAdam as RAdam
 from .adaptive import Adadelta as Adadelta
 from .adaptive import Adagrad as Adagrad
 from .adaptive import RMSprop as RMSprop
+from .lbfgs import LBFGS as LBFGS
+from .muon import Muon as Muon
 from .optimizer import Optimizer as Optimizer
 from .scaler import GradScaler as GradScaler
 from .sgd import SGD as SGD
