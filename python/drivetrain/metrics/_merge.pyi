@@ -9,4 +9,5 @@ def merge_curve(
     thresholds: NDArray[Any],
     hits: NDArray[Any],
     alarms: NDArray[Any],
+    skips_straight: bool,
 ) -> int: ...

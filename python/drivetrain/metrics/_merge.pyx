@@ -41,16 +41,23 @@ cdef Sums sums(const score* positives, Py_ssize_t p, const score* negatives, Py_
 
 cdef Py_ssize_t curve(
     const score* positives, Py_ssize_t p, const score* negatives, Py_ssize_t n,
-    score* thresholds, double* hits, double* alarms,
+    score* thresholds, double* hits, double* alarms, bint skips_straight,
 ) noexcept nogil:
-    cdef Py_ssize_t i = p, j = n, count = 0
+    cdef Py_ssize_t i = p, j = n, count = 0, groups = 0
+    cdef Py_ssize_t above, over, step_i = -1, step_j = -1
     cdef score value
     while i > 0 or j > 0:
         value = positives[i - 1] if j == 0 or (i > 0 and positives[i - 1] >= negatives[j - 1]) else negatives[j - 1]
+        above, over = i, j
         while i > 0 and positives[i - 1] == value:
             i -= 1
         while j > 0 and negatives[j - 1] == value:
             j -= 1
+        # The point before lies on a line between its neighbours; the first of all stays.
+        if skips_straight and groups > 1 and above - i == step_i and over - j == step_j:
+            count -= 1
+        groups += 1
+        step_i, step_j = above - i, over - j
         thresholds[count] = value
         hits[count] = p - i
         alarms[count] = n - j
@@ -105,10 +112,11 @@ def merge_areas(positives, negatives):
     return found.double_area, found.precisions
 
 
-def merge_curve(positives, negatives, thresholds, hits, alarms):
+def merge_curve(positives, negatives, thresholds, hits, alarms, bint skips_straight):
     """Write each distinct score, descending, with the positives and negatives that reach it; return how many.
 
     The three outputs have room for all samples; ``thresholds`` has the dtype of the scores, the others float64.
+    ``skips_straight`` leaves out points whose steps from the one before and to the next are the same.
     """
     cdef Buffers b = Buffers()
     cdef Py_ssize_t n
@@ -126,8 +134,10 @@ def merge_curve(positives, negatives, thresholds, hits, alarms):
         return curve[double](
             <double*>b.held[0].buf, b.length(0), <double*>b.held[1].buf, b.length(1),
             <double*>b.held[2].buf, <double*>b.held[3].buf, <double*>b.held[4].buf,
+            skips_straight,
         )
     return curve[float](
         <float*>b.held[0].buf, b.length(0), <float*>b.held[1].buf, b.length(1),
         <float*>b.held[2].buf, <double*>b.held[3].buf, <double*>b.held[4].buf,
+        skips_straight,
     )

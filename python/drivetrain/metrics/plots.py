@@ -13,7 +13,15 @@ import numpy as np
 
 from .checks import Array, Floats, as_array, as_floats, as_weights, check_choice
 from .functions.agreement import confusion_matrix, normalized
-from .functions.curves import Ranking, areas_of, check_curve, precision_recall_points, rank, roc_points
+from .functions.curves import (
+    Ranking,
+    areas_of,
+    check_curve,
+    precision_recall_points,
+    rank,
+    roc_points,
+    without_straight,
+)
 from .functions.probability import bin_sums, calibration_error_of, expected_calibration_error
 from .functions.ranking import check_scores, score_classes
 from .labels import classes_of, indicators
@@ -182,7 +190,7 @@ def draw_roc(curves: list[tuple[str, Ranking]], path: Path) -> Any:
     axes.plot([0, 1], [0, 1], ":", color="gray", linewidth=1)
     areas = [areas_of(ranking).roc for _, ranking in curves]
     for place, (name, ranking) in enumerate(curves):
-        across, height, _ = roc_points(ranking, True)
+        across, height, _ = roc_points(without_straight(ranking))
         line(axes, across, height, place, f"{name} {areas[place]:.4f}", len(curves))
     finish(axes, "false positive rate", "true positive rate", "area below the curve", areas, "lower right")
     return saved(figure, path)

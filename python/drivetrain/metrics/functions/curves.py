@@ -39,12 +39,15 @@ class Areas(NamedTuple):
     precision: float
 
 
-def rank(positive: Array, scores: Array, weights: Floats | None) -> Ranking:
-    """Rank scores of shape (n,), all finite; ``positive`` is bool."""
+def rank(positive: Array, scores: Array, weights: Floats | None, *, skips_straight: bool = False) -> Ranking:
+    """Rank scores of shape (n,), all finite; ``positive`` is bool.
+
+    ``skips_straight`` leaves out what lies on straight lines of the ROC curve.
+    """
     if weights is None and scores.dtype.kind == "f":
         yes, no = np.sort(scores[positive]), np.sort(scores[~positive])
         thresholds, hits, alarms = np.empty_like(scores), np.empty(len(scores)), np.empty(len(scores))
-        count = merge_curve(yes, no, thresholds, hits, alarms)
+        count = merge_curve(yes, no, thresholds, hits, alarms, skips_straight)
         return Ranking(thresholds[:count], hits[:count], alarms[:count])
     if weights is not None and not weights.all():
         kept = weights != 0
@@ -54,10 +57,21 @@ def rank(positive: Array, scores: Array, weights: Floats | None) -> Ranking:
     last = np.append(np.flatnonzero(scores[1:] != scores[:-1]), len(scores) - 1)
     if weights is None:
         hits = np.cumsum(positive, dtype=np.float64)[last]
-        return Ranking(scores[last], hits, 1.0 + last - hits)
-    weights = weights[order]
-    hits, alarms = (np.cumsum(np.where(chosen, weights, 0.0))[last] for chosen in (positive, ~positive))
-    return Ranking(scores[last], hits, alarms)
+        alarms = 1.0 + last - hits
+    else:
+        weights = weights[order]
+        hits, alarms = (np.cumsum(np.where(chosen, weights, 0.0))[last] for chosen in (positive, ~positive))
+    ranking = Ranking(scores[last], hits, alarms)
+    return without_straight(ranking) if skips_straight else ranking
+
+
+def without_straight(ranking: Ranking) -> Ranking:
+    """Leave out points whose steps from the one before and to the next are the same."""
+    if len(ranking.hits) < 3:
+        return ranking
+    bends = (np.diff(ranking.hits, 2) != 0) | (np.diff(ranking.alarms, 2) != 0)
+    kept = np.concatenate([[True], bends, [True]])
+    return Ranking(*(values[kept] for values in ranking))
 
 
 def areas(positive: Array, scores: Array, weights: Floats | None) -> Areas:
@@ -140,15 +154,11 @@ def roc_curve(
         ([0.0, 0.0, 0.5, 0.5, 1.0], [0.0, 0.5, 0.5, 1.0, 1.0])
     """
     where = "roc_curve"
-    ranking = rank(*check_curve(where, y_true, y_score, pos_label, sample_weight))
-    return roc_points(ranking, drop_intermediate)
+    checked = check_curve(where, y_true, y_score, pos_label, sample_weight)
+    return roc_points(rank(*checked, skips_straight=drop_intermediate))
 
 
-def roc_points(ranking: Ranking, drop_intermediate: bool) -> tuple[Floats, Floats, Floats]:
-    if drop_intermediate and len(ranking.hits) > 2:
-        bends = (np.diff(ranking.hits, 2) != 0) | (np.diff(ranking.alarms, 2) != 0)
-        kept = np.concatenate([[True], bends, [True]])
-        ranking = Ranking(*(values[kept] for values in ranking))
+def roc_points(ranking: Ranking) -> tuple[Floats, Floats, Floats]:
     hits, alarms = (np.append(0.0, values) for values in (ranking.hits, ranking.alarms))
     thresholds = np.append(np.inf, ranking.thresholds.astype(np.float64))
     rates = []

@@ -117,7 +117,7 @@ def roc_area(
     if max_fpr in (None, 1):
         return areas(positive, scores, weights).roc
     limit = float(max_fpr or 1)
-    across, height, _ = roc_points(rank(positive, scores, weights), True)
+    across, height, _ = roc_points(rank(positive, scores, weights, skips_straight=True))
     stop = int(np.searchsorted(across, limit, "right"))
     height = np.append(
         height[:stop], np.interp(limit, across[stop - 1 : stop + 1], height[stop - 1 : stop + 1])

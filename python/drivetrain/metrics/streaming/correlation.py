@@ -11,7 +11,7 @@ import numpy as np
 from ..checks import Array, Floats, as_array, as_weights
 from ..functions.regression import correlation, correlation_of, ranks
 from .base import Metric, Rows
-from .regression import OutputMetric, moments, number_rows
+from .regression import OutputMetric, number_rows
 
 
 class Pearson(OutputMetric):
@@ -51,13 +51,16 @@ class Pearson(OutputMetric):
         super()._take(where, 2)
 
     def _add(self, truth: Floats, guess: Floats, weights: Floats | None) -> None:
-        both = np.concatenate([truth, guess], axis=1)
-        origin = both[0].copy()
-        both -= origin
-        weight, mean, spread = moments(both, weights)
-        both -= mean
-        products = both[:, 0] * both[:, 1]
-        product = float((products if weights is None else products * weights[:, 0]).sum())
+        # Rows are faster to sum than columns.
+        both = np.stack([truth[:, 0], guess[:, 0]])
+        origin = both[:, 0].copy()
+        both -= origin[:, None]
+        each = np.ones(1) if weights is None else weights[:, 0]
+        weight = float(len(truth) if weights is None else each.sum())
+        mean = (both * each).sum(axis=1) / (weight or 1.0)
+        both -= mean[:, None]
+        spread = np.asarray([(row * row * each).sum() for row in both])
+        product = float((both[0] * both[1] * each).sum())
         self._join(weight, origin, mean, spread, np.full(2, product))
 
     def _join(self, weight: float, *arrays: Floats) -> None:

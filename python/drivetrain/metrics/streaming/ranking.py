@@ -21,7 +21,7 @@ from ..checks import (
     check_range,
     check_same_length,
 )
-from ..functions.curves import Ranking, areas_of, precision_recall_points, rank, roc_points
+from ..functions.curves import Ranking, areas_of, precision_recall_points, rank, roc_points, without_straight
 from ..functions.ranking import average_columns, average_pairs, precision_area, roc_area
 from ..labels import indicators
 from .accuracy import is_one_hot
@@ -438,7 +438,8 @@ class ROCCurve(CurveMetric):
         Raises:
             RuntimeError: Before the first sample.
         """
-        return roc_points(self._ranking(), self.drop_intermediate)
+        ranking = self._ranking()
+        return roc_points(without_straight(ranking) if self.drop_intermediate else ranking)
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
         """Draw the curve; see ``drivetrain.metrics.plots.plot_roc_curve``."""
