@@ -6,7 +6,7 @@ import pytest
 import drivetrain as dt
 import drivetrain.metrics as ours
 from drivetrain import nn, optim
-from drivetrain.train import Trainer
+from drivetrain.train import Callback, Trainer
 from drivetrain.train.lookup import find_metrics, metrics_of
 from trainer_tools import R, X, Y, classifier, regression
 
@@ -28,7 +28,7 @@ def binary(**options):
 
 def agrees(trainer, y, expected, **options):
     names = list(expected)
-    found = trainer.evaluate(X, y, batch_size=100, verbose=0, return_dict=True, **options)
+    found = trainer.evaluate(X, y, batch_size=7, verbose=0, return_dict=True, **options)
     assert list(found) == ["loss", *names]
     for name in names:
         assert found[name] == pytest.approx(expected[name], rel=1e-5), name
@@ -115,6 +115,38 @@ def test_history_of_a_fit():
         assert 0 < record[name][-1] <= 1
     last = trainer.evaluate(X, Y, verbose=0, return_dict=True)
     assert record["val_f1_macro"][-1] == pytest.approx(last["f1_macro"])
+
+
+def test_expensive_results_come_at_the_end_of_an_epoch():
+    class Asked(ours.Accuracy):
+        times = 0
+
+        def result(self):
+            self.times += 1
+            return super().result()
+
+    class Watcher(Callback):
+        def __init__(self):
+            super().__init__()
+            self.batches, self.epochs = [], []
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.batches.append(set(logs))
+
+        on_test_batch_end = on_train_batch_end
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.epochs.append(set(logs))
+
+    cheap, expensive, watcher = Asked("cheap"), Asked("expensive"), Watcher()
+    expensive.per_batch = False
+    trainer = classifier(metrics=[cheap, expensive], callbacks=[watcher])
+    trainer.fit(X, Y, epochs=2, batch_size=9, validation_data=(X, Y), verbose=0)
+    assert watcher.batches == [{"loss", "cheap"}] * 40
+    both = {"loss", "cheap", "expensive"}
+    assert watcher.epochs == [both | {f"val_{name}" for name in both}] * 2
+    assert expensive.times == 4
+    assert cheap.times == 40 + 4
 
 
 def test_more_classes_than_two_are_named():

@@ -77,7 +77,7 @@ class Evaluator(Predictor):
                     output = self.model(*as_model_wants(batch.inputs, half))
                     self._track(self._loss(output, batch).item() + penalty, output, batch)
                     if are_read:
-                        logs = self._logs()
+                        logs = self._logs(per_batch=True)
                     hooks.call("on_test_batch_end", step, logs)
                     if step + 1 == limit:
                         break
@@ -106,8 +106,10 @@ class Evaluator(Predictor):
         for metric in self.metrics:
             metric.update(batch.target, output, weight)
 
-    def _logs(self) -> Logs:
-        return {metric.name: metric.result() for metric in (self._mean_loss, *self.metrics)}
+    def _logs(self, *, per_batch: bool = False) -> Logs:
+        """What all metrics say, or those whose result is cheap enough for every batch."""
+        metrics = (self._mean_loss, *self.metrics)
+        return {metric.name: metric.result() for metric in metrics if metric.per_batch or not per_batch}
 
     def _reset(self) -> None:
         for metric in (self._mean_loss, *self.metrics):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .. import metrics, nn, optim
+from .._arguments import suggest
 from ..metrics import Metric
 from ..metrics.streaming import WeightedMean
 
@@ -208,9 +208,8 @@ KERAS_TOP_K = ("top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy"
 
 def named(what: str, name: str, table: dict[str, Any]) -> Any:
     if name not in table:
-        close = get_close_matches(name, table, 1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        known = ", ".join(sorted(table))
         raise ValueError(
-            f"Trainer: there is no {what} {name!r}, expected one of {', '.join(sorted(table))}{hint}"
+            f"Trainer: there is no {what} {name!r}, expected one of {known}{suggest(name, table)}"
         )
     return table[name]

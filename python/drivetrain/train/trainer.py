@@ -368,7 +368,7 @@ class Trainer(Resumable, BatchTraining):
                 if interval and loop.batch % interval == 0:
                     so_far.results, so_far.validated = self._validate_between(validation, hooks), loop.batch
                 if trained and are_read and self.logs_batch(step):
-                    so_far.logs = {**self._logs(), **so_far.results}
+                    so_far.logs = {**self._logs(per_batch=True), **so_far.results}
                 hooks.call("on_train_batch_end", step, so_far.logs)
                 if self._is_over() or loop.batch == limit:
                     break

@@ -78,10 +78,14 @@ class Metric:
         where = f"{type(self).__name__}.load_state_dict"
         if not isinstance(state, Mapping):
             raise TypeError(f"{where}: state is a {type(state).__name__}, expected a dict")
-        names = self._state_names()
+        like = self
+        if self._state is None:  # perhaps its attributes come with the first reset
+            like = copy.deepcopy(self)
+            like.reset()
+        names = like._state_names()
         if set(state) != set(names):
             raise ValueError(f"{where}: state has {sorted(state)}, expected {sorted(names)}")
-        for name, value in self._checked_state(where, state).items():
+        for name, value in like._checked_state(where, state).items():
             setattr(self, name, value)
 
     def _checked_state(self, where: str, state: Mapping[str, Any]) -> dict[str, Any]:
