@@ -1,5 +1,8 @@
 """Metrics by name in a training: each gives the value of its function over the predictions."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -105,6 +108,15 @@ def test_every_name_makes_a_metric_of_that_name():
             assert np.isnan(metric.result())
     (metric,) = find_metrics("AUC", nn.MSELoss())
     assert metric.name == "AUC"
+
+
+def test_the_guide_lists_them_all():
+    page = (Path(__file__).parent.parent / "docs" / "metrics.md").read_text()
+    table = [line.split("|") for line in page.splitlines() if line.startswith("| ") and "`" in line][1:]
+    listed = {name for line in table for cell in line[1:3] for name in re.findall(r"`(\w+)`", cell)}
+    assert set(ours.__all__) - listed == {"Metric", "UndefinedMetricWarning"}
+    names = {name for line in table for name in re.findall(r"`(\w+)`", line[3])}
+    assert names <= set(metrics_of(nn.MSELoss()))
 
 
 def test_history_of_a_fit():

@@ -173,8 +173,9 @@ class StochasticDepth(Module):
     Example:
         >>> import drivetrain as dt
         >>> branch = dt.nn.StochasticDepth(0.5, mode="row")
-        >>> branch(dt.ones((6, 2))).tolist()
-        [[2.0, 2.0], [2.0, 2.0], [0.0, 0.0], [0.0, 0.0], [2.0, 2.0], [2.0, 2.0]]
+        >>> y = branch(dt.ones((100, 2)))
+        >>> sorted(set(y.reshape((-1,)).tolist())), (y[:, 0] == y[:, 1]).all().item()
+        ([0.0, 2.0], True)
     """
 
     def __init__(self, p: float, mode: str = "row") -> None:
