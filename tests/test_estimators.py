@@ -25,6 +25,8 @@ EVERY = [
     estimators.Lasso(),
     estimators.LinearRegression(),
     estimators.LinearRegression(solver="gradient"),
+    estimators.LogisticRegression(),
+    estimators.LogisticRegression(solver="lbfgs", max_iter=1000),
     estimators.MLPClassifier(),
     estimators.MLPRegressor(),
     estimators.Ridge(),

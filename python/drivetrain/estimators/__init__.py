@@ -21,12 +21,14 @@ need("drivetrain.estimators", "sklearn", "scikit-learn", "sklearn")
 
 from .lasso import ElasticNet, Lasso  # noqa: E402
 from .linear import LinearRegression, Ridge  # noqa: E402
+from .logistic import LogisticRegression  # noqa: E402
 from .mlp import MLPClassifier, MLPRegressor  # noqa: E402
 
 __all__ = [
     "ElasticNet",
     "Lasso",
     "LinearRegression",
+    "LogisticRegression",
     "MLPClassifier",
     "MLPRegressor",
     "Ridge",

@@ -65,6 +65,7 @@ class Network:
     ) -> None:
         self.weights = [_core.tensor(np.ascontiguousarray(coef.T), requires_grad=True) for coef in coefs]
         self.biases = [_core.tensor(intercept, requires_grad=True) for intercept in intercepts]
+        self.trained = [*self.weights, *self.biases]
         self.activation = ACTIVATIONS[activation]
         self.output = output
         self.outputs = len(intercepts[-1])

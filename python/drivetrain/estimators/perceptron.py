@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -18,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import _core
 from .arguments import Arguments, row_weights
+from .lbfgs import minimise
 from .network import ACTIVATIONS, AdamSteps, Network, SgdSteps, Table
 
 Array = NDArray[Any]
@@ -132,36 +132,11 @@ class Perceptron(BaseEstimator):
         self.best_loss_ = None if self.early_stopping else math.inf
 
     def _fit_lbfgs(self, network: Network, x: Any, target: Array, weight: Array | None) -> None:
-        parameters = [*network.weights, *network.biases]
-        views = [parameter.detach().numpy().reshape(-1) for parameter in parameters]
-        ends = np.cumsum([view.size for view in views])[:-1]
-        rows, y = Table(x).rows(slice(None)), _core.from_numpy(target)
-        w = None if weight is None else _core.from_numpy(weight)
-        penalised = sum(weights.size for weights in views[: len(network.weights)])
-        alpha = self.alpha / (len(target) if weight is None else float(weight.sum()))
-
-        def loss_and_gradient(flat: Array) -> tuple[float, Array]:
-            for view, part in zip(views, np.split(flat, ends), strict=True):
-                view[:] = part
-            loss = network.loss(rows, y, w)
-            loss.backward()
-            gradients: list[Any] = [parameter.grad for parameter in parameters]
-            gradient = np.concatenate([g.numpy().reshape(-1) for g in gradients], dtype=np.float64)
-            gradient[:penalised] += alpha * flat[:penalised]
-            _core._clear_gradients(parameters)
-            return loss.item() + 0.5 * alpha * network.squares(), gradient
-
-        found = optimize.minimize(
-            loss_and_gradient,
-            np.concatenate(views, dtype=np.float64),
-            method="L-BFGS-B",
-            jac=True,
-            options={"maxfun": self.max_fun, "maxiter": self.max_iter, "gtol": self.tol},
-        )
-        for view, part in zip(views, np.split(found.x, ends), strict=True):
-            view[:] = part
+        options = {"maxfun": self.max_fun, "maxiter": self.max_iter, "gtol": self.tol}
+        found = minimise(network, x, target, weight, float(self.alpha), options)
         self.n_iter_ = min(found.nit, self.max_iter)
-        self.loss_ = network.loss(rows, y, w).item() * network.shown + 0.5 * alpha * network.squares()
+        penalty = 0.5 * self.alpha * network.squares() / (len(target) if weight is None else weight.sum())
+        self.loss_ = float((found.fun - penalty) * network.shown + penalty)
         self.loss_ += self._loss_offset(target, weight)
         if found.status != 0:
             self._warn(f"L-BFGS stopped after {found.nit} iterations without having converged")
