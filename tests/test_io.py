@@ -315,6 +315,9 @@ def made_in_every_way():
     yield nn.CosineEmbeddingLoss()
     for name in ("GlobalAvgPool", "GlobalAvgPool2d", "GlobalMaxPool", "GlobalMaxPool1d"):
         yield getattr(nn, name)()
+    for name in ("Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout", "DropPath"):
+        yield getattr(nn, name)(0.25)
+    yield nn.StochasticDepth(0.25, mode="batch")
     yield models.small_cnn((8, 8, 1))
 
 

@@ -67,8 +67,8 @@ def find_loss(loss: Any) -> Callable[..., Any]:
 def optimizers() -> dict[str, Callable[[Any], Any]]:
     """By name in lower case, all but those that a name alone cannot set to work: Muon, LBFGS."""
     kinds: tuple[Callable[[Any], Any], ...] = (
-        *(optim.Adadelta, optim.Adagrad, optim.Adam, optim.Adamax, optim.AdamW, optim.Lion),
-        *(optim.NAdam, optim.RAdam, optim.RMSprop, optim.Rprop),
+        *(optim.Adadelta, optim.Adafactor, optim.Adagrad, optim.Adam, optim.Adamax, optim.AdamW),
+        *(optim.Lion, optim.NAdam, optim.RAdam, optim.RMSprop, optim.Rprop),
     )
     return {
         "sgd": lambda parameters: optim.SGD(parameters, lr=0.01),
