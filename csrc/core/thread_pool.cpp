@@ -13,6 +13,7 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -34,6 +35,9 @@ constexpr int kWorkerSpin = 50, kCallerSpin = 200; // microseconds
 // To wake a sleeping worker costs the caller 10 to 20 microseconds where the core sleeps too, as in a virtual
 // machine. It is done for so much work, in one call or in several with less than kWorkerSpin between them.
 constexpr std::chrono::microseconds kWorthWaking{100};
+// A thread takes this part of the blocks that are left at a time: side by side, so that large arrays are read
+// and written in long runs, and in the end one by one.
+constexpr int64_t kShare = 32;
 constexpr size_t kStackBytes = size_t{4} << 20;
 
 using Word = std::atomic<uint32_t>; // what a futex sleeps on
@@ -104,8 +108,8 @@ class Pool {
     bool surplus(Worker& self);
     void wake_workers();
     int64_t run_alone();
-    int64_t take_block();
-    int64_t take_blocks();
+    int64_t take_run(int64_t most);
+    int64_t take_all();
     bool run_block(int64_t block);
     void report(int64_t done);
     void wait_for_workers();
@@ -234,18 +238,23 @@ bool Pool::run_block(int64_t block) {
     }
 }
 
-// Takes a block and returns how many are to be reported: none where none was left. A failure takes all that
-// are left.
-int64_t Pool::take_block() {
-    if (remaining_.load(std::memory_order_relaxed) <= 0) return 0;
-    const int64_t left = remaining_.fetch_sub(1, std::memory_order_acq_rel);
+// Takes a run of at most so many blocks and returns how many are to be reported: none where none was left. A
+// failure takes all that are left.
+int64_t Pool::take_run(int64_t most) {
+    const int64_t seen = remaining_.load(std::memory_order_relaxed);
+    if (seen <= 0) return 0;
+    const int64_t wanted = std::clamp<int64_t>(seen / kShare, 1, most);
+    const int64_t left = remaining_.fetch_sub(wanted, std::memory_order_acq_rel);
     if (left <= 0) return 0;
-    return run_block(blocks_ - left) ? 1 : 1 + std::max<int64_t>(0, remaining_.exchange(0));
+    const int64_t count = std::min(wanted, left);
+    for (int64_t i = 0; i < count; ++i)
+        if (!run_block(blocks_ - left + i)) return count + std::max<int64_t>(0, remaining_.exchange(0));
+    return count;
 }
 
-int64_t Pool::take_blocks() {
+int64_t Pool::take_all() {
     int64_t taken = 0;
-    while (const int64_t more = take_block()) taken += more;
+    while (const int64_t more = take_run(std::numeric_limits<int64_t>::max())) taken += more;
     return taken;
 }
 
@@ -263,13 +272,13 @@ int64_t Pool::run_alone() {
     Estimate& known = estimates_[key % std::size(estimates_)];
     int64_t taken = 0;
     if (known.function != function_ || known.n != n_ || known.grain != grain_) {
-        taken = take_block();
+        taken = take_run(1);
         known = {function_, n_, grain_, (Clock::now() - start) * blocks_};
     }
     const bool pays = alone_ + known.time >= kWorthWaking;
     if (pays) wake_workers();
     const Clock::time_point rest = Clock::now();
-    const int64_t mine = take_blocks();
+    const int64_t mine = take_all();
     const Clock::time_point end = Clock::now();
     if (mine > 0) known.time = (end - rest) * blocks_ / mine;
     if (!pays) alone_until_ = end;
@@ -294,7 +303,7 @@ void Pool::work(Worker& self) {
     for (;;) {
         const uint32_t call = calls_.load(); // before all that a call may be about
         if (surplus(self)) return;
-        if (const int64_t taken = take_blocks()) report(taken);
+        if (const int64_t taken = take_all()) report(taken);
         auto called = [&] { return remaining_.load(std::memory_order_relaxed) > 0; };
         if (spin(crowded_.load(std::memory_order_relaxed) ? 0 : kWorkerSpin, called)) continue;
         sleepers_.fetch_add(1);
@@ -325,7 +334,7 @@ void Pool::run(int threads, int64_t n, int64_t grain, BlockFunction function, vo
     remaining_.store(blocks_);
     const bool asleep = sleepers_.load() > 0, crowded = crowded_.load(std::memory_order_relaxed);
     if (asleep && crowded) wake_workers(); // they always sleep
-    const int64_t taken = asleep && !crowded ? run_alone() : take_blocks();
+    const int64_t taken = asleep && !crowded ? run_alone() : take_all();
     if (unfinished_.fetch_sub(taken) != taken) wait_for_workers();
     if (failed_.load(std::memory_order_relaxed)) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
