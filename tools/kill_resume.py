@@ -211,6 +211,33 @@ def number_of(line: str) -> int:
     return int(line.rpartition("checkpoint-")[2].partition(".")[0])
 
 
+def trials(base: Path, options: argparse.Namespace) -> list[Count]:
+    """Kills as many runs as wanted, each at a moment before its end."""
+
+    def faults_of(folder: Path, number: int) -> Faults | None:
+        if not options.faults and options.folder is None:
+            return None
+        return Faults(folder, number, fills=options.folder is not None)
+
+    expected, seconds = "", 0.0
+    for faulty in (False, False, True):  # the first also warms up
+        ended = run(base / "whole", faults_of(base / "whole", 0) if faulty else None)
+        expected, seconds = expected or ended.lines[-1], ended.seconds
+        if not expected.startswith("end ") or ended.lines[-1] != expected:
+            raise RuntimeError(f"{ended.lines[-1]}, expected {expected}")
+        shutil.rmtree(base / "whole")
+    chosen, counts = random.Random(options.seed), []
+    while len(counts) < options.kills:
+        folder = base / f"run-{len(counts)}"
+        count = trial(folder, expected, chosen.uniform(0, seconds), faults_of(folder, len(counts)))
+        shutil.rmtree(folder)
+        if not count.had_ended or not count.same or count.lost:
+            counts.append(count)
+        if not count.same or count.lost:
+            print(f"kill {len(counts)}: {count}", flush=True)
+    return counts
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -223,31 +250,8 @@ def main(arguments: list[str] | None = None) -> int:
     dt.set_num_threads(1)  # no threads yet: the children are forks
     if options.folder is not None and shutil.disk_usage(options.folder).total > SMALL:
         parser.error(f"{options.folder} has more than {SMALL} bytes: that is not filled")
-    chosen = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as other:
-        base = options.folder or Path(other)
-        first = [run(base / f"whole-{i}") for i in range(2)]
-        expected = first[-1].lines[-1]
-        if not expected.startswith("end "):
-            raise RuntimeError(expected)
-        for i in range(2):
-            shutil.rmtree(base / f"whole-{i}")
-        seconds = first[-1].seconds
-        counts = []
-        for number in range(options.kills):
-            folder = base / f"run-{number}"
-            faults = None
-            if options.faults or options.folder is not None:
-                faults = Faults(folder, number, fills=options.folder is not None)
-            while True:  # until the moment comes before its end
-                count = trial(folder, expected, chosen.uniform(0, seconds), faults)
-                if not count.had_ended or not count.same or count.lost:
-                    break
-                shutil.rmtree(folder)
-            counts.append(count)
-            if not counts[-1].same or counts[-1].lost:
-                print(f"kill {number}: {counts[-1]}", flush=True)
-            shutil.rmtree(folder)
+        counts = trials(options.folder or Path(other), options)
     same, lost = sum(count.same for count in counts), sum(count.lost for count in counts)
     saving, early = sum(count.was_saving for count in counts), sum(not count.had_saved for count in counts)
     print(f"{same} of {len(counts)} ended with the same bits; {lost} lost a checkpoint")
