@@ -80,6 +80,36 @@ def optimizer(name: str, passes: int, **options: Any) -> Case:
     )
 
 
+# Beside PyTorch, as fused as it has them; `passes` as in `optimizer`.
+OPTIMIZERS = [
+    replace(
+        optimizer(name, passes, optimizer=name, options=options, lr=lr),
+        name=f"{title or name} step, 25M parameters",
+        bars=(Bar("peers", 0.95, 1.0),) if name != "Lion" else (),
+        only=("drivetrain", "torch") if name != "Lion" else ("drivetrain",),
+        tiny={"shapes": [[5, 7], [3, 2]]},
+    )
+    for name, title, passes, lr, options in (
+        ("SGD", "", 3, 1e-3, {}),
+        ("SGD", "SGD with momentum", 5, 1e-3, {"momentum": 0.9}),
+        ("Adam", "", 7, 1e-3, {}),
+        ("Adam", "AMSGrad", 9, 1e-3, {"amsgrad": True}),
+        ("AdamW", "", 7, 1e-3, {}),
+        ("Adagrad", "", 5, 1e-2, {}),
+        ("Adadelta", "", 7, 1.0, {}),
+        ("RMSprop", "", 5, 1e-3, {}),
+        ("RMSprop", "RMSprop, centred, with momentum", 9, 1e-3, {"centered": True, "momentum": 0.9}),
+        ("Adamax", "", 7, 1e-3, {}),
+        ("NAdam", "", 7, 1e-3, {}),
+        ("RAdam", "", 7, 1e-3, {}),
+        ("Rprop", "", 7, 1e-3, {}),
+        ("Lion", "", 5, 1e-4, {}),
+        ("Adafactor", "", 3, 1e-2, {}),
+        ("Muon", "", 5, 1e-3, {}),
+        ("LBFGS", "LBFGS, one iteration of history 4,", 30, 1e-2, {"max_iter": 1, "history_size": 4}),
+    )
+]
+
 STEM = {"size": 3, "stride": 2, "padding": 1}
 HALVING = {"size": 2, "stride": 2, "padding": 0}
 BATCH_NORM_ADD_RELU = layer("batch norm + add + ReLU", "batch_norm_add_relu", [32, 56, 56, 64], 1.8, 10)

@@ -6,7 +6,7 @@ from typing import Any
 from benchmarks import fits
 from benchmarks.cases import FLAT, NO_IMAGES, NUMPY, Bar, Case, Variant
 from benchmarks.convolutions import CONV, CONV_3X3, HALF_CONVOLUTIONS
-from benchmarks.kernels import HALF_KERNELS, KERNELS, elementwise, layer
+from benchmarks.kernels import HALF_KERNELS, KERNELS, OPTIMIZERS, elementwise, layer
 from benchmarks.products import GEMM, GEMM_1024, GEMM_CORE, HALF_PRODUCTS, gemm
 
 # --- Training steps ---
@@ -234,6 +234,7 @@ SUITES: dict[str, list[Case]] = {
     "gemm": GEMM,
     "half products": HALF_PRODUCTS,
     "kernels": KERNELS,
+    "optimizers": OPTIMIZERS,
     "half kernels": HALF_KERNELS,
     "half convolutions": HALF_CONVOLUTIONS,
     "half networks": HALF_NETWORKS,

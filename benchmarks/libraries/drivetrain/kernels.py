@@ -180,6 +180,9 @@ def embedding(data: Data, o: Data, mode: str) -> Job:
 
 
 def make_optimizer(o: Data, parameters: Any) -> dt.optim.Optimizer:
+    if "options" in o:
+        kind: type[dt.optim.Optimizer] = getattr(dt.optim, o["optimizer"])
+        return kind(parameters, lr=o["lr"], **o["options"])
     if o["optimizer"] == "adam":
         return dt.optim.Adam(parameters, lr=o["lr"])
     return dt.optim.SGD(parameters, lr=o["lr"], momentum=o.get("momentum", 0.0))
@@ -192,6 +195,16 @@ def optimizer(data: Data, o: Data, mode: str) -> Job:
     if o["optimizer"] == "norm":
         return Job(lambda: dt.clip_grad_norm_(parameters, 1e9), arrays)
     update = make_optimizer(o, parameters)
+    if o["optimizer"] == "LBFGS":
+        goals = [p.grad for p in parameters]
+
+        def closure() -> float:  # of half the squared distance from the goals
+            with dt.no_grad():
+                for p, goal in zip(parameters, goals, strict=True):
+                    p.grad = p.detach() - goal
+            return 1.0
+
+        return Job(lambda: (update.step(closure), parameters)[1], arrays)
 
     def step() -> Any:
         update.step(max_norm=o.get("max_norm"))

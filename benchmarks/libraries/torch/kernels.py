@@ -1,5 +1,6 @@
 """Single kernels."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -191,6 +192,13 @@ def embedding(data: Data, o: Data, mode: str) -> Job:
 
 def make_optimizer(o: Data, parameters: Any, mode: str) -> torch.optim.Optimizer:
     fused = "tuned" in mode
+    if "options" in o:
+        kind, options = getattr(torch.optim, o["optimizer"]), dict(o["options"])
+        known = inspect.signature(kind).parameters
+        for way in ("fused", "foreach"):
+            if fused and way in known and not options.get("fused"):
+                options[way] = True
+        return kind(parameters, lr=o["lr"], **options)
     if o["optimizer"] == "adam":
         return torch.optim.Adam(parameters, lr=o["lr"], fused=fused)
     return torch.optim.SGD(parameters, lr=o["lr"], momentum=o.get("momentum", 0.0), fused=fused)
@@ -203,6 +211,16 @@ def optimizer(data: Data, o: Data, mode: str) -> Job:
     if o["optimizer"] == "norm":
         return Job(lambda: nn.utils.clip_grad_norm_(parameters, 1e9), arrays)
     update = make_optimizer(o, parameters, mode)
+    if o["optimizer"] == "LBFGS":
+        goals = [p.grad for p in parameters]
+
+        def closure() -> float:  # of half the squared distance from the goals
+            with torch.no_grad():
+                for p, goal in zip(parameters, goals, strict=True):
+                    p.grad = p.detach() - goal
+            return 1.0
+
+        return Job(lambda: (update.step(closure), parameters)[1], arrays)
 
     def step() -> Any:
         if "max_norm" in o:

@@ -12,6 +12,7 @@ from ..autograd import no_grad
 from ..nn.module import Module
 from ..nn.norm import _BatchNorm
 from .checks import check_number
+from .lr_scheduler import SWALR as SWALR
 
 MultiAverage = Callable[[Sequence[Tensor], Sequence[Tensor], int], None]
 Average = Callable[[Tensor, Tensor, int], Any]
