@@ -131,14 +131,15 @@ class LBFGS(Optimizer):
         for y, s, ro in zip(reversed(changes), reversed(steps), reversed(inverse), strict=True):
             shares.append(dot(s, direction) * ro)
             add(direction, y, -shares[-1])
-        direction = direction * memory["H_diag"]
+        direction *= memory["H_diag"]
         for y, s, ro, share in zip(changes, steps, inverse, reversed(shares), strict=True):
             add(direction, s, share - dot(y, direction) * ro)
         return direction
 
     def _remember(self, gradient: Tensor, history_size: int) -> None:
         memory = self._memory
-        y, s = gradient - memory["prev_flat_grad"], memory["d"] * memory["t"]
+        y, s = gradient - memory["prev_flat_grad"], memory["d"]  # which the next direction replaces
+        s *= memory["t"]
         curvature = dot(y, s)
         if curvature > 1e-10:
             for name, value in (("old_dirs", y), ("old_stps", s), ("ro", 1 / curvature)):
