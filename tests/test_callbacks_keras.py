@@ -55,6 +55,9 @@ class TestKerasNames:
         for name in dt.callbacks.__all__:
             assert getattr(dt.callbacks, name) is getattr(dt.train, name)
         assert dt.callbacks.ProgbarLogger is dt.train.ProgressBar
+        exported = [getattr(dt.train, name) for name in dt.train.__all__]
+        found = {part for part in exported if isinstance(part, type) and issubclass(part, Callback)}
+        assert found == {getattr(dt.callbacks, name) for name in dt.callbacks.__all__}
 
     def test_legacy_batch_hooks(self):
         calls = []
@@ -264,7 +267,7 @@ class TestState:
         return [
             EarlyStopping("loss", patience=3, restore_best_weights=True),
             ReduceLROnPlateau("loss", patience=1, factor=0.5, min_delta=0.05),
-            ModelCheckpoint(folder / "m", "loss", save_best_only=True),
+            ModelCheckpoint(folder / "m", "loss", save_best_only=True, initial_value_threshold=100),
             LearningRateMonitor(),
             CSVLogger(folder / "log.csv"),
         ]

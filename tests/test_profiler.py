@@ -1,12 +1,14 @@
 """The profiler: phases, layers and ops with their times and memory, and no trace of it afterwards."""
 
 import json
+import os
 import threading
 
 import numpy as np
 import pytest
 
 import drivetrain as dt
+import drivetrain._core as drivetrain_core
 from drivetrain import nn, optim
 from drivetrain.data import ArrayDataset, DataLoader
 from drivetrain.profiler import profile
@@ -218,6 +220,17 @@ class TestPlace:
         assert all(p.events[e.parent].thread == e.thread for e in p.events if e.parent >= 0)
         # Phases are those of the thread that has entered the profile.
         assert [row.name for row in p.phases()] == ["other"]
+
+    def test_a_forked_child_is_not_recorded(self):
+        with profile() as p:
+            dt.ones(3)
+            child = os.fork()
+            if child == 0:
+                for _ in range(100):
+                    dt.exp(dt.ones(3))
+                os._exit(7 if drivetrain_core._profile_begin("x", "phase") == -1 else 1)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        assert [event.name for event in p.events] == ["ones"]
 
 
 class TestOutput:

@@ -1,7 +1,10 @@
 #include "core/profile.h"
 
+#include <pthread.h>
+
 #include <chrono>
 #include <mutex>
+#include <new>
 #include <unordered_map>
 #include <utility>
 
@@ -37,6 +40,12 @@ int64_t bytes_in_use() { return static_cast<int64_t>(memory_stats().in_use); }
 } // namespace
 
 void start(int64_t most) {
+    // A forked child has none of the threads that may hold the lock, and is not what is looked at.
+    static const int off_in_children = pthread_atfork(nullptr, nullptr, [] {
+        on = false;
+        new (&mutex) std::mutex;
+    });
+    (void)off_in_children;
     std::lock_guard lock(mutex);
     record = {};
     numbers.clear();

@@ -1,7 +1,9 @@
 """The callbacks of ``drivetrain.train`` where users of Keras look for them."""
 
 from .train import (
+    BackupAndRestore,
     Callback,
+    Checkpoint,
     CSVLogger,
     EarlyStopping,
     History,
@@ -21,8 +23,10 @@ from .train import (
 )
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
+    "Checkpoint",
     "EarlyStopping",
     "History",
     "LambdaCallback",

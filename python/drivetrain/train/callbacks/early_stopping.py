@@ -21,8 +21,7 @@ class Monitor:
         grows = any(word in monitor for word in ("acc", "auc", "f1", "precision", "recall", "r2"))
         self.sign = 1.0 if mode == "max" or (mode == "auto" and grows) else -1.0
         self.min_delta = abs(float(min_delta))
-        self.start = best
-        self.best = best
+        self.start = self.best = None if best is None else float(best)
 
     def reset(self) -> None:
         self.best = self.start

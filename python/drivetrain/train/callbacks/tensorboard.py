@@ -19,7 +19,7 @@ class TensorBoard(Callback):
     Needs tensorboardX, which ``pip install 'drivetrain[tensorboard]'`` brings; to look at the files, install
     tensorboard and run ``tensorboard --logdir logs``. Training and validation are two runs, "train" and
     "validation", with Keras's names: "epoch_loss", "batch_loss" and so on. A resumed training goes on in the
-    same folder.
+    same folder, where its epochs take the place of those that it does again; entries of batches stand twice.
 
     Args:
         log_dir (path, default "logs"): Folder of the runs.
