@@ -277,6 +277,15 @@ class TestClosure:
         assert trainer.history.history == plain.history.history
         assert trainer.loop.global_step == trainer.lr_scheduler.steps == 6
 
+    def test_lbfgs(self):
+        trainer = regression(optimizer=lambda p: optim.LBFGS(p, line_search_fn="strong_wolfe"))
+        trainer.fit(X, R, 90, epochs=3, verbose=0)
+        solution = np.linalg.lstsq(np.c_[X, np.ones(90)], R, rcond=None)[0]
+        found = weights(trainer)
+        assert np.allclose([*found["weight"][0], *found["bias"]], solution, atol=1e-4)
+        with pytest.raises(ValueError, match="LBFGS computes loss and gradients by itself"):
+            regression(optimizer=optim.LBFGS, precision="float16")
+
     @pytest.mark.parametrize("layer", [BadBackward(), nn.Identity()])
     def test_it_starts_from_what_is_finite(self, layer):
         model = nn.Sequential(nn.Linear(4, 1), layer)

@@ -54,6 +54,8 @@ class LBFGS(Optimizer):
         [1.0, 2.0]
     """
 
+    needs_closure = True  # `Trainer` gives it one
+
     def __init__(
         self,
         params: Any,
