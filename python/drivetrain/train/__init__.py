@@ -23,6 +23,7 @@ from .loop import LoopState
 from .predictor import Predictor
 from .progress import ProgbarLogger, ProgressBar
 from .trainer import Trainer
+from .tuner import batch_size_find, lr_find
 
 __all__ = [
     "BackupAndRestore",
@@ -47,4 +48,6 @@ __all__ = [
     "TerminateOnNaN",
     "Timer",
     "Trainer",
+    "batch_size_find",
+    "lr_find",
 ]
