@@ -12,6 +12,7 @@ import pytest
 import drivetrain as dt
 from drivetrain import nn, optim
 from drivetrain.optim.regularization import L1, L1L2, L2, DecoupledDecay, MaxNorm, Penalties, constrain
+from drivetrain.train import Trainer
 from op_table.tools import on_threads
 
 Arrays = list[np.ndarray[Any, Any]]
@@ -226,6 +227,42 @@ def test_constraints_after_every_step() -> None:
     constrain(optimizer, lambda w: dt.maximum(w, 0.0), [model.weight])
     optimizer.step()
     assert (model.weight.detach().numpy() >= 0).all()
+
+
+def train(**options: Any) -> tuple[Trainer, list[float]]:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(128, 6)).astype(np.float32)
+    y = x[:, :1] + 0.1 * rng.normal(size=(128, 1)).astype(np.float32)
+    dt.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 1))
+    decay, bound = options.pop("decay", None), options.pop("bound", None)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    if decay is not None:
+        DecoupledDecay(optimizer, **decay)
+    if bound is not None:
+        constrain(optimizer, MaxNorm(bound))
+    trainer = Trainer(model, loss="mse", optimizer=optimizer, seed=0, **options)
+    return trainer, trainer.fit(x, y, epochs=20, verbose=0).history["loss"]
+
+
+def test_in_a_training() -> None:
+    sizes = {}
+    for name, options in {
+        "plain": {},
+        "penalty": {"regularizer": L1L2(1e-2, 1e-2)},
+        "decay": {"decay": {"l1": 3e-2}},
+        "bound": {"bound": 0.3},
+        "half": {"regularizer": L2(1e-2), "decay": {"l1": 3e-2}, "precision": "bfloat16"},
+    }.items():
+        trainer, losses = train(**options)
+        assert losses[-1] < losses[0]
+        values = [p.detach().numpy() for p in trainer.model.parameters() if p.ndim > 1]
+        sizes[name] = sum(np.abs(v).sum() for v in values)
+        zeros = sum((v == 0).sum() for v in values)
+        assert (zeros > 0) == ("decay" in options), name
+        if name == "bound":
+            assert all(np.linalg.norm(v, axis=1).max() < 0.3001 for v in values)
+    assert all(size < 0.9 * sizes["plain"] for name, size in sizes.items() if name != "plain")
 
 
 Y = dt.ones((2, 2), requires_grad=True)

@@ -6,15 +6,17 @@ import json
 import math
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import drivetrain as dt
-from drivetrain import optim
+from drivetrain import io, nn, optim
 from drivetrain.optim import lr_scheduler as schedules
 from drivetrain.optim.lr_scheduler import WarmUp
+from drivetrain.train import Trainer
 
 STEPS = 200
 LRS = (0.1, 0.03)
@@ -596,3 +598,50 @@ def test_repr() -> None:
         "WarmUp([StepLR(step_size=30, gamma=0.1, last_epoch=0)], steps=5, kind='linear', start_factor=0.01, "
         "last_epoch=0)"
     )
+
+
+# In a training
+
+X = np.random.default_rng(1).normal(size=(40, 3)).astype(np.float32)
+Y = X.sum(axis=1, keepdims=True)
+
+
+def make_trainer(build: Callable[[Any], Any], **options: Any) -> Trainer:
+    dt.manual_seed(0)
+    model = nn.Linear(3, 1)
+    optimizer = optim.AdamW(model.parameters(), lr=0.01)
+    return Trainer(model, loss="mse", optimizer=optimizer, lr_scheduler=build(optimizer), seed=0, **options)
+
+
+def test_a_training_longer_than_the_schedule_raises_before_it_begins() -> None:
+    trainer = make_trainer(lambda o: schedules.OneCycleLR(o, 0.1, total_steps=9))
+    before = trainer.model.weight.detach().numpy().copy()
+    with pytest.raises(ValueError, match="total_steps is 9 and 0 are made, but the training makes 10 more"):
+        trainer.fit(X, Y, batch_size=8, epochs=2, verbose=0)
+    assert (trainer.model.weight.detach().numpy() == before).all()
+    trainer = make_trainer(lambda o: schedules.OneCycleLR(o, 0.1, total_steps=10))
+    trainer.fit(X, Y, batch_size=8, epochs=2, verbose=0)
+    assert trainer.lr_scheduler.last_epoch == 10
+    with pytest.warns(UserWarning, match="PolynomialLR: total_iters is 3, but the training goes on"):
+        make_trainer(lambda o: schedules.PolynomialLR(o, 3)).fit(X, Y, epochs=4, verbose=0)
+
+
+def test_a_warm_up_hands_the_metric_on() -> None:
+    trainer = make_trainer(lambda o: WarmUp(schedules.ReduceLROnPlateau(o, patience=0, threshold=1e9), 2))
+    trainer.fit(X, Y, epochs=4, verbose=0)
+    # Two epochs of warm-up, then two that are not a billion times better.
+    assert trainer.optimizer.param_groups[0]["lr"] == pytest.approx(0.0001)
+
+
+@ALL
+def test_states_go_through_files(case: str, tmp_path: Path) -> None:
+    optimizer = make_optimizer()
+    schedule = make(case, optimizer)
+    list(go(optimizer, schedule, range(13)))
+    state = schedule.state_dict()
+    io.write_state(tmp_path / "state", state, kind="schedule")
+    read, _ = io.read_state(tmp_path / "state")
+    assert read == state
+    other = make(case, make_optimizer())
+    other.load_state_dict(read)
+    assert other.state_dict() == state
