@@ -232,7 +232,7 @@ def parser() -> argparse.ArgumentParser:
     measurer.set_defaults(function=measure_accuracy)
     scorer = commands.add_parser("metrics", help="metrics over many predictions beside scikit-learn's")
     scorer.add_argument("--samples", type=int, default=10_000_000)
-    scorer.add_argument("--case", default="", help="only metrics whose name contains this")
+    scorer.add_argument("--case", default="", help="only metrics whose name contains this; several by ;")
     scorer.add_argument("--rounds", type=int, default=3)
     scorer.set_defaults(function=measure_metrics)
     return top

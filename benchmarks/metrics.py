@@ -1,7 +1,7 @@
 """Metrics over many predictions beside scikit-learn's (SciPy's for correlations): time and memory.
 
 python -m benchmarks metrics                      # all, 10 million predictions: some ten minutes
-python -m benchmarks metrics --case auc --rounds 5
+python -m benchmarks metrics --case "auc; curve" --rounds 5
 
 Each value is compared. The libraries take turns in one process, on one thread: medians of the rounds. Memory
 is what the peak of the process grows by during a call, the data not counted. Metrics that need scores of five
@@ -200,7 +200,7 @@ def agree(one: Any, other: Any, tolerance: float) -> bool:
     )
 
 
-def run(samples: int, substring: str, rounds: int) -> None:
+def run(samples: int, substrings: str, rounds: int) -> None:
     warnings.simplefilter("ignore")
     data = make_data(samples)
     print(f"{samples:,} predictions, medians of {rounds} rounds, one thread\n")
@@ -208,7 +208,7 @@ def run(samples: int, substring: str, rounds: int) -> None:
     print("| --- | ---: | ---: | ---: | ---: | ---: |", flush=True)
     slower = []
     for row in rows():
-        if substring.lower() not in row.name.lower():
+        if not any(part.strip().lower() in row.name.lower() for part in substrings.split(";")):
             continue
         both = calls(row, data)
         found: list[list[tuple[float, int, Any]]] = [[], []]

@@ -137,7 +137,9 @@ def check_binary(where: str, targets: Targets, pos_label: Any) -> Any:
     if len(targets.classes) == 2 and pos_label not in targets.classes.tolist():
         raise ValueError(f"{where}: pos_label is {pos_label!r}, expected one of {targets.classes.tolist()}")
     if is_text != isinstance(pos_label, str):
-        raise ValueError(f"{where}: pos_label is {pos_label!r}, expected a label like {targets.classes[0]!r}")
+        raise ValueError(
+            f"{where}: pos_label is {pos_label!r}, expected a label like {targets.classes.tolist()[0]!r}"
+        )
     return pos_label
 
 
