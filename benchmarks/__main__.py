@@ -5,6 +5,7 @@ python -m benchmarks run --suite all --peers torch,tf,jax --json benchmarks/resu
 python -m benchmarks report benchmarks/results.json          # RESULTS.md and the README's table
 python -m benchmarks compare old.json new.json
 python -m benchmarks probe
+python -m benchmarks tables                                  # estimators beside scikit-learn's
 python -m benchmarks metrics                                 # beside scikit-learn's
 """
 
@@ -162,6 +163,12 @@ def measure_accuracy(arguments: argparse.Namespace) -> None:
     )
 
 
+def measure_tables(arguments: argparse.Namespace) -> None:
+    from benchmarks import tables
+
+    tables.run(arguments.case, arguments.rounds, arguments.threads, arguments.epochs)
+
+
 def measure_metrics(arguments: argparse.Namespace) -> None:
     from benchmarks import metrics
 
@@ -230,6 +237,12 @@ def parser() -> argparse.ArgumentParser:
         help="each is compared with the first; default: all",
     )
     measurer.set_defaults(function=measure_accuracy)
+    tabler = commands.add_parser("tables", help="estimators on tables beside scikit-learn's")
+    tabler.add_argument("--case", default="", help="adult, or linear models whose name contains this")
+    tabler.add_argument("--rounds", type=int, default=5)
+    tabler.add_argument("--threads", type=int, default=2)
+    tabler.add_argument("--epochs", type=int, default=20, help="of the perceptron on Adult; default: 20")
+    tabler.set_defaults(function=measure_tables)
     scorer = commands.add_parser("metrics", help="metrics over many predictions beside scikit-learn's")
     scorer.add_argument("--samples", type=int, default=10_000_000)
     scorer.add_argument("--case", default="", help="only metrics whose name contains this; several by ;")

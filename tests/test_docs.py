@@ -18,6 +18,7 @@ import drivetrain as dt
 ROOT = Path(__file__).parent.parent
 GUIDES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 PAGES = [p for p in GUIDES if p.exists()]
+NEEDS = {"tables.md": ("sklearn", "pandas")}  # extras, without which a page is not run
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
@@ -39,6 +40,8 @@ def run_doctest(test: doctest.DocTest) -> None:
 @pytest.mark.parametrize("page", [pytest.param(p, id=p.name) for p in PAGES])
 def test_page(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The blocks of a page run in one namespace; those with >>> must print what they show."""
+    for library in NEEDS.get(page.name, ()):
+        pytest.importorskip(library)
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, Any] = {"__name__": "__main__"}
     for line, source in blocks(page.read_text()):
