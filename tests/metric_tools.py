@@ -63,6 +63,7 @@ LABELS = {
     "multiclass": (rng.integers(0, 5, N), rng.integers(0, 5, N)),
     "gaps": (rng.choice([-3, 4, 900], N), rng.choice([-3, 4, 7], N)),
     "wide": (rng.choice([0, 10**12, -(10**15)], N), rng.choice([0, 10**12], N)),
+    "huge": (rng.choice([2**63 + 1, 2**63 + 3, 2**64 - 1], N).astype(np.uint64),) * 2,
     "many": (rng.integers(0, 100, N), rng.integers(0, 100, N)),
     "floats": (rng.integers(0, 3, N).astype(float), rng.integers(0, 3, N)),
     "words": (rng.choice(["cat", "dog", "owl"], N), rng.choice(["cat", "dog"], N)),

@@ -288,6 +288,11 @@ def test_the_warning_names_the_line_of_the_caller():
     assert {w.filename for w in caught} == {__file__}
 
 
+def test_labels_beyond_the_integers():
+    for truth in ([1e300, 2e300, 2e300], [1e300] * 3):
+        assert ours.accuracy_score(truth, truth) == ours.f1_score(truth, truth, average="macro") == 1
+
+
 def test_blocks_do_not_show():
     """Enough samples for several blocks, with weights, in several dtypes."""
     rng = np.random.default_rng(0)

@@ -455,6 +455,32 @@ def test_nan_in_numbers_is_nan():
             metric.update([0, 1], [np.nan, 0.5])
 
 
+def test_one_hot_rows():
+    rows = np.eye(CLASSES)[MANY]
+    for make in (lambda: ours.F1(average="macro"), ours.ROCAUC, ours.LogLoss, ours.BalancedAccuracy):
+        one, other = make(), make()
+        one.update(rows, CHANCES)
+        other.update(MANY, CHANCES)
+        assert one.result() == other.result()
+        with pytest.raises(ValueError, match="expected one-hot rows"):
+            one.update(SEVERAL, SEVERAL_SCORES)
+
+
+def test_printing_asks_for_no_expensive_result():
+    assert repr(ours.ROCCurve()) == "ROCCurve(name='roc_curve')"
+    assert repr(ours.Precision()) == "Precision(name='precision')"
+    assert repr(ours.Accuracy()) == "Accuracy(name='accuracy', result=nan)"
+
+
+def test_a_state_with_nan_scores_is_refused():
+    """Merging would not end with them."""
+    metric = fed(ours.ROCAUC(), TWO, ONE_CHANCE, None, [])
+    state = metric.state_dict()
+    state["y_score"][3] = np.nan
+    with pytest.raises(ValueError, match="finite scores"):
+        ours.ROCAUC().load_state_dict(state)
+
+
 class Largest(ours.Metric):
     """What a user writes: three methods."""
 

@@ -22,6 +22,7 @@ from .checks import (
 
 # Whole numbers that span no more than this are counted in a table instead of being sorted.
 TABLE = 1 << 16
+LIMIT = 1 << 62  # larger ones may not fit into the integers that count
 # Up to so many classes all pairs are counted, even where the sums of rows and columns suffice.
 FEW = 64
 
@@ -58,7 +59,7 @@ class Coder:
         if not self.counted:
             return
         low, high = int(classes[0]), int(classes[-1])
-        self.low, self.counted = low, high - low < TABLE
+        self.low, self.counted = low, fits_table(low, high)
         if self.counted and high - low + 1 != len(classes):
             self.table = np.zeros(high - low + 1, np.intp)
             self.table[classes.astype(np.int64) - low] = np.arange(len(classes))
@@ -80,13 +81,17 @@ def classes_of(*arrays: Array) -> Array:
         return np.zeros(0, kind)
     if kind.kind in "bif" or (kind.kind == "u" and kind.itemsize < 8):
         low, high = (int(f([f(array) for array in arrays])) for f in (min_of, max_of))
-        if high - low < TABLE:
+        if fits_table(low, high):
             table = np.zeros(high - low + 1, np.int64)
             for array in arrays:
                 for part in blocks(len(array)):
                     table += np.bincount(array[part].astype(np.intp) - low, minlength=len(table))
             return (np.flatnonzero(table) + low).astype(kind)
     return np.unique(np.concatenate([np.unique(array) for array in arrays]))
+
+
+def fits_table(low: int, high: int) -> bool:
+    return high - low < TABLE and low > -LIMIT and high < LIMIT
 
 
 def min_of(values: Any) -> Any:

@@ -39,6 +39,18 @@ def is_one_hot(truth: Array, guess: Array) -> bool:
     return guess.shape == truth.shape and guess.ndim > 1 and guess.shape[-1] > 1 and guess.dtype.kind == "f"
 
 
+def from_one_hot(where: str, truth: Array) -> Array:
+    """Return the classes of one-hot rows."""
+    check_labels(where, "y_true", truth)
+    if not (np.count_nonzero(truth, axis=-1) == 1).all():
+        raise ValueError(
+            f"{where}: y_true has shape {truth.shape} and rows that do not hold a single 1, expected one-hot "
+            "rows (multilabel=True, where a metric has it, is for several labels)"
+        )
+    found: Array = truth.argmax(axis=-1)
+    return found
+
+
 def refuse_shapes(where: str, truth: Array, guess: Array) -> None:
     if guess.shape != truth.shape:
         raise ValueError(
@@ -197,8 +209,7 @@ def class_codes(
             raise ValueError(f"{where}: y_pred holds NaN")
         classes = guess.shape[-1]
         if truth.ndim == guess.ndim:
-            check_labels(where, "y_true", truth)
-            truth = truth.argmax(axis=-1)
+            truth = from_one_hot(where, truth)
         guess = guess.argmax(axis=-1)
     else:
         truth, guess = without_last_axis(truth, guess)

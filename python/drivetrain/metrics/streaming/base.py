@@ -111,7 +111,8 @@ class Metric:
                 )
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(name={self.name!r}, result={self.result()!r})"
+        result = f", result={self.result()!r}" if self.per_batch else ""
+        return f"{type(self).__name__}(name={self.name!r}{result})"
 
 
 def is_equal(one: Any, other: Any) -> bool:

@@ -27,7 +27,7 @@ from ..functions.probability import (
     own_chances,
     squared_errors,
 )
-from .accuracy import is_one_hot
+from .accuracy import from_one_hot, is_one_hot
 from .base import SumMetric, WeightedMean
 from .ranking import softmax, two_classes
 
@@ -42,7 +42,7 @@ def classes_and_scores(where: str, y_true: Any, y_pred: Any) -> tuple[Array, Arr
     if scores.dtype not in (np.float32, np.float64):
         scores = scores.astype(np.float32 if scores.dtype == np.float16 else np.float64)
     if is_one_hot(truth, scores):
-        truth = truth.argmax(axis=1)
+        truth = from_one_hot(where, truth)
     if truth.ndim == 2 and truth.shape[1] == 1:
         truth = truth[:, 0]
     if scores.ndim == 2 and scores.shape[1] == 1:

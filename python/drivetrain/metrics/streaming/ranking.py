@@ -24,7 +24,7 @@ from ..checks import (
 from ..functions.curves import Ranking, areas_of, precision_recall_points, rank, roc_points, without_straight
 from ..functions.ranking import average_columns, average_pairs, precision_area, roc_area
 from ..labels import indicators
-from .accuracy import is_one_hot
+from .accuracy import from_one_hot, is_one_hot
 from .base import Metric, Rows, is_equal
 
 
@@ -94,7 +94,7 @@ class ScoreMetric(Metric):
                 )
             return indicators(where, "y_true", truth), scores
         if is_one_hot(truth, scores):
-            truth = truth.argmax(axis=1)
+            truth = from_one_hot(where, truth)
         if truth.ndim != 1 or scores.ndim not in (1, 2):
             raise ValueError(
                 f"{where}: y_true has shape {truth.shape}, y_pred {scores.shape}, expected (n,) with (n,) or "
@@ -218,13 +218,18 @@ def check_kept(where: str, truth: Array | None, scores: Array | None, weights: A
             raise ValueError(f"{where}: y_true and y_score belong together, one of them is None")
         return
     fits = truth.dtype in (np.bool_, np.int64) and scores.dtype in (np.float32, np.float64)
-    fits = fits and 0 < scores.ndim < 3 and truth.shape in (scores.shape, scores.shape[:1])
+    fits = (
+        fits
+        and bool(np.isfinite(scores).all())
+        and 0 < scores.ndim < 3
+        and truth.shape in (scores.shape, scores.shape[:1])
+    )
     if weights is not None:
         fits = fits and weights.dtype == np.float64 and weights.shape == scores.shape[:1]
     if not fits:
         raise ValueError(
             f"{where}: y_true is {truth.dtype} of {truth.shape}, y_score {scores.dtype} of {scores.shape}, "
-            "expected labels and scores of one length, and weights of float64"
+            "expected labels and finite scores of one length, and weights of float64"
         )
 
 
