@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import drivetrain as dt
-from drivetrain import nn
+from drivetrain import metrics, nn
 from drivetrain.data import ArrayDataset, DataLoader, Sampler
+from drivetrain.optim import lr_scheduler
 from drivetrain.train import (
     BackupAndRestore,
     Callback,
@@ -19,6 +20,8 @@ from drivetrain.train import (
     CSVLogger,
     EarlyStopping,
     ModelCheckpoint,
+    StochasticWeightAveraging,
+    SwapEMAWeights,
 )
 from resume_tools import SAMPLES, Average, KillAt, Killed, Record, X, Y, network, outcome, trainer
 
@@ -196,6 +199,120 @@ def test_several_groups_and_other_optimizers(tmp_path):
 
     options = {"optimizer": groups, "lr_scheduler": None}
     assert killed_run(tmp_path, KillAt(17), options=options)[0] == whole_run(options=options)[0]
+
+
+OPTIMIZERS = [name for name in dir(dt.optim) if isinstance(getattr(dt.optim, name), type)]
+OPTIMIZERS = [
+    name
+    for name in OPTIMIZERS
+    if issubclass(getattr(dt.optim, name), dt.optim.Optimizer) and name not in ("Optimizer", "LBFGS")
+]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer(tmp_path, name):
+    """Those of ``fit``, which LBFGS with its closures is not."""
+
+    def model():
+        return nn.Sequential(nn.Linear(6, 12, bias=False), nn.ReLU(), nn.Linear(12, 3, bias=False))
+
+    def options():  # Muon takes matrices alone
+        made = {"optimizer": lambda p: getattr(dt.optim, name)(p, lr=0.01), "lr_scheduler": None}
+        return {**made, "model": model()}
+
+    dt.manual_seed(1)
+    whole = whole_run(options=Fresh(options))[0]
+    for batch in (2, 17):
+        dt.manual_seed(1)
+        assert killed_run(tmp_path / str(batch), KillAt(batch), options=Fresh(options))[0] == whole
+
+
+class Fresh:
+    """Options that are made anew, from the same seed, whenever they are taken."""
+
+    def __init__(self, make):
+        self.make = make
+
+    def keys(self):
+        dt.manual_seed(1)
+        self.made = self.make()
+        return self.made.keys()
+
+    def __getitem__(self, name):
+        return self.made[name]
+
+
+SCHEDULES = {
+    "OneCycleLR": lambda o: lr_scheduler.OneCycleLR(o, max_lr=0.1, total_steps=20),
+    "CyclicLR": lambda o: lr_scheduler.CyclicLR(o, 0.001, 0.1, step_size_up=3, cycle_momentum=False),
+    "StepLR": lambda o: lr_scheduler.StepLR(o, 1, gamma=0.5),
+    "ReduceLROnPlateau": lambda o: lr_scheduler.ReduceLROnPlateau(o, patience=0, threshold=0.5),
+    "SequentialLR": lambda o: lr_scheduler.SequentialLR(
+        o, [lr_scheduler.LinearLR(o), lr_scheduler.ExponentialLR(o, 0.9)], milestones=[2]
+    ),
+    "WarmUp": lambda o: lr_scheduler.WarmUp(lr_scheduler.CosineAnnealingLR(o, 10), 2),
+}
+
+
+@pytest.mark.parametrize("batch", [3, 13, 20])
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedules(tmp_path, name, batch):
+    options = {"lr_scheduler": SCHEDULES[name]}
+    assert killed_run(tmp_path, KillAt(batch), options=options)[0] == whole_run(options=options)[0]
+
+
+def test_metrics_with_much_state(tmp_path):
+    class Own(metrics.Metric):
+        name = "own"
+
+        def reset(self):
+            self.seen = []
+
+        def update(self, y_true, y_pred, sample_weight=None):
+            self.seen.append(float(np.asarray(y_pred.detach()).sum()))
+
+        def result(self):
+            return sum(self.seen)
+
+    def options():
+        several = [
+            "accuracy",
+            "log_loss",
+            metrics.ROCAUC(),
+            metrics.F1(average="macro"),
+            metrics.CohenKappa(),
+            Own(),
+        ]
+        return {"metrics": several}
+
+    whole = whole_run(options=Fresh(options))[0]
+    for batch in (5, 13, 20):
+        assert killed_run(tmp_path / str(batch), KillAt(batch), options=Fresh(options))[0] == whole
+
+
+@pytest.mark.parametrize("batch", [3, 20, 35])
+def test_averages_of_weights(tmp_path, batch):
+    for make in (
+        lambda: SwapEMAWeights(momentum=0.9),
+        lambda: SwapEMAWeights(swap_on_epoch=True),
+        lambda: StochasticWeightAveraging(0.01, swa_epoch_start=1),
+    ):
+        fit = {"validation_split": 0.2}
+        whole = whole_run(fit=fit, extra=[make()])[0]
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        trials = iter([make(), make()])
+        result = killed_run(folder, KillAt(batch), fit=fit, extra=Each(trials))[0]
+        assert result == whole
+
+
+class Each:
+    """One callback per run."""
+
+    def __init__(self, callbacks):
+        self.callbacks = callbacks
+
+    def __iter__(self):
+        yield next(self.callbacks)
 
 
 def test_random_numbers_that_callbacks_draw(tmp_path):

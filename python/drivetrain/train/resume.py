@@ -88,13 +88,8 @@ def gradients_of(model: Any) -> State:
 
 
 def metrics_of(trainer: Any) -> list[State]:
-    return [
-        {
-            "name": metric.name,
-            "state": metric.state_dict() if hasattr(metric, "state_dict") else dict(vars(metric)),
-        }
-        for metric in (trainer._mean_loss, *trainer.metrics)
-    ]
+    metrics = (trainer._mean_loss, *trainer.metrics)
+    return [{"name": metric.name, "state": metric.state_dict()} for metric in metrics]
 
 
 def load(trainer: Any, state: Mapping[str, Any], *, callbacks: bool = True) -> None:
@@ -112,9 +107,10 @@ def _load(trainer: Any, state: Mapping[str, Any], callbacks: bool) -> None:
     loop, running = trainer.loop, trainer._running
     loop.load_state_dict(state["loop"])
     trainer.model.load_state_dict(state["model"])
-    trainer.optimizer.load_state_dict(state["optimizer"]["state"])
     if trainer.lr_scheduler is not None:
         trainer.lr_scheduler.load_state_dict(state["lr_scheduler"]["state"])
+    # After the schedule, which may set rates that callbacks have changed since.
+    trainer.optimizer.load_state_dict(state["optimizer"]["state"])
     trainer._schedule.is_paused = state["schedule_paused"]
     if state["scaler"]:
         trainer.scaler.load_state_dict(state["scaler"])
@@ -147,10 +143,7 @@ def go_on(data: Any, state: State | None, epochs_done: int) -> None:
 
 def load_metrics(trainer: Any, states: list[State]) -> None:
     for metric, saved in zip((trainer._mean_loss, *trainer.metrics), states, strict=True):
-        if hasattr(metric, "load_state_dict"):
-            metric.load_state_dict(saved["state"])
-        else:
-            vars(metric).update(saved["state"])
+        metric.load_state_dict(saved["state"])
 
 
 def load_callbacks(hooks: Any, states: list[State]) -> None:
