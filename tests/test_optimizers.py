@@ -352,6 +352,12 @@ def test_compile_knows_every_kind_by_name() -> None:
     assert find_optimizer("RMSprop", model).param_groups[0]["lr"] == 0.01
     with pytest.raises(ValueError, match="there is no optimizer 'adm', expected one of adadelta, "):
         find_optimizer("adm", model)
+    with pytest.raises(ValueError, match="optimizer is 'Muon', which is for matrices only"):
+        find_optimizer("Muon", model)
+    with pytest.raises(
+        ValueError, match=r"optimizer is 'lbfgs', which .* step\(closure\) in a loop of your own"
+    ):
+        find_optimizer("lbfgs", model)
 
 
 @pytest.mark.parametrize("name", ["rmsprop", "lion"])

@@ -76,9 +76,17 @@ def optimizers() -> dict[str, Callable[[Any], Any]]:
     }
 
 
+_NOT_BY_NAME = {
+    "lbfgs": "which calls the model several times in a step: call its step(closure) in a loop of your own",
+    "muon": "which is for matrices only: make optim.Muon of those, and optim.AdamW of the other parameters",
+}
+
+
 def find_optimizer(optimizer: Any, model: Any) -> Any:
     """Return an optimizer for a name, a class or a function of the parameters; an optimizer as it is."""
     if isinstance(optimizer, str):
+        if optimizer.lower() in _NOT_BY_NAME:
+            raise ValueError(f"Trainer: optimizer is {optimizer!r}, {_NOT_BY_NAME[optimizer.lower()]}")
         return named("optimizer", optimizer.lower(), optimizers())(model.parameters())
     if isinstance(optimizer, type) or (callable(optimizer) and not hasattr(optimizer, "step")):
         return optimizer(model.parameters())
