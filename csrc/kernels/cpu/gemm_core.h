@@ -61,6 +61,12 @@ void pack_panels(const A& a, const RowPanels& panels, int64_t r0, int64_t r1, in
     }
 }
 
+// Items that are converted as rows, without a turn, lie so many elements apart: they must not share sets of
+// L1. 0: panels are packed.
+template <class T, class A> int64_t row_step(const A& a, int64_t depth) {
+    return a.converts_rows() ? round_up(depth, 16) + 16 : 0;
+}
+
 // Puts a tile that was computed turned, item (i, j) at sums[i * kTileCols + j], into C at (j, i).
 template <class T> void store_turned(const SumOf<T>* sums, const Tile<T>& tile) {
     using R = SumOf<T>;
@@ -117,6 +123,7 @@ template <class T, class A, class B> struct BlockTask {
     bool first, last;
     const Output<T>& out;
     T *a_packed = nullptr, *b_packed = nullptr;
+    int64_t a_row = 0;        // of a_packed, where it holds rows
     SumOf<T>* sums = nullptr; // of the block, where C is rounded and its depth is cut
     Tile<T> tile = {};
 
@@ -203,9 +210,9 @@ template <class T, class A, class B> struct BlockTask {
         for (int64_t r = r0; r < r1; ++r) {
             const int64_t i = block.panels.start(r);
             tile.rows = block.panels.start(r + 1) - i;
-            tile.a = a_packed + (i - top) * tile.depth;
-            tile.a_row = 1;
-            tile.a_depth = tile.rows;
+            tile.a = a_packed + (i - top) * (a_row ? a_row : tile.depth);
+            tile.a_row = a_row ? a_row : 1;
+            tile.a_depth = a_row ? 1 : tile.rows;
             if (a_from == Source::direct) {
                 tile.a = a.at(i, p);
                 tile.a_row = a.item_step();
@@ -230,15 +237,21 @@ template <class T, class A, class B> struct BlockTask {
     void run() {
         [[maybe_unused]] const TileUse use;
         const RowPanels& panels = block.panels;
-        if (a_from == Source::packed)
-            a_packed = scratch<T>(Scratch::gemm_a, round_up(block_rows(), kPanelRows) * blocks.size);
+        if (a_from == Source::packed) {
+            a_row = row_step<T>(a, blocks.size);
+            a_packed = scratch<T>(Scratch::gemm_a,
+                                  round_up(block_rows(), kPanelRows) * (a_row ? a_row : blocks.size));
+        }
         if (out.c.rounding != Rounding::none && !out.sums && block.p1 - block.p0 > blocks.size)
             sums = scratch<SumOf<T>>(Scratch::gemm_sums, block_rows() * (block.j1 - block.j0));
         if (b_from == Source::packed) b_packed = scratch<T>(Scratch::gemm_b, kTileCols<T> * blocks.size);
         tile.c_row = out.row;
         for (int64_t p = block.p0; p == block.p0 || p < block.p1; p += blocks.size) {
             tile.depth = min(blocks.size, block.p1 - p);
-            if (a_from == Source::packed) pack_panels(a, panels, block.r0, block.r1, p, tile.depth, a_packed);
+            if (a_row)
+                a.convert_rows(a_packed, a_row, panels.start(block.r0), block_rows(), p, tile.depth);
+            else if (a_from == Source::packed)
+                pack_panels(a, panels, block.r0, block.r1, p, tile.depth, a_packed);
             const bool final = last && p + blocks.size >= block.p1;
             tile.accumulate = out.accumulate || !first || p > block.p0;
             tile.activation = final ? out.activation : Activation::none;
@@ -288,7 +301,7 @@ void product_by_blocks(const A& a, Source a_from, const B& b, Source b_from, int
     const bool packs = b_from == Source::packed, copies = b.readable() && b.step == 1;
     // Few rows: a task packs columns of its own, rather than to fetch from another core what was packed
     // there.
-    const bool alone = packs && !b.readable() && m <= kAloneRows && n > kTileCols<T>;
+    const bool alone = packs && !b.readable() && m <= min(n, kAloneRows) && n > kTileCols<T>;
     int64_t piece_cols = packs && !alone ? min(round_up(n, kTileCols<T>), kPieceCols) : n;
     Grid grid = choose_grid<T>(m, min(n, piece_cols), k);
     // A B that needs no turn is copied by the first tiles of each task, at less cost where that are few.

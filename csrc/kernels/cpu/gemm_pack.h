@@ -86,6 +86,13 @@ template <class T, class S = T> struct Strided {
             __builtin_prefetch(data + i * step + p * depth_step);
     }
 
+    bool converts_rows() const { return !readable() && depth_step == 1 && step != 1; }
+    // to[i * row + p] = item first + i at depth p0 + p.
+    void convert_rows(T* to, int64_t row, int64_t first, int64_t count, int64_t p0, int64_t depth) const {
+        if constexpr (sizeof(S) != sizeof(T))
+            for (int64_t i = 0; i < count; ++i) copy_row(to + i * row, data + (first + i) * step + p0, depth);
+    }
+
     // to[p * width + i] = item first + i at depth p0 + p, for i < count and p < depth; zeros for count <= i <
     // width.
     void pack(T* to, int64_t width, int64_t first, int64_t count, int64_t p0, int64_t depth) const {

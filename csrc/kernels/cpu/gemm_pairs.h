@@ -50,6 +50,8 @@ struct Pairs {
     int64_t item_step() const { return step / 2; }
     int64_t unit_step() const { return 1; }
     bool along() const { return step == 1; }
+    bool converts_rows() const { return false; }
+    void convert_rows(Pair*, int64_t, int64_t, int64_t, int64_t, int64_t) const {}
     void fetch(int64_t first, int64_t end, int64_t p) const {
         for (int64_t q = 2 * p; q < min(2 * p + 2, depth); ++q)
             for (int64_t i = first; i < end; i += 32) __builtin_prefetch(data + i + q * depth_step);
