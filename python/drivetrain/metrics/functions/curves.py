@@ -14,6 +14,7 @@ from ..checks import (
     as_column,
     as_floats,
     as_weights,
+    blocks,
     check_labels,
     check_same_length,
     check_some,
@@ -246,9 +247,16 @@ def auc(x: Any, y: Any) -> float:
         raise ValueError(
             f"auc: x has shape {columns[0].shape}, y {columns[1].shape}, expected as many points, at least 2"
         )
-    across, height = (column.astype(np.float64) for column in columns)
-    steps = np.diff(across)
-    if (steps < 0).any() and (steps > 0).any():
+    across, height = columns
+    area, falls, rises = 0.0, False, False
+    for part in blocks(len(across) - 1):
+        x_part, y_part = (
+            values[part.start : part.stop + 1].astype(np.float64) for values in (across, height)
+        )
+        steps = x_part[1:] - x_part[:-1]
+        falls, rises = falls or bool((steps < 0).any()), rises or bool((steps > 0).any())
+        steps *= y_part[1:] + y_part[:-1]
+        area += float(steps.sum()) / 2
+    if falls and rises:
         raise ValueError("auc: x is neither ascending nor descending")
-    area = float((steps * (height[1:] + height[:-1])).sum() / 2)
-    return -area if (steps < 0).any() else area
+    return -area if falls else area
