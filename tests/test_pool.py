@@ -41,6 +41,7 @@ def pooled(function: Any, x: np.ndarray, g: np.ndarray | None = None, **options:
 CASES = [
     # channels, kernel, stride, padding; 1, 2, 4 and other numbers of windows hold an input
     (16, 2, 2, 0),
+    (80, 3, 3, 0),  # windows side by side that leave a row and columns over
     (64, 3, 2, 1),
     (65, 3, 2, 1),
     (33, 3, 1, 1),
@@ -109,7 +110,11 @@ def test_gradient_beyond_the_caches() -> None:
     """A gradient long enough for stores past the caches agrees with that of one image of it."""
     x = rng.standard_normal((9, 112, 112, 64)).astype(np.float32)
     for function in (F.max_pool2d, F.avg_pool2d):
-        y, dx = pooled(function, x, kernel_size=3, stride=2, padding=1)
-        one_y, one_dx = pooled(function, x[4:5], kernel_size=3, stride=2, padding=1)
-        np.testing.assert_array_equal(y[4:5], one_y)
-        np.testing.assert_array_equal(dx[4:5], one_dx)
+        for options in (
+            {"kernel_size": 3, "stride": 2, "padding": 1},
+            {"kernel_size": 2, "stride": 2, "padding": 0},
+        ):
+            y, dx = pooled(function, x, **options)
+            one_y, one_dx = pooled(function, x[4:5], **options)
+            np.testing.assert_array_equal(y[4:5], one_y)
+            np.testing.assert_array_equal(dx[4:5], one_dx)

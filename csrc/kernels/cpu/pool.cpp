@@ -109,6 +109,60 @@ template <class S> void max_forward(const PoolShape& s, const S* x, S* y, void* 
     });
 }
 
+// Windows side by side from the first place on: each place belongs to one at most.
+bool side_by_side(const PoolShape& s) {
+    return !s.adaptive && s.dilation_h == 1 && s.dilation_w == 1 && s.pad_top == 0 && s.pad_left == 0 &&
+           (s.stride_h == s.kernel_h || s.out_h == 1) && (s.stride_w == s.kernel_w || s.out_w == 1);
+}
+
+// dx for such windows, without a way over the tile below: the average where there is no index.
+template <bool average, class S> void spread(const PoolShape& s, const S* dy, const uint8_t* index, S* dx) {
+    using T = Arithmetic<S>;
+    using P = Lane<Mask<T>>;
+    const int64_t channels = s.channels, row = s.in_w * channels, wide = s.kernel_w;
+    const bool streaming = can_stream(dx, s.batch * s.in_h * row, channels);
+    const T whole = whole_factor<T>(s);
+    parallel(s.batch * s.out_h, grain_for(s.kernel_h * row), [&](int64_t begin, int64_t end) {
+        for (int64_t item = begin; item < end; ++item) {
+            const Window h = row_window(s, item % s.out_h);
+            S* const top = dx + (item / s.out_h * s.in_h + h.start) * row;
+            const int64_t high = h.count(), covered = min(s.out_w * wide, s.in_w) * channels;
+            for (int64_t j = 0; j < s.out_w; ++j) {
+                const int64_t taps = min(wide, s.in_w - j * wide), at = (item * s.out_w + j) * channels;
+                const T factor = average ? column_factor(s, h, j, whole) : T(1);
+                S* const corner = top + j * wide * channels;
+                for_channels<T>(channels, [&](int64_t c, auto count, auto part) DT_INLINE_LAMBDA {
+                    constexpr int n = decltype(count)::value;
+                    Vec<T> g[n];
+                    Mask<T> place[n];
+                    for (int k = 0; k < n; ++k) {
+                        const int64_t from = at + c + k * kLanes<T>;
+                        g[k] = load(dy + from, part) * factor;
+                        if constexpr (!average) place[k] = load_places<T>(index + from, lanes_of<T>(part));
+                    }
+                    S* line = corner + c;
+                    for (int64_t t = 0; t < high; ++t, line += row) {
+                        S* to = line;
+                        P tap = P(t * wide);
+                        for (int64_t left = taps; left > 0; --left, ++tap, to += channels)
+                            for (int k = 0; k < n; ++k) {
+                                Vec<T> v = g[k];
+                                if constexpr (!average) v = select(place[k] == tap, v, Vec<T>{});
+                                streaming ? stream(to + k * kLanes<T>, v, part)
+                                          : store(to + k * kLanes<T>, v, part);
+                            }
+                    }
+                });
+            }
+            for (int64_t t = 0; t < high && covered < row; ++t)
+                memset(top + t * row + covered, 0, size_t(row - covered) * sizeof(S));
+            if (item % s.out_h == s.out_h - 1 && h.start + high < s.in_h)
+                memset(top + high * row, 0, size_t((s.in_h - h.start - high) * row) * sizeof(S));
+        }
+        if (streaming) finish_streaming();
+    });
+}
+
 constexpr int64_t kTile = 4096; // elements of a gradient that are summed in the L1 cache
 
 // dx = what the windows give to their places, each written once. `give(to, step, at, n, h, w, t, q, count)`
@@ -188,6 +242,7 @@ template <class S> void max_backward(const PoolShape& s, const S* dy, const void
     const uint8_t* places = static_cast<const uint8_t*>(index);
     if (bytes && windows_apart(s) && s.channels < kLanes<Arithmetic<S>>)
         return max_backward_narrow(s, dy, places, dx);
+    if (bytes && side_by_side(s)) return spread<false>(s, dy, places, dx);
     bytes ? give_max(s, dy, places, dx) : give_max(s, dy, static_cast<const int32_t*>(index), dx);
 }
 
@@ -231,6 +286,7 @@ template <class S> void average_backward(const PoolShape& shape, const S* dy, S*
     using T = Arithmetic<S>;
     const PoolShape s = without_dilation(shape);
     if (windows_apart(s) && s.channels < kLanes<T>) return average_backward_narrow(s, dy, dx);
+    if (side_by_side(s)) return spread<true>(s, dy, nullptr, dx);
     const T whole = whole_factor<T>(s);
     give_back(s, dx,
               [&](T* to, int64_t step, int64_t at, int64_t channels, const Window& h, const Window& w,
