@@ -13,8 +13,14 @@ from ._mode import check_decorated, wrap_generator
 # Names of the half formats, here and for `Trainer(precision=...)`.
 HALF_FORMATS = {"bfloat16": "bfloat16", "bf16": "bfloat16", "float16": "float16", "fp16": "float16"}
 
+_BY_NAME = {name: getattr(_core, half) for name, half in HALF_FORMATS.items()}
+
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+def _half_dtype(dtype: Any) -> Any:
+    return next((half for half in (_core.bfloat16, _core.float16) if half == dtype), None)
 
 
 class autocast:
@@ -51,13 +57,13 @@ class autocast:
     def __init__(self, dtype: Any = "bfloat16", enabled: bool = True) -> None:
         if not isinstance(enabled, bool):
             raise TypeError(f"autocast: enabled must be True or False, got {enabled!r}")
-        name = HALF_FORMATS.get(dtype, dtype) if isinstance(dtype, str) else dtype
-        known = [half for half in (_core.bfloat16, _core.float16) if half == name]
-        if not known:
+        # A region begins with every step of training: the usual names take one look-up.
+        half = _BY_NAME.get(dtype) if isinstance(dtype, str) else _half_dtype(dtype)
+        if half is None:
             raise TypeError(
                 f"autocast: dtype must be bfloat16 or float16, got {getattr(dtype, 'name', dtype)!r}"
             )
-        self._dtype = known[0] if enabled else None
+        self._dtype = half if enabled else None
         self._before: list[Any] = []  # a stack: one object may be entered more than once
 
     def __enter__(self) -> None:
