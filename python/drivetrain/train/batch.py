@@ -55,7 +55,7 @@ class BatchTraining(Evaluator):
         problem = guard.look(value) if guard.watches else ""
         if not problem:
             update.backward(loss, batch.size)
-            problem = self._make_step(value, ends_epoch=ends_epoch)
+            problem = update.step(value, ends_epoch=ends_epoch)
         if problem:
             self._leave_out(problem, batch)
             return False
@@ -83,17 +83,15 @@ class BatchTraining(Evaluator):
         except BadStart as problem:
             self._leave_out(str(problem), batch)
             return False
-        self.loop.global_step += 1
-        self._schedule.after_step()
+        self.step_made()
         self._track(*first[0], batch)
         return True
 
-    def _make_step(self, loss: float, *, ends_epoch: bool) -> str:
-        before = self.loop.global_step
-        problem = self._update.step(loss, ends_epoch=ends_epoch)
-        if self.loop.global_step > before:
+    def step_made(self) -> None:
+        """Counts a step of the optimizer, and has the schedule follow."""
+        self.loop.global_step += 1
+        if self._schedule.follows_steps:
             self._schedule.after_step()
-        return problem
 
     def _leave_out(self, problem: str, batch: Batch) -> None:
         """Raises, or forgets the gradients gathered since the last step: the next batch begins a group."""

@@ -36,7 +36,7 @@ class Schedule:
             raise ValueError(
                 f"Trainer: got lr_scheduler_monitor, but {type(self.schedule).__name__} looks at no metric"
             )
-        self._has_steps = self.schedule is not None and self.interval == "step"
+        self.follows_steps = self.schedule is not None and self.interval == "step"
         self._has_epochs = self.schedule is not None and self.interval == "epoch"
         self.is_paused = False
 
@@ -48,7 +48,7 @@ class Schedule:
             check(int(length))
 
     def after_step(self) -> None:
-        if self._has_steps and not self.is_paused:
+        if not self.is_paused:
             self.schedule.step()
 
     def after_epoch(self, logs: dict[str, Any]) -> None:

@@ -374,7 +374,7 @@ class Trainer(Resumable, BatchTraining):
                     break
             else:
                 # Nobody could know that the batch before was the last.
-                if loop.accumulated and (problem := self._make_step(math.nan, ends_epoch=True)):
+                if loop.accumulated and (problem := self._update.step(math.nan, ends_epoch=True)):
                     self._leave_out(problem, batch)
         logs = self._logs() if so_far.any_trained else so_far.logs
         between = so_far.validated == loop.batch

@@ -42,6 +42,7 @@ class Update:
         self.every = count("accumulate_grad_batches", every, 1)
         self.max_norm = clip if algorithm == "norm" else None
         self.max_value = clip if algorithm == "value" else None
+        self.is_plain = every == 1 and clip is None
 
     def begin(self) -> None:
         """Called before the forward."""
@@ -50,33 +51,35 @@ class Update:
 
     def backward(self, loss: Any, samples: int) -> None:
         """Adds the gradients of a batch to those of its group."""
-        loop = self.trainer.loop
+        trainer = self.trainer
         if self.every > 1:
-            by_samples = getattr(self.trainer.loss, "reduction", "mean") != "sum"
+            loop = trainer.loop
+            by_samples = getattr(trainer.loss, "reduction", "mean") != "sum"
             weight = samples if by_samples else 1
+            loop.accumulated += 1
             loop.first_weight = loop.first_weight or weight
             loop.weight += weight
             if weight != loop.first_weight:
                 loss = loss * (weight / loop.first_weight)
-        self.trainer.scaler.scale(loss).backward()
-        loop.accumulated += 1
+        trainer.scaler.scale(loss).backward()
 
     def step(self, loss: float, *, ends_epoch: bool) -> str:
-        """Makes the optimizer's step where the group is whole; says what is not finite."""
-        loop, guard, scaler = self.trainer.loop, self.trainer.guard, self.trainer.scaler
-        optimizer = self.trainer.optimizer
-        if loop.accumulated < self.every and not ends_epoch:
-            # Looked at now: later nobody could tell which of the batches it was.
-            watched = guard.watches and not scaler.is_enabled()
-            return not_finite(loss) if watched and not self._finite() else ""
-        scale = loop.first_weight / loop.weight if self.every > 1 else 1.0
-        loop.end_group()
-        options = self._options(scale)
-        if options and not folds(getattr(type(optimizer), "step", None)):
-            if self.max_value is not None and guard.watches and not self._finite():
-                return not_finite(loss)  # clipping would hide it
-            self._change_gradients(**options)
-            options = {}
+        """Makes the step of the optimizer where the group is whole; says what is not finite."""
+        trainer = self.trainer
+        guard, scaler, optimizer = trainer.guard, trainer.scaler, trainer.optimizer
+        options: dict[str, float] = {}
+        if not self.is_plain:
+            if self.every > 1 and trainer.loop.accumulated < self.every and not ends_epoch:
+                # Looked at now: later nobody could tell which of the batches it was.
+                watched = guard.watches and not scaler.is_enabled()
+                return not_finite(loss) if watched and not self._finite() else ""
+            options = self._options()
+            trainer.loop.end_group()
+            if options and not folds(getattr(type(optimizer), "step", None)):
+                if self.max_value is not None and guard.watches and not self._finite():
+                    return not_finite(loss)  # clipping would hide it
+                self._change_gradients(**options)
+                options = {}
         if scaler.is_enabled():
             skipped, factor = scaler.skipped_steps, scaler.get_scale()
             scaler.step(optimizer, **options)
@@ -89,14 +92,14 @@ class Update:
             optimizer.step(**options)
         elif not guard.step(optimizer, options):
             return not_finite(loss)
-        loop.global_step += 1
+        trainer.step_made()
         return ""
 
-    def _options(self, scale: float) -> dict[str, float]:
+    def _options(self) -> dict[str, float]:
         """What the optimizer's step is called with."""
-        options = {}
-        if scale != 1.0:
-            options["grad_scale"] = scale
+        loop, options = self.trainer.loop, {}
+        if loop.weight != loop.first_weight:
+            options["grad_scale"] = loop.first_weight / loop.weight
         if self.max_norm is not None:
             options["max_norm"] = self.max_norm
         if self.max_value is not None:
