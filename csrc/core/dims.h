@@ -45,7 +45,7 @@ class Dims {
             if (x == y) return true;
         return false;
     }
-    int64_t product() const {
+    [[gnu::always_inline]] int64_t product() const {
         int64_t p = 1;
         for (int64_t x : *this) p *= x;
         return p;

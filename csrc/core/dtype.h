@@ -9,7 +9,8 @@ namespace dt {
 enum class DType : uint8_t { boolean, uint8, int32, int64, float16, bfloat16, float32, float64 };
 inline constexpr int kDTypeCount = 8;
 
-inline constexpr size_t item_size(DType d) {
+// Always inline: kernels compiled for size would keep a copy, which others could be linked with.
+[[gnu::always_inline]] inline constexpr size_t item_size(DType d) {
     constexpr size_t sizes[] = {1, 1, 4, 8, 2, 2, 4, 8};
     return sizes[static_cast<int>(d)];
 }
