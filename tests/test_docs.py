@@ -104,6 +104,9 @@ PACKAGES = (
     "nn",
     "nn.functional",
     "optim",
+    "optim.lr_scheduler",
+    "optim.regularization",
+    "optim.swa_utils",
     "data",
     "metrics",
     "train",
@@ -112,6 +115,7 @@ PACKAGES = (
     "datasets",
     "autograd",
     "estimators",
+    "profiler",
 )
 
 
@@ -127,7 +131,9 @@ def public_callables() -> dict[str, Any]:
                 raise
             continue
         names = getattr(
-            module, "__all__", [name for name, x in vars(module).items() if inspect.isfunction(x)]
+            module,
+            "__all__",
+            [name for name, x in vars(module).items() if inspect.isroutine(x) or inspect.isclass(x)],
         )
         found |= {f"{package}.{name}": getattr(module, name) for name in names}
     return {

@@ -39,8 +39,6 @@ _LAZY = (
 )
 _GRADIENTS = ("checkpoint", "enable_grad", "inference_mode", "no_grad", "set_grad_enabled")
 _PYTHON = ("autocast", "autograd", *_GRADIENTS)
-
-
 _FILES = ("load", "save")
 
 if _typing.TYPE_CHECKING:

@@ -1,6 +1,7 @@
 """Optimizers: what turns gradients into steps."""
 
 from . import lr_scheduler as lr_scheduler
+from . import regularization as regularization
 from . import swa_utils as swa_utils
 from .adafactor import Adafactor as Adafactor
 from .adam import Adam as Adam

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from ..nn.checks import real
 
 
 def check_number(
     optimizer: str, name: str, value: Any, expected: str, accepts: Callable[[float], bool]
 ) -> None:
-    """Raises unless `value` is a number that `accepts` allows."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{optimizer}: {name} must be {expected}, got {value!r}")
-    try:
-        number = float(value)
-    except OverflowError:
-        raise ValueError(f"{optimizer}: {name} must be {expected}, got a number beyond float64") from None
-    if not math.isfinite(number) or not accepts(number):
-        raise ValueError(f"{optimizer}: {name} must be {expected}, got {value}")
+    """Raises unless `value` is a finite number that `accepts` allows."""
+    real(optimizer, name, value, expected, lambda number: math.isfinite(number) and accepts(number))
 
 
 def check_flags(optimizer: str, options: Mapping[str, Any], *names: str) -> None:

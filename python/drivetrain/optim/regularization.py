@@ -14,6 +14,8 @@ from ..nn.checks import real
 from .hooks import StepHookHandle
 from .optimizer import Optimizer
 
+__all__ = ["L1", "L1L2", "L2", "DecoupledDecay", "MaxNorm", "Penalties", "constrain"]
+
 
 def _strength(owner: str, name: str, value: Any) -> float:
     return real(owner, name, value, "positive or 0", lambda x: 0 <= x < math.inf)

@@ -12,7 +12,17 @@ from ..autograd import no_grad
 from ..nn.module import Module
 from ..nn.norm import _BatchNorm
 from .checks import check_number
-from .lr_scheduler import SWALR as SWALR
+from .lr_scheduler import SWALR
+
+__all__ = [
+    "SWALR",
+    "AveragedModel",
+    "get_ema_avg_fn",
+    "get_ema_multi_avg_fn",
+    "get_swa_avg_fn",
+    "get_swa_multi_avg_fn",
+    "update_bn",
+]
 
 MultiAverage = Callable[[Sequence[Tensor], Sequence[Tensor], int], None]
 Average = Callable[[Tensor, Tensor, int], Any]
@@ -38,24 +48,41 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> MultiAverage:
         >>> average.tolist()
         [1.5]
     """
-    check_number(
-        "get_ema_multi_avg_fn", "decay", decay, "a number from 0 to 1", lambda value: 0 <= value <= 1
-    )
-    return _Moving(float(decay))
+    return _Moving(_decay("get_ema_multi_avg_fn", decay))
 
 
 def get_swa_multi_avg_fn() -> MultiAverage:
-    """The plain mean of the weights of all updates: see `get_ema_multi_avg_fn`."""
+    """The plain mean of the weights of all updates: see `get_ema_multi_avg_fn`.
+
+    Example:
+        >>> import drivetrain as dt
+        >>> average = dt.tensor([1.0])
+        >>> dt.optim.swa_utils.get_swa_multi_avg_fn()([average], [dt.tensor([3.0])], 1)
+        >>> average.tolist()
+        [2.0]
+    """
     return _Mean()
 
 
 def get_ema_avg_fn(decay: float = 0.999) -> Average:
-    """`get_ema_multi_avg_fn` for one tensor at a time: a function that returns the new average."""
+    """`get_ema_multi_avg_fn` for one tensor at a time: a function that returns the new average.
+
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.optim.swa_utils.get_ema_avg_fn(0.75)(dt.tensor([1.0]), dt.tensor([3.0]), 1)
+        tensor([1.5])
+    """
     return _One(_Moving(_decay("get_ema_avg_fn", decay)))
 
 
 def get_swa_avg_fn() -> Average:
-    """`get_swa_multi_avg_fn` for one tensor at a time: a function that returns the new average."""
+    """`get_swa_multi_avg_fn` for one tensor at a time: a function that returns the new average.
+
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.optim.swa_utils.get_swa_avg_fn()(dt.tensor([1.0]), dt.tensor([3.0]), 1)
+        tensor([2.])
+    """
     return _One(_Mean())
 
 
