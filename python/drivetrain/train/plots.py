@@ -13,15 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._extras import need
+
 
 def new_figure(width: float, height: float) -> Any:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ModuleNotFoundError(
-            "plots need matplotlib, get it with: pip install 'drivetrain[plot]'", name="matplotlib"
-        ) from error
-    return Figure(figsize=(width, height), layout="constrained")
+    pictures = need("drivetrain's plots", "matplotlib.figure", "matplotlib", "plot")
+    return pictures.Figure(figsize=(width, height), layout="constrained")
 
 
 def plot_history(history: Any, path: str | os.PathLike[str] | None = None) -> Any:

@@ -37,7 +37,7 @@ class Trainer(Resumable, BatchTraining):
             "huber", "binary_cross_entropy_with_logits" and so on; Keras's names, such as
             "sparse_categorical_crossentropy", mean what they mean there: they take probabilities.
         optimizer (str, optimizer of ``drivetrain.optim``, its class, or a function of the parameters): Names:
-            "sgd", "adam", "adamw".
+            "sgd", "adam", "adamw", "rmsprop" and so on: see docs/optimizers.md.
         metrics (list of str, Metric or function, default none): Functions are called as ``f(y_true,
             y_pred)``.
         callbacks (list of Callback, default none): For every ``fit``, ``evaluate`` and ``predict`` of this

@@ -75,11 +75,6 @@ class ScoreMetric(Metric):
         else:
             self._count(where, truth, scores, weights)
 
-    def _columns(self) -> int:
-        if self.thresholds is not None:
-            return int(self._bins.shape[1])
-        return 0 if self._scores.memory is None else column_count(self._scores.memory)
-
     def _shaped(self, where: str, truth: Array, scores: Array) -> tuple[Array, Array]:
         """Return labels of (n,) or (n, labels), and scores of (n,) or (n, columns)."""
         if scores.ndim == 2 and scores.shape[1] == 1:
@@ -231,10 +226,6 @@ def check_kept(where: str, truth: Array | None, scores: Array | None, weights: A
             f"{where}: y_true is {truth.dtype} of {truth.shape}, y_score {scores.dtype} of {scores.shape}, "
             "expected labels and finite scores of one length, and weights of float64"
         )
-
-
-def column_count(scores: Array) -> int:
-    return int(scores.shape[1]) if scores.ndim == 2 else 1
 
 
 def as_thresholds(kind: str, thresholds: Any) -> Floats | None:

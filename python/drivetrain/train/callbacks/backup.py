@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import Any
 
 from ..checkpoints import CheckpointFolder
-from .base import Callback, Logs
+from .base import Callback, Logs, check_freq
 from .early_stopping import Monitor
 
 
@@ -179,11 +178,3 @@ class BackupAndRestore(Checkpoint):
         if self.delete_checkpoint and self.trainer._is_complete:
             self.checkpoints.clear()
             self._has_saved = False
-
-
-def check_freq(where: str, save_freq: Any) -> Any:
-    if save_freq != "epoch" and (
-        isinstance(save_freq, bool) or not isinstance(save_freq, int) or save_freq < 1
-    ):
-        raise ValueError(f"{where}: save_freq is {save_freq!r}, expected 'epoch' or a number of batches")
-    return save_freq

@@ -134,6 +134,14 @@ def check_state(owner: Any, state: Any, **kinds: tuple[type | None, ...]) -> Non
             raise ValueError(f"{where}: {name} is {value!r:.80}")
 
 
+def check_freq(where: str, save_freq: Any) -> Any:
+    if save_freq != "epoch" and (
+        isinstance(save_freq, bool) or not isinstance(save_freq, int) or save_freq < 1
+    ):
+        raise ValueError(f"{where}: save_freq is {save_freq!r}, expected 'epoch' or a number of batches")
+    return save_freq
+
+
 def as_callbacks(callbacks: Any) -> list[Any]:
     """A list for what a user passes as callbacks: one, several, or None."""
     if callbacks is None or isinstance(callbacks, Callback):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .base import Callback, Logs, check_state
+from .base import Callback, Logs, check_freq, check_state
 from .early_stopping import Monitor
 
 
@@ -49,10 +49,7 @@ class ModelCheckpoint(Callback):
         initial_value_threshold: float | None = None,
     ) -> None:
         super().__init__()
-        if save_freq != "epoch" and (isinstance(save_freq, (bool, str)) or save_freq < 1):
-            raise ValueError(
-                f"ModelCheckpoint: save_freq is {save_freq!r}, expected 'epoch' or a number of batches"
-            )
+        check_freq("ModelCheckpoint", save_freq)
         self._monitor = Monitor("ModelCheckpoint", monitor, mode, best=initial_value_threshold)
         self.filepath, self.monitor, self.verbose = os.fspath(filepath), monitor, verbose
         self.save_best_only, self.save_weights_only, self.save_freq = (
