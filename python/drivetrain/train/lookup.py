@@ -77,7 +77,7 @@ def optimizers() -> dict[str, Callable[[Any], Any]]:
 
 
 _NOT_BY_NAME = {
-    "lbfgs": "which calls the model several times in a step: call its step(closure) in a loop of your own",
+    "lbfgs": "which is for full batches: make optim.LBFGS(model.parameters()), and fit with one batch",
     "muon": "which is for matrices only: make optim.Muon of those, and optim.AdamW of the other parameters",
 }
 
