@@ -368,3 +368,38 @@ def test_fit_by_name(name: str) -> None:
     model.compile(optimizer=name, loss="mse")
     history = model.fit(x, x @ np.float32([[1.0], [-2.0]]), epochs=3, batch_size=8, verbose=0)
     assert history.history["loss"][-1] < history.history["loss"][0]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "lacks"),
+    [
+        ("Lion", "Adam", "exp_avg_sq"),
+        ("Lion", "Adamax", "exp_inf"),
+        ("RAdam", "NAdam", "mu_product"),
+        ("RMSprop", "Adadelta", "acc_delta"),
+    ],
+)
+def test_state_of_another_kind_that_keeps_less_is_refused(source: str, target: str, lacks: str) -> None:
+    """What lacks would begin anew, and Adam's corrections be those of a later step."""
+    p = dt.tensor([1.0, 2.0], requires_grad=True)
+    p.grad = dt.tensor([1.0, 1.0])
+    other = getattr(optim, source)([p], lr=0.1)
+    other.step()
+    own = getattr(optim, target)([p], lr=0.1)
+    with pytest.raises(
+        ValueError, match=f"{target}.load_state_dict: parameter 0 lacks {lacks}; the state has"
+    ):
+        own.load_state_dict(other.state_dict())
+    assert own.state_dict()["state"] == {}
+
+
+@pytest.mark.parametrize("name", ["step", "exp_avg"])
+def test_state_with_an_entry_missing_is_refused(name: str) -> None:
+    p = dt.tensor([1.0, 2.0], requires_grad=True)
+    p.grad = dt.tensor([1.0, 1.0])
+    optimizer = optim.Adam([p], lr=0.1)
+    optimizer.step()
+    state = optimizer.state_dict()
+    del state["state"][0][name]
+    with pytest.raises(ValueError, match=f"Adam.load_state_dict: parameter 0 lacks {name}"):
+        optimizer.load_state_dict(state)

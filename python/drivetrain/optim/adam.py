@@ -36,6 +36,7 @@ class Adam(Optimizer):
     _decoupled = False  # AdamW: weight decay acts on the parameters, not on the gradients
     _watch = False
     _keeps = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+    _optional = ("max_exp_avg_sq",)
 
     def __init__(
         self,

@@ -139,6 +139,7 @@ class RMSprop(FusedOptimizer):
 
     _function = staticmethod(_core._rmsprop_step)
     _keeps = ("square_avg", "momentum_buffer", "grad_avg")
+    _optional = ("momentum_buffer", "grad_avg")
     _not_negative = ("lr", "eps", "weight_decay", "momentum")
     _flags = ("centered", "maximize")
 

@@ -49,6 +49,7 @@ class Muon(Optimizer):
     """
 
     _keeps = ("momentum_buffer",)
+    _optional = ("step",)
 
     def __init__(
         self,

@@ -47,6 +47,8 @@ class Optimizer:
     _watch: bool | None = None
     # All names of what may be kept; empty: whatever a state holds is taken over.
     _keeps: tuple[str, ...] = ()
+    # Those of them, and of "step", that the state of a parameter may lack.
+    _optional: tuple[str, ...] = ()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Optimizer:
         known = inspect.signature(cls.__init__).parameters if kwargs else {}

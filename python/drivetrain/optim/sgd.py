@@ -39,6 +39,7 @@ class SGD(Optimizer):
 
     _watch = False
     _keeps = ("momentum_buffer",)
+    _optional = ("step", "momentum_buffer")
 
     def __init__(
         self,

@@ -94,6 +94,7 @@ class Lion(FusedOptimizer):
 
     _function = staticmethod(_core._lion_step)
     _keeps = ("exp_avg",)
+    _optional = ("step",)
     _not_negative = ("lr", "weight_decay")
 
     def __init__(

@@ -115,6 +115,23 @@ def _check_form(name: str, state: Any, groups: Any) -> None:
         raise ValueError(f"{name}.load_state_dict: 'state' must be keyed by the numbers of the parameters")
 
 
+def _check_whole(optimizer: Optimizer, group: Mapping[str, Any], i: int, entry: Mapping[str, Any]) -> None:
+    """Raises where the state of a parameter lacks something, which would begin anew without a word."""
+    parameter = group["params"][i]
+    needed = [
+        key
+        for key in ("step", *optimizer._keeps)
+        if optimizer._keeps
+        and key not in optimizer._optional
+        and (key == "step" or optimizer._begin(key, group, parameter) is not None)
+    ]
+    if lacking := [key for key in needed if entry.get(key) is None]:
+        raise ValueError(
+            f"{type(optimizer).__name__}.load_state_dict: parameter {i} lacks {', '.join(lacking)}; "
+            f"the state has {', '.join(map(str, entry)) or 'nothing'}"
+        )
+
+
 def _group_state(
     optimizer: Optimizer, group: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]
 ) -> GroupState:
@@ -141,6 +158,8 @@ def _group_state(
                 )
             kept = state.kept.setdefault(key, [None] * len(parameters))
             kept[i] = _core.tensor(value, dtype=first.dtype)
+        if steps[-1] or tensors:
+            _check_whole(optimizer, group, i, entry)
     whole = all(
         tensor is not None or optimizer._begin(key, group, parameter) is None
         for key, kept in state.kept.items()
