@@ -218,3 +218,34 @@ def test_a_wrong_batch_is_not_counted() -> None:
     with pytest.raises(ValueError, match="pass num_classes"):
         mix(X, Y)
     assert mix.calls == 0
+
+
+@BOTH
+@pytest.mark.parametrize("images", [[0, 1], "x", None])
+def test_what_is_no_array_is_refused(kind: Any, images: Any) -> None:
+    with pytest.raises(
+        TypeError, match=f"{kind.__name__}: images and labels must be arrays or Tensors, got a"
+    ):
+        kind(num_classes=4)(images, np.zeros(2, dtype=np.int64))
+
+
+@BOTH
+@pytest.mark.parametrize("state", [None, {}, {"seed": 0}, {"seed": 0, "calls": 1, "more": 2}])
+def test_states_of_other_things_are_refused(kind: Any, state: Any) -> None:
+    with pytest.raises(
+        ValueError, match=f"{kind.__name__}.load_state_dict: got .* expected a dict with 'seed'"
+    ):
+        kind().load_state_dict(state)
+
+
+@pytest.mark.parametrize("states", [5, [], [MixUp().state_dict()]])
+def test_a_choice_refuses_states_of_another(states: Any) -> None:
+    choice = RandomChoice([MixUp(), CutMix()])
+    with pytest.raises(
+        ValueError, match="RandomChoice.load_state_dict: 'transforms' has .* states, expected 2"
+    ):
+        choice.load_state_dict({"calls": 0, "transforms": states})
+    with pytest.raises(ValueError, match="RandomChoice.load_state_dict: 'calls' is 'x'"):
+        choice.load_state_dict({**choice.state_dict(), "calls": "x"})
+    with pytest.raises(TypeError, match="RandomChoice: p must be a list of 2 weights, got 'ab'"):
+        RandomChoice([MixUp(), CutMix()], p="ab")  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -53,7 +54,7 @@ class _Mixing:
             raise ValueError(f"{name}: a batch has {count} parts, expected (images, labels)")
         random = np.random.default_rng([self.seed, len(place), *place])
         with no_grad():
-            images, labels = (to_tensors(part) if not isinstance(part, Tensor) else part for part in parts)
+            images, labels = (self._tensor(part) for part in parts)
             if images.ndim == 0 or labels.ndim == 0 or images.shape[0] != labels.shape[0]:
                 raise ValueError(
                     f"{name}: images have shape {tuple(images.shape)} and labels {tuple(labels.shape)}, "
@@ -62,6 +63,15 @@ class _Mixing:
             soft = self._soft(labels)
             mixed, share = self._mix(images, random)
             return mixed, blend(soft, share)
+
+    def _tensor(self, part: Any) -> Tensor:
+        found = to_tensors(part)
+        if not isinstance(found, Tensor):
+            raise TypeError(
+                f"{type(self).__name__}: images and labels must be arrays or Tensors, "
+                f"got a {type(part).__name__}"
+            )
+        return found
 
     def _soft(self, labels: Tensor) -> Tensor:
         if labels.dtype.is_floating_point:
@@ -87,10 +97,10 @@ class _Mixing:
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Goes on with the next batch after those of the state."""
-        seed, calls = state_dict["seed"], state_dict["calls"]
-        if isinstance(calls, bool) or not isinstance(calls, int) or calls < 0:
-            raise ValueError(f"{type(self).__name__}.load_state_dict: 'calls' is {calls!r}")
-        self.seed, self.calls = check_seed(f"{type(self).__name__}.load_state_dict", seed), calls
+        seed, calls = entries(self, state_dict, "seed", "calls")
+        seed = check_seed(f"{type(self).__name__}.load_state_dict", seed)
+        self.calls = calls_made(self, calls)
+        self.seed = seed
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(alpha={self.alpha}, num_classes={self.num_classes}, seed={self.seed})"
@@ -202,7 +212,11 @@ class RandomChoice:
                 raise TypeError(
                     f"RandomChoice: transforms[{place}] is no MixUp or CutMix, but {transform!r:.80}"
                 )
-        weights = [1.0] * len(transforms) if p is None else list(p)
+        weights = [1.0] * len(transforms) if p is None else p
+        if not isinstance(weights, (list, tuple, np.ndarray)) or not all(
+            isinstance(weight, numbers.Real) for weight in weights
+        ):
+            raise TypeError(f"RandomChoice: p must be a list of {len(transforms)} weights, got {p!r:.80}")
         if len(weights) != len(transforms) or min(weights) < 0 or not 0 < sum(weights) < math.inf:
             raise ValueError(
                 f"RandomChoice: p must be {len(transforms)} weights, at least one of them above 0, got {p}"
@@ -235,12 +249,36 @@ class RandomChoice:
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Goes on with the next batch after those of the state."""
-        for transform, state in zip(self.transforms, state_dict["transforms"], strict=True):
+        calls, states = entries(self, state_dict, "calls", "transforms")
+        calls_made(self, calls)
+        count = len(states) if isinstance(states, (list, tuple)) else repr(states)[:80]
+        if count != len(self.transforms):
+            raise ValueError(
+                f"RandomChoice.load_state_dict: 'transforms' has {count} states, expected "
+                f"{len(self.transforms)}"
+            )
+        for transform, state in zip(self.transforms, states, strict=True):
             transform.load_state_dict(state)
-        self.calls = state_dict["calls"]
+        self.calls = calls
 
     def __repr__(self) -> str:
         return f"RandomChoice({self.transforms!r}, p={self.p})"
+
+
+def entries(owner: Any, state: Any, *names: str) -> list[Any]:
+    """What a state has under these names."""
+    if not isinstance(state, Mapping) or set(state) != set(names):
+        raise ValueError(
+            f"{type(owner).__name__}.load_state_dict: got {state!r:.80}, expected a dict with "
+            f"{' and '.join(map(repr, names))}"
+        )
+    return [state[name] for name in names]
+
+
+def calls_made(owner: Any, calls: Any) -> int:
+    if isinstance(calls, bool) or not isinstance(calls, int) or calls < 0:
+        raise ValueError(f"{type(owner).__name__}.load_state_dict: 'calls' is {calls!r}")
+    return calls
 
 
 def blend(x: Tensor, share: float) -> Tensor:
