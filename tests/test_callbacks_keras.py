@@ -8,7 +8,9 @@ import pytest
 import drivetrain as dt
 from drivetrain import nn, optim
 from drivetrain.train import (
+    BackupAndRestore,
     Callback,
+    Checkpoint,
     CSVLogger,
     EarlyStopping,
     History,
@@ -18,6 +20,7 @@ from drivetrain.train import (
     ModelCheckpoint,
     ModelSummary,
     ReduceLROnPlateau,
+    SwapEMAWeights,
     TensorBoard,
     TerminateOnNaN,
     Trainer,
@@ -393,3 +396,51 @@ class TestTensorBoard:
         for options in ({"histogram_freq": -1}, {"update_freq": 0}, {"update_freq": "step"}):
             with pytest.raises(ValueError, match=f"TensorBoard: {next(iter(options))} is"):
                 TensorBoard(**options)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: EarlyStopping(patience=1.5), "EarlyStopping: patience is 1.5, expected a whole number"),
+        (lambda: EarlyStopping(patience="x"), "EarlyStopping: patience is 'x', expected a whole number"),
+        (lambda: EarlyStopping(start_from_epoch=-1), "start_from_epoch is -1, expected at least 0"),
+        (lambda: EarlyStopping(min_delta=math.nan), "EarlyStopping: min_delta is nan, expected a number"),
+        (lambda: EarlyStopping(baseline="x"), "EarlyStopping: baseline is 'x', expected a number"),
+        (lambda: EarlyStopping(baseline=math.nan), "EarlyStopping: baseline is nan, expected a number"),
+        (lambda: EarlyStopping(monitor=5), "EarlyStopping: monitor is 5, expected the name of a metric"),
+        (lambda: ReduceLROnPlateau(factor="x"), "ReduceLROnPlateau: factor is 'x', expected a number"),
+        (lambda: ReduceLROnPlateau(min_lr=None), "ReduceLROnPlateau: min_lr is None, expected a number"),
+        (lambda: SwapEMAWeights(momentum="x"), "SwapEMAWeights: momentum is 'x', expected a number"),
+        (
+            lambda: ModelCheckpoint("a", initial_value_threshold="x"),
+            "initial_value_threshold is 'x', expected a",
+        ),
+        (lambda: ModelCheckpoint(None), "ModelCheckpoint: filepath is None, expected a path"),
+        (lambda: ModelCheckpoint("a\0b"), "ModelCheckpoint: filepath is .*, expected a path"),
+        (lambda: CSVLogger(5), "CSVLogger: filename is 5, expected a path"),
+        (lambda: CSVLogger("a.csv", separator=", "), "CSVLogger: separator is ', ', expected one character"),
+        (lambda: Checkpoint(""), "Checkpoint: directory is '', expected a path"),
+        (lambda: BackupAndRestore(None), "BackupAndRestore: directory is None, expected a path"),
+    ],
+)
+def test_wrong_options_are_named(make, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        make()
+
+
+def test_a_name_of_files_that_is_no_format_says_so(tmp_path):
+    trainer = regression()
+    with pytest.raises(
+        ValueError, match="ModelCheckpoint: filepath .* is no format: Unknown format code 'z'"
+    ):
+        trainer.fit(X, R, verbose=0, callbacks=[ModelCheckpoint(tmp_path / "{epoch:zz}.safetensors")])
+
+
+def test_a_csv_log_replaces_whatever_was_there_and_appends_to_text_only(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_bytes(b"\xd8\xff\0")
+    with pytest.raises(ValueError, match=f"CSVLogger: {path} is no text in UTF-8"):
+        regression().fit(X, R, verbose=0, callbacks=[CSVLogger(path, append=True)])
+    assert path.read_bytes() == b"\xd8\xff\0"
+    regression().fit(X, R, verbose=0, callbacks=[CSVLogger(path)])
+    assert path.read_text().splitlines()[0] == "epoch,loss"

@@ -9,7 +9,7 @@ from typing import Any
 from ... import no_grad
 from ..._core import Tensor, _clones
 from ...optim.swa_utils import get_ema_multi_avg_fn, get_swa_multi_avg_fn, update_bn
-from .base import Callback, Logs, check_state
+from .base import Callback, Logs, check_number, check_state
 from .rates import groups_of
 
 
@@ -38,6 +38,7 @@ class SwapEMAWeights(Callback):
 
     def __init__(self, swap_on_epoch: bool = False, momentum: float = 0.99) -> None:
         super().__init__()
+        check_number("SwapEMAWeights", "momentum", momentum)
         if not 0 <= momentum < 1:
             raise ValueError(f"SwapEMAWeights: momentum is {momentum}, expected at least 0 and less than 1")
         self.swap_on_epoch, self.momentum = swap_on_epoch, momentum

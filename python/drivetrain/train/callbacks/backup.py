@@ -6,7 +6,7 @@ import os
 import warnings
 
 from ..checkpoints import CheckpointFolder
-from .base import Callback, Logs, check_freq
+from .base import Callback, Logs, check_freq, check_path
 from .early_stopping import Monitor
 
 
@@ -60,6 +60,7 @@ class Checkpoint(Callback):
         self.verbose = verbose
         self._monitor = None if monitor is None else Monitor(self._name, monitor, mode)
         sign = -1.0 if self._monitor is None else self._monitor.sign
+        folder = check_path(self._name, "directory", folder)
         self.checkpoints = CheckpointFolder(folder, keep_last=keep_last, keep_best=keep_best, sign=sign)
         self._is_due = False
         self._has_saved = False
@@ -170,7 +171,7 @@ class BackupAndRestore(Checkpoint):
         delete_checkpoint: bool = True,
     ) -> None:
         super().__init__(backup_dir, save_freq, keep_last=2 if double_checkpoint else 1, keep_best=0)
-        self.backup_dir = os.fspath(backup_dir)
+        self.backup_dir = check_path("BackupAndRestore", "backup_dir", backup_dir)
         self.double_checkpoint, self.delete_checkpoint = double_checkpoint, delete_checkpoint
 
     def on_train_end(self, logs: Logs | None = None) -> None:

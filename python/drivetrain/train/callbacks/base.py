@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import numbers
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -119,6 +122,33 @@ class Callback:
         """
         if state:
             raise ValueError(f"{type(self).__name__}: got a state, but it has none")
+
+
+def check_path(where: str, name: str, value: Any) -> str:
+    """The path as text."""
+    path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
+    if not isinstance(path, str):
+        raise TypeError(f"{where}: {name} is {value!r:.80}, expected a path")
+    if not path or "\0" in path:
+        raise ValueError(f"{where}: {name} is {value!r:.80}, expected a path")
+    return path
+
+
+def check_number(where: str, name: str, value: Any, least: float | None = None) -> None:
+    """Raises unless this is a number, and at least so much."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{where}: {name} is {value!r:.80}, expected a number")
+    if math.isnan(value) or (least is not None and value < least):
+        raise ValueError(
+            f"{where}: {name} is {value}, expected {'a number' if least is None else f'at least {least}'}"
+        )
+
+
+def check_count(where: str, name: str, value: Any) -> None:
+    """Raises unless this is a whole number of at least 0."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{where}: {name} is {value!r:.80}, expected a whole number")
+    check_number(where, name, value, 0)
 
 
 def check_state(owner: Any, state: Any, **kinds: tuple[type | None, ...]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .base import Callback, Logs, check_freq, check_state
+from .base import Callback, Logs, check_freq, check_path, check_state
 from .early_stopping import Monitor
 
 
@@ -51,7 +51,11 @@ class ModelCheckpoint(Callback):
         super().__init__()
         check_freq("ModelCheckpoint", save_freq)
         self._monitor = Monitor("ModelCheckpoint", monitor, mode, best=initial_value_threshold)
-        self.filepath, self.monitor, self.verbose = os.fspath(filepath), monitor, verbose
+        self.filepath, self.monitor, self.verbose = (
+            check_path("ModelCheckpoint", "filepath", filepath),
+            monitor,
+            verbose,
+        )
         self.save_best_only, self.save_weights_only, self.save_freq = (
             save_best_only,
             save_weights_only,
@@ -95,6 +99,8 @@ class ModelCheckpoint(Callback):
             raise ValueError(
                 f"ModelCheckpoint: filepath {self.filepath!r} names the unknown metric {error}"
             ) from None
+        except (ValueError, IndexError) as error:
+            raise ValueError(f"ModelCheckpoint: filepath {self.filepath!r} is no format: {error}") from None
         from ...io import save_model, save_weights
 
         Path(path).parent.mkdir(parents=True, exist_ok=True)

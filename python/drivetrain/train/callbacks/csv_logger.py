@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
-from .base import Callback, Logs, check_state
+from .base import Callback, Logs, check_path, check_state
 
 
 class CSVLogger(Callback):
@@ -31,14 +31,20 @@ class CSVLogger(Callback):
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         super().__init__()
-        self.filename, self.separator, self.append = os.fspath(filename), separator, append
+        if not isinstance(separator, str) or len(separator) != 1:
+            raise ValueError(f"CSVLogger: separator is {separator!r:.80}, expected one character")
+        self.filename, self.separator, self.append = (
+            check_path("CSVLogger", "filename", filename),
+            separator,
+            append,
+        )
         self.keys: Sequence[str] | None = None
         self._rows = 0  # lines below the header
         self._file: IO[str] | None = None
         self._begun = False
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self.keys, self._rows, self._begun = None, 0, True
+        self.keys, self._rows = None, 0
         if self.append and os.path.exists(self.filename):
             lines = self._lines()
             self.keys = next(csv.reader(lines, delimiter=self.separator))[1:] if lines else None
@@ -47,6 +53,7 @@ class CSVLogger(Callback):
             # A folder that is not there is an error now, not at the end of the first epoch; what the file
             # holds stays until then: a training that is resumed goes on in it.
             open(self.filename, "a").close()
+        self._begun = True
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         file = self._open()
@@ -69,9 +76,15 @@ class CSVLogger(Callback):
         if not self._begun:
             raise RuntimeError("CSVLogger: on_epoch_end came before on_train_begin")
         if self._file is None:
-            lines = self._lines()
-            kept = lines[: self._rows + 1] if self.keys is not None else []
-            if len(kept) != len(lines) or not os.path.exists(self.filename) or self._is_torn():
+            # What another training has left is not read: it may be anything.
+            lines = self._lines() if self.keys is not None else []
+            kept = lines[: self._rows + 1]
+            if (
+                self.keys is None
+                or len(kept) != len(lines)
+                or not os.path.exists(self.filename)
+                or self._is_torn()
+            ):
                 from ...io.atomic import write_text
 
                 write_text(self.filename, "".join(f"{line}\n" for line in kept))
@@ -80,7 +93,10 @@ class CSVLogger(Callback):
 
     def _lines(self) -> list[str]:
         with open(self.filename, encoding="utf-8") as file:
-            return file.read().splitlines()
+            try:
+                return file.read().splitlines()
+            except UnicodeDecodeError:
+                raise ValueError(f"CSVLogger: {self.filename} is no text in UTF-8") from None
 
     def _is_torn(self) -> bool:
         """Whether the last line has no end, as of a writer that was killed."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from .base import Callback, Logs, check_state
+from .base import Callback, Logs, check_count, check_number, check_state
 
 
 class Monitor:
@@ -17,6 +17,11 @@ class Monitor:
     ) -> None:
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"{where}: mode is {mode!r}, expected 'auto', 'min' or 'max'")
+        if not isinstance(monitor, str):
+            raise TypeError(f"{where}: monitor is {monitor!r:.80}, expected the name of a metric")
+        check_number(where, "min_delta", min_delta)
+        if best is not None:
+            check_number(where, "initial_value_threshold", best)
         self.where, self.name = where, monitor
         grows = any(word in monitor for word in ("acc", "auc", "f1", "precision", "recall", "r2"))
         self.sign = 1.0 if mode == "max" or (mode == "auto" and grows) else -1.0
@@ -75,8 +80,10 @@ class EarlyStopping(Callback):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__()
-        if patience < 0:
-            raise ValueError(f"EarlyStopping: patience is {patience}, expected at least 0")
+        check_count("EarlyStopping", "patience", patience)
+        check_count("EarlyStopping", "start_from_epoch", start_from_epoch)
+        if baseline is not None:
+            check_number("EarlyStopping", "baseline", baseline)
         self._monitor = Monitor("EarlyStopping", monitor, mode, min_delta)
         self.baseline = baseline
         self.monitor, self.patience, self.verbose = monitor, patience, verbose

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .base import Callback, Logs, check_state
+from .base import Callback, Logs, check_count, check_number, check_state
 from .early_stopping import Monitor
 
 
@@ -58,11 +58,12 @@ class ReduceLROnPlateau(Callback):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__()
+        check_number("ReduceLROnPlateau", "factor", factor)
         if not 0 <= factor < 1:
             raise ValueError(f"ReduceLROnPlateau: factor is {factor}, expected at least 0 and less than 1")
-        for name, value in (("patience", patience), ("cooldown", cooldown), ("min_lr", min_lr)):
-            if not value >= 0:
-                raise ValueError(f"ReduceLROnPlateau: {name} is {value}, expected at least 0")
+        check_count("ReduceLROnPlateau", "patience", patience)
+        check_count("ReduceLROnPlateau", "cooldown", cooldown)
+        check_number("ReduceLROnPlateau", "min_lr", min_lr, 0)
         self._monitor = Monitor("ReduceLROnPlateau", monitor, mode, min_delta)
         self.monitor, self.factor, self.patience, self.verbose = monitor, factor, patience, verbose
         self.cooldown, self.min_lr = cooldown, min_lr

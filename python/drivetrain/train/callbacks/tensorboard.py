@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..._extras import need
-from .base import Callback, Logs, check_state
+from .base import Callback, Logs, check_path, check_state
 
 
 class TensorBoard(Callback):
@@ -62,7 +62,7 @@ class TensorBoard(Callback):
                 "batches"
             )
         self.log_dir, self.histogram_freq, self.write_images = (
-            os.fspath(log_dir),
+            check_path("TensorBoard", "log_dir", log_dir),
             histogram_freq,
             write_images,
         )
