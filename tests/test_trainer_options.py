@@ -324,3 +324,24 @@ class TestWrongNames:
     def test_wrong_values(self, options, error, message):
         with pytest.raises(error, match=message):
             regression(**options)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"fast_dev_run": 0.5}, "Trainer: fast_dev_run is 0.5, expected a whole number"),
+        ({"fast_dev_run": "x"}, "Trainer: fast_dev_run is 'x', expected a whole number"),
+        ({"fast_dev_run": None}, "Trainer: fast_dev_run is None, expected a whole number"),
+        ({"detect_anomaly": "no"}, "Trainer: detect_anomaly is 'no', expected True or False"),
+        ({"max_time": {"second": 1}}, "Timer: duration is {'second': 1}, which timedelta refuses"),
+    ],
+)
+def test_options_are_not_converted_without_a_word(option, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        regression(**option)
+
+
+@pytest.mark.parametrize("resume", [5, "", b"x"])
+def test_resume_from_what_is_no_path_is_refused(resume):
+    with pytest.raises((TypeError, ValueError), match="fit: resume is .*, expected a path"):
+        regression().fit(X, R, verbose=0, resume=resume)

@@ -30,7 +30,9 @@ class Limits:
     ) -> None:
         self.max_steps = math.inf if max_steps in (None, -1) else count("max_steps", max_steps, 0)
         self.is_trial = fast_dev_run is not False and fast_dev_run != 0
-        trial = 1 if fast_dev_run is True else count("fast_dev_run", int(fast_dev_run), 0)
+        trial = (
+            int(fast_dev_run) if isinstance(fast_dev_run, bool) else count("fast_dev_run", fast_dev_run, 0)
+        )
         self.overfit = amount("overfit_batches", overfit_batches, 0) or None
         chosen = trial if self.is_trial else self.overfit
         train, val = chosen or limit_train_batches, chosen or limit_val_batches

@@ -19,6 +19,7 @@ from ..io import write_state
 from ..io.arrays import copy_of
 from ..optim.optimizer import Optimizer
 from .callbacks import CallbackList
+from .callbacks.base import check_path
 from .checkpoints import KIND, read_checkpoint
 from .history import History
 from .loop import EpochLogs
@@ -234,7 +235,7 @@ def find(trainer: Any, resume: Any, callbacks: list[Any]) -> Resumption | None:
             return None
         resume = "auto"
     if not isinstance(resume, str) or resume != "auto":
-        return Resumption(trainer, *read_checkpoint(resume))
+        return Resumption(trainer, *read_checkpoint(check_path("fit", "resume", resume)))
     if not backups:
         raise ValueError(
             "fit: resume='auto' looks in the folder of a Checkpoint or BackupAndRestore among the callbacks, "

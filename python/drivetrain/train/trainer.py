@@ -161,6 +161,8 @@ class Trainer(Resumable, BatchTraining):
             log_every_n_steps=log_every_n_steps,
         )
         self._timer = None if max_time is None else Timer(max_time)
+        if not isinstance(detect_anomaly, bool):
+            raise TypeError(f"Trainer: detect_anomaly is {detect_anomaly!r:.80}, expected True or False")
         self.detect_anomaly = detect_anomaly
         self.training_data: Source | None = None  # of the fit under way
         self.history = History()

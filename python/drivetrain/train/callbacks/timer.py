@@ -110,7 +110,12 @@ def is_time(value: Any) -> bool:
 def in_seconds(duration: Any) -> float:
     """Return a duration in seconds."""
     if isinstance(duration, Mapping):
-        duration = datetime.timedelta(**duration)
+        try:
+            duration = datetime.timedelta(**duration)
+        except (TypeError, OverflowError) as error:
+            raise ValueError(
+                f"Timer: duration is {duration!r:.80}, which timedelta refuses: {error}"
+            ) from None
     if isinstance(duration, datetime.timedelta):
         duration = duration.total_seconds()
     if isinstance(duration, str):
