@@ -312,3 +312,11 @@ def test_many_samples_of_few_scores():
     for kind in (np.float32, np.float64, np.int64, np.float16):
         check_like_sklearn("roc_auc_score", truth, scores.astype(kind))
         check_like_sklearn("average_precision_score", truth, scores.astype(kind))
+
+
+@pytest.mark.parametrize(
+    "name", ["roc_auc_score", "roc_curve", "precision_recall_curve", "average_precision_score"]
+)
+def test_weights_that_are_all_zero_are_refused(name):
+    with pytest.raises(ValueError, match="sample_weight is 0 for every sample"):
+        getattr(ours, name)([0, 1, 1], [0.1, 0.5, 0.3], sample_weight=[0, 0, 0])

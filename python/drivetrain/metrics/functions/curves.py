@@ -52,6 +52,8 @@ def rank(positive: Array, scores: Array, weights: Floats | None, *, skips_straig
         return Ranking(thresholds[:count], hits[:count], alarms[:count])
     if weights is not None and not weights.all():
         kept = weights != 0
+        if not kept.any():
+            raise ValueError("sample_weight is 0 for every sample: there is nothing to rank")
         positive, scores, weights = positive[kept], scores[kept], weights[kept]
     order = np.argsort(scores)[::-1]
     scores, positive = scores[order], positive[order]
