@@ -288,3 +288,8 @@ class TestArithmetic:
         ]
         rows = {row.name: row.own for row in phases(events, 30.0, 0)}
         assert rows == {"forward": 4, "backward": 4, "update": 4, "callbacks": 7, "other": 11}
+
+
+def test_an_end_without_a_beginning_is_refused():
+    with pytest.raises(RuntimeError, match="profile: it ends, but has not begun"):
+        profile().__exit__(None, None, None)

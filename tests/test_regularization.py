@@ -446,3 +446,9 @@ def test_binary_labels_are_smoothed(loss: Any) -> None:
     assert loss()(scores, target).item() != pytest.approx(loss()(scores, smooth).item())
     with pytest.raises(ValueError, match=r"label_smoothing must be a number from 0 to 1, got 1.5"):
         loss(label_smoothing=1.5)
+
+
+@pytest.mark.parametrize("given", [5, None, "x", [1, 2], np.ones(3)])
+def test_a_penalty_of_what_is_no_module_is_refused(given: Any) -> None:
+    with pytest.raises(TypeError, match="expected a module or its parameters to regularize, got"):
+        L1(0.1)(given)

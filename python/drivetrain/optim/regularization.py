@@ -26,7 +26,12 @@ def weights_of(given: Any, biases: bool = False) -> list[Tensor]:
     two axes: no biases, and no scales of norms."""
     if isinstance(given, Tensor):
         return [given]
-    parameters: Iterable[Tensor] = given.parameters() if hasattr(given, "parameters") else given
+    parameters: Any = given.parameters() if hasattr(given, "parameters") else given
+    if not isinstance(parameters, Iterable):
+        raise TypeError(f"expected a module or its parameters to regularize, got a {type(given).__name__}")
+    parameters = list(parameters)
+    if not all(isinstance(p, Tensor) for p in parameters):
+        raise TypeError(f"expected a module or its parameters to regularize, got {given!r:.80}")
     return [p for p in parameters if p.requires_grad and (biases or p.ndim > 1)]
 
 

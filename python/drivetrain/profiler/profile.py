@@ -69,6 +69,8 @@ class profile(contextlib.ContextDecorator):
         return self
 
     def __exit__(self, *exception: object) -> None:
+        if self not in _active:
+            raise RuntimeError("profile: it ends, but has not begun")
         self.seconds = time.perf_counter() - self._began
         recorded = _profile_stop()
         self._hooks.remove()
