@@ -645,3 +645,20 @@ def test_states_go_through_files(case: str, tmp_path: Path) -> None:
     other = make(case, make_optimizer())
     other.load_state_dict(read)
     assert other.state_dict() == state
+
+
+def test_a_scale_mode_that_does_not_exist_is_refused_without_a_function_too() -> None:
+    optimizer = optim.SGD([dt.tensor([1.0], requires_grad=True)], lr=0.1, momentum=0.9)
+    with pytest.raises(
+        ValueError, match="CyclicLR: scale_mode must be one of 'cycle', 'iterations', got 'x'"
+    ):
+        schedules.CyclicLR(optimizer, 0.01, 0.1, scale_mode="x")
+
+
+@pytest.mark.parametrize("value", [math.nan, -7])
+def test_a_restart_at_no_step_is_refused(value: float) -> None:
+    optimizer = optim.SGD([dt.tensor([1.0], requires_grad=True)], lr=0.1)
+    schedule = schedules.CosineAnnealingWarmRestarts(optimizer, 5)
+    with pytest.raises(ValueError, match="T_cur must be a number of steps"):
+        schedule.load_state_dict({**schedule.state_dict(), "T_cur": value})
+    assert schedule.T_cur == 0

@@ -105,6 +105,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         self.T_mult = integer(self._name, "T_mult", self.T_mult)
         not_negative(self._name, "eta_min", self.eta_min)
         number(self._name, "T_i", self.T_i, "a positive number", lambda x: x > 0)
+        number(self._name, "T_cur", self.T_cur, "a number of steps", lambda x: x >= -1)
 
     def get_lr(self) -> list[float]:
         low = self.eta_min

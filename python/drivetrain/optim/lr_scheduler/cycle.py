@@ -108,6 +108,7 @@ class CyclicLR(_WithMomentum):
         self.mode = mode
         self.gamma = gamma
         self.scale_fn = scale_fn
+        choice(self._name, "scale_mode", scale_mode, ("cycle", "iterations"))
         self.scale_mode = scale_mode
         self.cycle_momentum = cycle_momentum
         self.base_momentum = base_momentum
