@@ -431,7 +431,7 @@ def test_wrong_options_are_named(make, message):
 def test_a_name_of_files_that_is_no_format_says_so(tmp_path):
     trainer = regression()
     with pytest.raises(
-        ValueError, match="ModelCheckpoint: filepath .* is no format: Unknown format code 'z'"
+        ValueError, match=r"ModelCheckpoint: filepath .* is no format: Unknown format code 'z'"
     ):
         trainer.fit(X, R, verbose=0, callbacks=[ModelCheckpoint(tmp_path / "{epoch:zz}.safetensors")])
 

@@ -242,10 +242,10 @@ def test_states_of_other_things_are_refused(kind: Any, state: Any) -> None:
 def test_a_choice_refuses_states_of_another(states: Any) -> None:
     choice = RandomChoice([MixUp(), CutMix()])
     with pytest.raises(
-        ValueError, match="RandomChoice.load_state_dict: 'transforms' has .* states, expected 2"
+        ValueError, match=r"RandomChoice.load_state_dict: 'transforms' has .* states, expected 2"
     ):
         choice.load_state_dict({"calls": 0, "transforms": states})
-    with pytest.raises(ValueError, match="RandomChoice.load_state_dict: 'calls' is 'x'"):
+    with pytest.raises(ValueError, match=r"RandomChoice.load_state_dict: 'calls' is 'x'"):
         choice.load_state_dict({**choice.state_dict(), "calls": "x"})
     with pytest.raises(TypeError, match="RandomChoice: p must be a list of 2 weights, got 'ab'"):
         RandomChoice([MixUp(), CutMix()], p="ab")  # type: ignore[arg-type]

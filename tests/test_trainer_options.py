@@ -343,5 +343,5 @@ def test_options_are_not_converted_without_a_word(option, message):
 
 @pytest.mark.parametrize("resume", [5, "", b"x"])
 def test_resume_from_what_is_no_path_is_refused(resume):
-    with pytest.raises((TypeError, ValueError), match="fit: resume is .*, expected a path"):
+    with pytest.raises((TypeError, ValueError), match=r"fit: resume is .*, expected a path"):
         regression().fit(X, R, verbose=0, resume=resume)
