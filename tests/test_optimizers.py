@@ -355,7 +355,7 @@ def test_compile_knows_every_kind_by_name() -> None:
     with pytest.raises(ValueError, match="optimizer is 'Muon', which is for matrices only"):
         find_optimizer("Muon", model)
     with pytest.raises(
-        ValueError, match=r"optimizer is 'lbfgs', which .* step\(closure\) in a loop of your own"
+        ValueError, match=r"optimizer is 'lbfgs', which is for full batches: make optim.LBFGS"
     ):
         find_optimizer("lbfgs", model)
 
