@@ -7,10 +7,11 @@
 A small one: mount -t tmpfs -o size=200k tmpfs /mnt/small
 
 The run has shuffling, dropout, AdamW, the one-cycle schedule, an average of the weights, accumulation of 3
-batches, and a checkpoint after every other batch. Each is killed once, at a moment drawn from its whole
-length, then resumed, and compared in every bit of model, average, optimizer, schedule, random numbers and
-history with one that nothing happened to. A checkpoint is lost where the newest whole file is older than the
-newest that the run had said to be saved.
+batches, and a checkpoint after every other batch. Each is killed once, then resumed, and compared in every
+bit of model, average, optimizer, schedule, random numbers and history with one that nothing happened to. The
+moment is drawn from the whole length of a run, and for every other one from what follows its first
+checkpoint, however late that comes. A checkpoint is lost where the newest whole file is older than the newest
+that the run had said to be saved.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import argparse
 import contextlib
 import errno
 import hashlib
+import itertools
 import os
 import random
 import resource
@@ -29,7 +31,7 @@ import tempfile
 import time
 import warnings
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 
@@ -146,7 +148,26 @@ class Ended(NamedTuple):
     seconds: float
 
 
-def run(folder: Path, faults: Callback | None = None, kill_after: float | None = None) -> Ended:
+class Moment(NamedTuple):
+    """When to kill."""
+
+    part: float  # of the seconds that are left
+    seconds: float  # that a whole run takes
+    once_saved: bool = False  # not before the first checkpoint
+
+    def wait(self, output: TextIO) -> list[str]:
+        """Waits for it; returns the lines of the output that came before the first checkpoint."""
+        lines: list[str] = []
+        began = time.monotonic()
+        while self.once_saved and (line := output.readline()):
+            lines.append(line.rstrip())
+            if "saved" in line:
+                break
+        time.sleep(self.part * max(0.0, self.seconds - (time.monotonic() - began)))
+        return lines
+
+
+def run(folder: Path, faults: Callback | None = None, moment: Moment | None = None) -> Ended:
     """Runs the training in a process of its own, which may be killed."""
     reading, writing = os.pipe()
     began = time.monotonic()
@@ -166,12 +187,12 @@ def run(folder: Path, faults: Callback | None = None, kill_after: float | None =
             sys.stdout.flush()
             os._exit(code)
     os.close(writing)
-    if kill_after is not None:
-        time.sleep(kill_after)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
     with os.fdopen(reading) as output:
-        lines = output.read().splitlines()
+        lines = []
+        if moment is not None:
+            lines = moment.wait(output)
+            os.kill(child, signal.SIGKILL)  # one that has ended waits for waitpid
+        lines += output.read().splitlines()
     os.waitpid(child, 0)
     return Ended(lines, time.monotonic() - began)
 
@@ -187,8 +208,8 @@ class Count(NamedTuple):
     problem: str = ""
 
 
-def trial(folder: Path, expected: str, moment: float, faults: Callback | None) -> Count:
-    killed = run(folder, faults, kill_after=moment)
+def trial(folder: Path, expected: str, moment: Moment, faults: Callback | None) -> Count:
+    killed = run(folder, faults, moment)
     saved = [number_of(line) for line in killed.lines if "saved" in line]
     if isinstance(faults, Faults):
         faults.mend()
@@ -226,10 +247,14 @@ def trials(base: Path, options: argparse.Namespace) -> list[Count]:
         if not expected.startswith("end ") or ended.lines[-1] != expected:
             raise RuntimeError(f"{ended.lines[-1]}, expected {expected}")
         shutil.rmtree(base / "whole")
-    chosen, counts = random.Random(options.seed), []
-    while len(counts) < options.kills:
-        folder = base / f"run-{len(counts)}"
-        count = trial(folder, expected, chosen.uniform(0, seconds), faults_of(folder, len(counts)))
+    chosen = random.Random(options.seed)
+    counts: list[Count] = []
+    for number in itertools.count():
+        if len(counts) == options.kills:
+            break
+        folder = base / f"run-{number}"
+        moment = Moment(chosen.random(), seconds, once_saved=number % 2 == 1)
+        count = trial(folder, expected, moment, faults_of(folder, number))
         shutil.rmtree(folder)
         if not count.had_ended or not count.same or count.lost:
             counts.append(count)
