@@ -1,11 +1,20 @@
 """Wrong values, sizes, kinds: an error that names what was called, never a crash or a silent conversion."""
 
+import inspect
+
 import numpy as np
 import pytest
 
 import drivetrain as dt
-from drivetrain import nn, optim
-from drivetrain.data import ArrayDataset, DataLoader, RandomSampler, SequentialSampler, random_split
+from drivetrain import callbacks, metrics, nn, optim
+from drivetrain.data import (
+    ArrayDataset,
+    DataLoader,
+    RandomSampler,
+    SequentialSampler,
+    random_split,
+    train_test_split,
+)
 from drivetrain.metrics import Accuracy, ConfusionMatrix, Mean, accuracy_score
 
 NAN, INF = float("nan"), float("inf")
@@ -204,13 +213,74 @@ class TestLayers:
             nn.ELU(10**400)
 
 
+def flags():
+    """Every argument of a public class that is True or False, with what the class needs besides."""
+    needed = {
+        "BackupAndRestore": "folder",
+        "Checkpoint": "folder",
+        "CSVLogger": "file",
+        "ModelCheckpoint": "file",
+        "LearningRateScheduler": abs,
+        "AveragedModel": nn.Linear(2, 2),
+        "DecoupledDecay": optim.SGD([dt.ones(2, requires_grad=True)]),
+    }
+    for source in (callbacks, metrics, optim.regularization, optim.swa_utils, dt.models):
+        for name, kind in sorted(vars(source).items()):
+            if name.startswith("_") or not isinstance(kind, type) or kind is metrics.UndefinedMetricWarning:
+                continue
+            for argument, parameter in inspect.signature(kind).parameters.items():
+                if isinstance(parameter.default, bool) or argument == "verbose":
+                    first = [needed[name]] if name in needed else []
+                    yield pytest.param(kind, first, argument, id=f"{name}.{argument}")
+
+
+class TestFlags:
+    @pytest.mark.parametrize("value", ["no", "False", None, NAN, [True]])
+    @pytest.mark.parametrize(("kind", "first", "argument"), list(flags()))
+    def test_of_classes(self, kind, first, argument, value):
+        with pytest.raises((TypeError, ValueError), match=rf"{argument} (must be|is .*, expected)"):
+            kind(*first, **{argument: value})
+
+    def test_numbers_are_none(self):
+        with pytest.raises(TypeError, match="restore_best_weights must be True or False, got 1"):
+            callbacks.EarlyStopping(restore_best_weights=1)
+
+    @pytest.mark.parametrize("value", [False, True, 0, 1, 2, np.True_, np.int64(1)])
+    def test_verbose_is_a_number_too(self, value):
+        assert callbacks.EarlyStopping(verbose=value).verbose == int(value)
+
+    @pytest.mark.parametrize("value", [-1, 3])
+    def test_verbose_beyond_its_range(self, value):
+        with pytest.raises(ValueError, match="EarlyStopping: verbose must be"):
+            callbacks.EarlyStopping(verbose=value)
+
+    def test_bools_of_numpy(self):
+        assert callbacks.EarlyStopping(restore_best_weights=np.True_).restore_best_weights is True
+
+    @pytest.mark.parametrize(
+        ("name", "call"),
+        [
+            ("shuffle", lambda x, y, m: m.fit(x, y, shuffle="no", verbose=0)),
+            ("return_dict", lambda x, y, m: m.evaluate(x, y, return_dict="no", verbose=0)),
+            ("strict", lambda x, y, m: m.load_state_dict(m.state_dict(), strict="no")),
+            ("strict", lambda x, y, m: m.load_weights("weights.npz", strict="no")),
+            ("shuffle", lambda x, y, m: train_test_split(x, y, shuffle="no")),
+        ],
+    )
+    def test_of_functions(self, name, call):
+        model = nn.Linear(2, 1)
+        model.compile(optimizer="sgd", loss="mse")
+        with pytest.raises(TypeError, match=f"{name} must be True or False, got 'no'"):
+            call(np.zeros((4, 2), np.float32), np.zeros((4, 1), np.float32), model)
+
+
 class TestData:
     data = ArrayDataset(np.arange(10))
 
     @pytest.mark.parametrize("flag", ["shuffle", "drop_last"])
     @pytest.mark.parametrize("value", ["no", None, NAN, 2])
     def test_flags(self, flag, value):
-        with pytest.raises(TypeError, match=f"DataLoader: {flag} is .*, expected True or False"):
+        with pytest.raises(TypeError, match=f"DataLoader: {flag} must be True or False, got"):
             DataLoader(self.data, 2, **{flag: value})
 
     @pytest.mark.parametrize("sampler", [SequentialSampler, RandomSampler])
@@ -249,6 +319,17 @@ def test_negative_sample_weights_push_away():
 
 
 class TestMetrics:
+    @pytest.mark.parametrize("kind", [metrics.Accuracy, metrics.Hamming, metrics.TopKAccuracy])
+    def test_complex_scores(self, kind):
+        with pytest.raises(TypeError, match=f"{kind.__name__}.update: y_pred has dtype complex128"):
+            kind().update(np.array([0, 1]), np.array([[1j, 0], [0, 1]]))
+
+    @pytest.mark.parametrize("kind", [metrics.Accuracy, metrics.Hamming])
+    @pytest.mark.parametrize("guess", [[0, 1], [0.2, 0.7], [[0.1, 0.9], [0.2, 0.8]]])
+    def test_labels_with_nan(self, kind, guess):
+        with pytest.raises(ValueError, match=r"y_true (holds NaN|has dtype)"):
+            kind().update(np.array([NAN, 1.0]), np.array(guess))
+
     def test_structured_arrays(self):
         pairs = np.zeros(2, "i4,f4")
         with pytest.raises(TypeError, match="accuracy_score: y_true has dtype"):

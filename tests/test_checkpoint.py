@@ -583,8 +583,8 @@ class TestCallback:
             ({"save_freq": 0}, "save_freq is 0, expected 'epoch' or a number of batches"),
             ({"save_freq": "batch"}, "save_freq is 'batch'"),
             ({"save_freq": True}, "save_freq is True"),
-            ({"keep_last": 0}, "keep_last is 0, expected a whole number of at least 1"),
-            ({"keep_best": -1}, "keep_best is -1"),
+            ({"keep_last": 0}, "keep_last must be a positive integer, got 0"),
+            ({"keep_best": -1}, "keep_best must be an integer of at least 0, got -1"),
             ({"mode": "least", "monitor": "loss"}, "mode is 'least'"),
         ],
     )

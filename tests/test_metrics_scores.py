@@ -133,6 +133,13 @@ def test_auc():
     check_like_sklearn("auc", np.ones(3), [0.1, 0.5, 1.0])
     for bad in ((y, x), (x[:1], y[:1]), (x, y[1:])):
         check_like_sklearn("auc", *bad)
+    for bad in ([0, 1j, 2], ["a", "b", "c"]):
+        with pytest.raises(TypeError, match="auc: x has dtype"):
+            ours.auc(bad, [1, 2, 3])
+        with pytest.raises(TypeError, match="auc: y has dtype"):
+            ours.auc([1, 2, 3], bad)
+    with pytest.raises(ValueError, match="auc: y holds NaN"):
+        ours.auc([1, 2], [1, np.nan])
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 4, 5])

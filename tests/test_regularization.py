@@ -287,6 +287,16 @@ Y = dt.ones((2, 2), requires_grad=True)
         (TypeError, "optimizer is a Tensor", lambda: constrain(Y, MaxNorm())),
         (TypeError, "constraint is a float", lambda: constrain(optim.SGD([Y]), 2.0)),
         (ValueError, "max_value must be positive or 0", lambda: MaxNorm(-2)),
+        (TypeError, "MaxNorm: axis must be an int, several ints or None, got 'x'", lambda: MaxNorm(axis="x")),
+        (TypeError, "axis must be an int, several ints or None, got 1.5", lambda: MaxNorm(axis=1.5)),
+        (TypeError, "axis must be an int, several ints or None, got True", lambda: MaxNorm(axis=True)),
+        (ValueError, "MaxNorm: axis has one of the axes twice", lambda: MaxNorm(axis=[0, 0])),
+        (
+            IndexError,
+            r"MaxNorm: axis 7 is out of range for a weight of shape \(2, 2\)",
+            lambda: constrain(optim.SGD([Y]), MaxNorm(axis=7)),
+        ),
+        (IndexError, "MaxNorm: axis -3 is out of range", lambda: MaxNorm(axis=(0, -3))(Y)),
     ],
 )
 def test_wrong_arguments(error: type[Exception], message: str, call: Callable[[], Any]) -> None:

@@ -332,7 +332,7 @@ class TestWrongNames:
         ({"fast_dev_run": 0.5}, "Trainer: fast_dev_run is 0.5, expected a whole number"),
         ({"fast_dev_run": "x"}, "Trainer: fast_dev_run is 'x', expected a whole number"),
         ({"fast_dev_run": None}, "Trainer: fast_dev_run is None, expected a whole number"),
-        ({"detect_anomaly": "no"}, "Trainer: detect_anomaly is 'no', expected True or False"),
+        ({"detect_anomaly": "no"}, "Trainer: detect_anomaly must be True or False, got 'no'"),
         ({"max_time": {"second": 1}}, "Timer: duration is {'second': 1}, which timedelta refuses"),
     ],
 )

@@ -179,6 +179,26 @@ def test_only_safetensors_have_a_document(tmp_path):
         io.save_weights(nn.Linear(2, 2), tmp_path / "w.npz", note=1)
 
 
+@pytest.mark.parametrize(("suffix", "name"), [(".npz", "an .npz"), (".h5", "an HDF5")])
+def test_load_of_weights_alone_says_what_reads_them(tmp_path, suffix, name):
+    path = tmp_path / f"w{suffix}"
+    if suffix == ".h5":
+        pytest.importorskip("h5py")
+    io.save_weights(model_of(), path)
+    for load in (dt.load, io.load_model):
+        with pytest.raises(ValueError, match=rf"it is {name} file.* load_weights\(model, path\)"):
+            load(path)
+
+
+@pytest.mark.parametrize("path", [None, 3, b"weights.npz"])
+def test_what_is_no_path(path):
+    model = model_of()
+    calls = [dt.load, io.load_model, io.read_state, model.load_weights, model.save_weights, model.save]
+    for call in calls:
+        with pytest.raises(TypeError, match=f"path is {path!r}, expected a str or a path"):
+            call(path)
+
+
 class TestHostileNpz:
     def refuse(self, path, match, model=None, limit=4_000_000):
         model = model or nn.Linear(2, 2)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
 from .. import _core
+from .._checks import flag
 from ._mode import check_decorated, wrap_generator
 
 # Names of the half formats, here and for `Trainer(precision=...)`.
@@ -55,8 +56,7 @@ class autocast:
     """
 
     def __init__(self, dtype: Any = "bfloat16", enabled: bool = True) -> None:
-        if not isinstance(enabled, bool):
-            raise TypeError(f"autocast: enabled must be True or False, got {enabled!r}")
+        flag("autocast", "enabled", enabled)
         # A region begins with every step of training: the usual names take one look-up.
         half = _BY_NAME.get(dtype) if isinstance(dtype, str) else _half_dtype(dtype)
         if half is None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._checks import flag
 from .._core import take
 from .collate import collate_arrays
 from .convert import to_tensors
@@ -80,8 +81,8 @@ class DataLoader:
             raise ValueError("DataLoader: got sampler and shuffle=True, expected one of them")
         self.dataset = dataset
         self.batch_size = count("batch_size", batch_size, at_least=1)
-        self.shuffle = flag("shuffle", shuffle)
-        self.drop_last = flag("drop_last", drop_last)
+        self.shuffle = flag("DataLoader", "shuffle", shuffle)
+        self.drop_last = flag("DataLoader", "drop_last", drop_last)
         self.seed = check_seed("DataLoader", getattr(seed, "seed", seed))
         if batch_transform is not None and not callable(batch_transform):
             raise TypeError(
@@ -253,12 +254,6 @@ def take_rows(arrays: list[Any], indices: NDArray[np.int64]) -> Any:
     positions = to_tensors(indices)
     rows = tuple([take(array, positions, 0) for array in arrays])
     return rows if len(rows) > 1 else rows[0]
-
-
-def flag(name: str, value: Any) -> bool:
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"DataLoader: {name} is {value!r}, expected True or False")
-    return bool(value)
 
 
 def count(name: str, value: Any, *, at_least: int) -> int:

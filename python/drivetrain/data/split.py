@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._checks import flag
 from .dataset import Dataset, Subset
 from .shuffle import check_seed, permutation
 
@@ -51,6 +52,7 @@ def train_test_split(
         >>> sorted(test.tolist())
         [0, 0, 1, 1]
     """
+    flag("train_test_split", "shuffle", shuffle)
     if not arrays:
         raise ValueError("train_test_split: got no arrays, expected at least one")
     n = len(arrays[0])

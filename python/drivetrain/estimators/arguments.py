@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight
 
-from ..nn import checks
+from .. import _checks as checks
 
 Array = NDArray[Any]
 
@@ -61,10 +61,7 @@ class Arguments:
         return checks.choice(self.name, name, getattr(self.estimator, name), allowed)
 
     def flag(self, name: str) -> bool:
-        value = getattr(self.estimator, name)
-        if not isinstance(value, (bool, np.bool_)):
-            raise TypeError(f"{self.name}: {name} must be True or False, got {value!r}")
-        return bool(value)
+        return checks.flag(self.name, name, getattr(self.estimator, name))
 
 
 def row_weights(

@@ -9,9 +9,16 @@ import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 TEMPORARY = re.compile(r"\.(?P<target>.+)\.[0-9a-f]{12}\.tmp", re.DOTALL)
+
+
+def as_path(path: Any) -> Path:
+    """The path; raises for what is none."""
+    if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
+        raise TypeError(f"path is {path!r:.80}, expected a str or a path")
+    return Path(path)
 
 
 @contextlib.contextmanager
@@ -24,7 +31,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     After an exception the old file stands and the new one is gone. What a killed process leaves is for
     ``sweep``.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(as_path(path)))
     if target.is_dir():
         raise IsADirectoryError(f"{target} is a folder, expected the name of a file")
     if target.exists() and not target.is_file():

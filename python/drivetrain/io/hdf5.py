@@ -19,10 +19,10 @@ from .._extras import need
 from .arrays import to_array
 from .atomic import replacing
 from .fit import Found, check_fit, narrow
+from .header import HDF5_TITLE as TITLE
 from .tensorfile import opened
 
 BLOCK = 512
-TITLE = b"drivetrain weights, HDF5 from byte 512 on, blake2b of that: "
 DEEPEST = 50
 CHUNK = 1 << 20
 

@@ -33,6 +33,7 @@ DTYPES = {
 }
 NAMES = {theirs: ours for ours, theirs in DTYPES.items()}
 KEY, HASH = "drivetrain", "blake2b"
+HDF5_TITLE = b"drivetrain weights, HDF5 from byte 512 on, blake2b of that: "
 LONGEST = 100_000_000  # bytes of a header, as in safetensors
 MOST_AXES = 32
 
@@ -63,9 +64,23 @@ def start_hash(document: str, entries: Mapping[str, Any]) -> Any:
 def read_header(file: BinaryIO, path: str | os.PathLike[str]) -> Header:
     """Read and check the header: it says nothing that the size of the file does not bear out."""
     try:
+        refuse_weights(file)
         return _read(file)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is truncated, damaged or no safetensors file ({error})") from None
+
+
+def refuse_weights(file: BinaryIO) -> None:
+    """Raises for the other formats of weights, whose headers would be taken for damaged ones."""
+    start = file.read(len(HDF5_TITLE))
+    file.seek(0)
+    names = {b"PK\3\4": "an .npz", b"\x89HDF\r\n\x1a\n": "an HDF5", HDF5_TITLE: "an HDF5"}
+    for first, name in names.items():
+        if start.startswith(first):
+            raise ValueError(
+                f"it is {name} file, which holds weights alone: build the model and read them into it with "
+                "load_weights(model, path), whose path must end in .npz, .h5 or .hdf5"
+            )
 
 
 def _read(file: BinaryIO) -> Header:

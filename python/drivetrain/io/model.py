@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import _core
+from .._checks import flag
+from .atomic import as_path
 from .fit import check_fit
 from .hdf5 import read_hdf5, write_hdf5
 from .npz import read_npz, write_npz
@@ -116,7 +118,7 @@ def save_weights(model: Any, path: Path, **entries: Any) -> None:
 
 def format_of(path: Path) -> str:
     """The format that a suffix asks for; "" stands for safetensors."""
-    suffix = os.path.splitext(os.fspath(path))[1].lower()
+    suffix = as_path(path).suffix.lower()
     return {".npz": "npz", ".h5": "HDF5", ".hdf5": "HDF5"}.get(suffix, "")
 
 
@@ -147,6 +149,7 @@ def load_weights(model: Any, path: Path, *, strict: bool = True) -> None:
     from .. import from_numpy
 
     check_model("load_weights", model)
+    flag("load_weights", "strict", strict)
     form = format_of(path)
     if form:
         arrays = (read_npz if form == "npz" else read_hdf5)(path, model, strict)

@@ -12,7 +12,6 @@ import os
 import struct
 from collections.abc import Mapping
 from io import BufferedReader
-from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .arrays import to_array
-from .atomic import replacing
+from .atomic import as_path, replacing
 from .fit import Found
 from .header import DTYPES, HASH, KEY, Header, read_header, start_hash
 from .strict_json import loads
@@ -202,7 +201,7 @@ def read_forms(path: str | os.PathLike[str]) -> dict[str, Found]:
 
 def opened(path: str | os.PathLike[str]) -> BufferedReader:
     """Open a file that is there and is one."""
-    where = Path(path)
+    where = as_path(path)
     if not where.exists():
         raise FileNotFoundError(f"{where} does not exist")
     if not where.is_file():

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from .._checks import flag
 from .._core import Tensor
 from . import state, summary
 from .convert import convert_module
@@ -273,14 +274,13 @@ class Module(Trainable):
             ValueError: Names are missing or unexpected (where strict), or shapes differ; all are listed.
             TypeError: A value is not a tensor or an array, or its dtype is of another kind.
         """
-        return state.load(self, state_dict, strict)
+        return state.load(self, state_dict, flag("load_state_dict", "strict", strict))
 
     # Modes and conversions
 
     def train(self: Self, mode: bool = True) -> Self:
         """Puts this module and all within it into training mode (or, with False, into inference mode)."""
-        if not isinstance(mode, bool):
-            raise TypeError(f"train: mode must be True or False, got {mode!r}")
+        mode = flag("train", "mode", mode)
         for module in self.modules():
             module.training = mode
         return self

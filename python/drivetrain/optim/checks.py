@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..nn.checks import real
+from .._checks import flags, real
 
 
 def check_number(
@@ -18,9 +18,7 @@ def check_number(
 
 def check_flags(optimizer: str, options: Mapping[str, Any], *names: str) -> None:
     """Raises unless the options named are True or False."""
-    for name in names:
-        if not isinstance(options[name], bool):
-            raise TypeError(f"{optimizer}: {name} must be True or False, got {options[name]!r}")
+    flags(optimizer, **{name: options[name] for name in names})
 
 
 def check_at_least_zero(optimizer: str, options: Mapping[str, Any], *names: str) -> None:

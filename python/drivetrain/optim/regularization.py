@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import _core
 from .._arguments import checks_names
+from .._checks import flag, real
 from .._core import Tensor
 from ..autograd import no_grad
-from ..nn.checks import real
 from .hooks import StepHookHandle
 from .optimizer import Optimizer
 
@@ -65,7 +66,7 @@ class L1L2:
     def __init__(self, l1: float = 0.0, l2: float = 0.0, *, biases: bool = False) -> None:
         self.l1 = _strength(type(self).__name__, "l1", l1)
         self.l2 = _strength(type(self).__name__, "l2", l2)
-        self.biases = biases
+        self.biases = flag(type(self).__name__, "biases", biases)
 
     def __call__(self, given: Any) -> Tensor:
         return _core._penalty(weights_of(given, self.biases), self.l1, self.l2)
@@ -197,7 +198,7 @@ class DecoupledDecay:
         groups = len(optimizer.param_groups)
         self.l1 = self._per_group("l1", l1, groups)
         self.l2 = self._per_group("l2", l2, groups)
-        self.biases = biases
+        self.biases = flag(type(self).__name__, "biases", biases)
         self.handle: StepHookHandle = optimizer.register_step_post_hook(self._shrink)
 
     @staticmethod
@@ -220,6 +221,17 @@ class DecoupledDecay:
 
     def __repr__(self) -> str:
         return f"DecoupledDecay(l1={self.l1}, l2={self.l2})"
+
+
+def _axes(axis: Any) -> int | tuple[int, ...]:
+    """One axis or several, of weights that may have any number of axes."""
+    several = isinstance(axis, (tuple, list))
+    for each in axis if several else (axis,):
+        if isinstance(each, bool) or not isinstance(each, numbers.Integral):
+            raise TypeError(f"MaxNorm: axis must be an int, several ints or None, got {axis!r:.80}")
+    if several and len(set(axis)) < len(axis):
+        raise ValueError(f"MaxNorm: axis has one of the axes twice, got {axis!r:.80}")
+    return tuple(map(int, axis)) if several else int(axis)
 
 
 class MaxNorm:
@@ -246,14 +258,24 @@ class MaxNorm:
     @checks_names
     def __init__(self, max_value: float = 2.0, axis: int | Sequence[int] | None = None) -> None:
         self.max_value = _strength("MaxNorm", "max_value", max_value)
-        self.axis = axis
+        self.axis = None if axis is None else _axes(axis)
+
+    def check(self, weight: Tensor) -> None:
+        """Raises where a tensor lacks an axis over which norms are taken."""
+        axes = () if self.axis is None else self.axis if isinstance(self.axis, tuple) else (self.axis,)
+        for axis in axes:
+            if not -weight.ndim <= axis < weight.ndim:
+                raise IndexError(
+                    f"MaxNorm: axis {axis} is out of range for a weight of shape {tuple(weight.shape)}"
+                )
 
     def _factors(self, weight: Tensor) -> Tensor | None:
         """What the weights are multiplied by; None where no norm is too large."""
         if self.axis is None:
             axis: Any = tuple(range(1, weight.ndim)) or None
         else:
-            axis = self.axis if isinstance(self.axis, int) else tuple(self.axis)
+            axis = self.axis
+            self.check(weight)
         norms = _core.vector_norm(weight, axis=axis, keepdims=True)
         if norms.size == 0 or norms.max().item() <= self.max_value:
             return None
@@ -306,11 +328,17 @@ def constrain(
         )
     chosen = None if params is None else weights_of(params, not hasattr(params, "parameters"))
 
+    def constrained() -> list[Tensor]:
+        if chosen is not None:
+            return chosen
+        return [w for group in optimizer.param_groups for w in weights_of(group["params"])]
+
+    if isinstance(constraint, MaxNorm):
+        for weight in constrained():
+            constraint.check(weight)
+
     def apply(optimizer: Any, args: Any, kwargs: Any) -> None:
-        found = chosen
-        if found is None:
-            found = [w for group in optimizer.param_groups for w in weights_of(group["params"])]
-        for weight in found:
+        for weight in constrained():
             if isinstance(constraint, MaxNorm):
                 constraint.apply_(weight)
                 continue

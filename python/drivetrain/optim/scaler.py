@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Mapping
 from typing import Any
 
 from .. import _core
+from .._checks import flag, integer
 from .._core import Tensor
 from ..autograd import no_grad
 from .checks import check_number
@@ -58,9 +58,7 @@ class GradScaler:
         growth_interval: int = 2000,
         enabled: bool = True,
     ) -> None:
-        if not isinstance(enabled, bool):
-            raise TypeError(f"GradScaler: enabled must be True or False, got {enabled!r}")
-        self._enabled = enabled
+        self._enabled = flag("GradScaler", "enabled", enabled)
         self._set("init_scale", init_scale, growth_factor, backoff_factor, growth_interval, 0, 0)
         self._begin()
 
@@ -77,10 +75,7 @@ class GradScaler:
         check_number("GradScaler", "backoff_factor", backoff, "between 0 and 1", lambda value: 0 < value < 1)
         counts = ("growth_interval", interval, 1), ("tracker", tracker, 0), ("skipped_steps", skipped, 0)
         for what, count, low in counts:
-            if isinstance(count, bool) or not isinstance(count, numbers.Integral):
-                raise TypeError(f"GradScaler: {what} must be a whole number, got {count!r}")
-            if count < low:
-                raise ValueError(f"GradScaler: {what} must be at least {low}, got {count}")
+            integer("GradScaler", what, count, low)
         self._scale, self.growth_factor, self.backoff_factor = float(scale), float(growth), float(backoff)
         self.growth_interval, self._tracker, self.skipped_steps = int(interval), int(tracker), int(skipped)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .. import _core
+from .._checks import flag
 from .._core import Tensor
 from ..autograd import no_grad
 from ..nn.module import Module
@@ -174,11 +175,10 @@ class AveragedModel(Module):
                 raise TypeError(f"AveragedModel: {name} must be a function, got {function!r}")
         if avg_fn is not None and multi_avg_fn is not None:
             raise ValueError("AveragedModel: avg_fn and multi_avg_fn are given, expected one of them")
-        if not isinstance(use_buffers, bool):
-            raise TypeError(f"AveragedModel: use_buffers must be True or False, got {use_buffers!r}")
         self.module = copy.deepcopy(model)
         self.register_buffer("n_averaged", _core.zeros((), dtype=_core.int64))
-        self.avg_fn, self.multi_avg_fn, self.use_buffers = avg_fn, multi_avg_fn, use_buffers
+        self.avg_fn, self.multi_avg_fn = avg_fn, multi_avg_fn
+        self.use_buffers = flag("AveragedModel", "use_buffers", use_buffers)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self.module(*args, **kwargs)

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import no_grad
 from .._arguments import checks_names
+from .._checks import flag
 from ..metrics import Mean
 from .callbacks import Callback, CallbackList, Logs
 from .lookup import find_loss, find_metrics
@@ -56,6 +57,7 @@ class Evaluator(Predictor):
             float, list of float, or dict: The loss alone where there are no metrics; a list with the loss
                 first; a dict with ``return_dict=True``.
         """
+        flag("evaluate", "return_dict", return_dict)
         data = make_source("evaluate", x, y, sample_weight, batch_size=batch_size, steps=steps)
         hooks = self._hooks(verbose, callbacks, [], epochs=1, steps=data.steps)
         logs = self._evaluate(data, hooks)

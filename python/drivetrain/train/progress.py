@@ -12,6 +12,8 @@ import sys
 import time
 from typing import Any
 
+import numpy as np
+
 from .callbacks import Callback, Logs
 
 BAR_WIDTH = 20
@@ -33,7 +35,7 @@ def kind_of_output() -> str:
 
 def check_verbose(where: str, verbose: Any) -> int | str:
     """Return ``verbose`` if it is one of Keras's values."""
-    if isinstance(verbose, bool):
+    if isinstance(verbose, (bool, np.bool_)):
         return int(verbose)
     if verbose not in (0, 1, 2, "auto"):
         raise ValueError(f"{where}: verbose is {verbose!r}, expected 0, 1, 2 or 'auto'")

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import default_generator, manual_seed
 from .._arguments import checks_names
+from .._checks import flag
 from ..data.shuffle import check_seed
 from ..optim import GradScaler
 from .batch import BatchTraining
@@ -161,9 +162,7 @@ class Trainer(Resumable, BatchTraining):
             log_every_n_steps=log_every_n_steps,
         )
         self._timer = None if max_time is None else Timer(max_time)
-        if not isinstance(detect_anomaly, bool):
-            raise TypeError(f"Trainer: detect_anomaly is {detect_anomaly!r:.80}, expected True or False")
-        self.detect_anomaly = detect_anomaly
+        self.detect_anomaly = flag("Trainer", "detect_anomaly", detect_anomaly)
         self.training_data: Source | None = None  # of the fit under way
         self.history = History()
         self._epoch_logs = EpochLogs()
@@ -250,6 +249,7 @@ class Trainer(Resumable, BatchTraining):
                 what was done. Within ``on_epoch_end`` it waits until that is done; a second Ctrl-C does not.
         """
         last = self._last_epoch(initial_epoch, epochs)
+        shuffle = flag("fit", "shuffle", shuffle)
         check_parameters(self.model, self.optimizer)
         given = (x, y, sample_weight)
         if validation_split and validation_data is None:

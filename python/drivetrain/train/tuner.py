@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import _core, default_generator
 from .._arguments import checks_names
-from ..nn.checks import choice, integer, real
+from .._checks import choice, integer, real
 from .plots import new_figure
 from .predictor import in_mode
 from .resume import copied

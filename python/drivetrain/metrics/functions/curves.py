@@ -244,7 +244,7 @@ def auc(x: Any, y: Any) -> float:
         >>> auc([0.0, 0.5, 1.0], [0.0, 1.0, 1.0])
         0.75
     """
-    columns = [as_column("auc", name, value) for name, value in (("x", x), ("y", y))]
+    columns = [as_floats("auc", name, as_column("auc", name, value)) for name, value in (("x", x), ("y", y))]
     if len(columns[0]) != len(columns[1]) or len(columns[0]) < 2:
         raise ValueError(
             f"auc: x has shape {columns[0].shape}, y {columns[1].shape}, expected as many points, at least 2"

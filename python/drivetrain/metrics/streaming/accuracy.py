@@ -22,6 +22,15 @@ from ..checks import (
 from .base import WeightedMean
 
 
+def truth_and_guess(where: str, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
+    """Return labels, and labels or scores, of as many samples."""
+    truth, guess = as_array(where, "y_true", y_true), as_array(where, "y_pred", y_pred)
+    check_same_length(where, truth, guess)
+    if guess.dtype.kind == "c":
+        raise TypeError(f"{where}: y_pred has dtype {guess.dtype}, expected labels or scores")
+    return truth, guess
+
+
 def without_last_axis(truth: Array, guess: Array) -> tuple[Array, Array]:
     """Drop a last axis of 1 that only one of two arrays has."""
     if guess.shape == (*truth.shape, 1):
@@ -96,8 +105,7 @@ class Accuracy(WeightedMean):
     def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in a batch."""
         where = "Accuracy.update"
-        truth, guess = as_array(where, "y_true", y_true), as_array(where, "y_pred", y_pred)
-        check_same_length(where, truth, guess)
+        truth, guess = truth_and_guess(where, y_true, y_pred)
         self._add(
             sample_means(self._right(where, truth, guess)), as_weights(where, sample_weight, len(truth))
         )
@@ -140,8 +148,7 @@ class TopKAccuracy(WeightedMean):
     def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in a batch."""
         where = "TopKAccuracy.update"
-        truth, scores = as_array(where, "y_true", y_true), as_array(where, "y_pred", y_pred)
-        check_same_length(where, truth, scores)
+        truth, scores = truth_and_guess(where, y_true, y_pred)
         if truth.ndim == 2 and truth.shape == scores.shape and truth.shape[1] > 1:  # one-hot
             check_labels(where, "y_true", truth)
             truth = truth.argmax(axis=1)
@@ -181,8 +188,7 @@ class Hamming(WeightedMean):
     def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in a batch."""
         where = "Hamming.update"
-        truth, guess = as_array(where, "y_true", y_true), as_array(where, "y_pred", y_pred)
-        check_same_length(where, truth, guess)
+        truth, guess = truth_and_guess(where, y_true, y_pred)
         if has_class_scores(truth, guess):
             labels = check_range(where, "y_true", truth, guess.shape[-1])
             wrong = (guess.argmax(axis=-1) != labels) | np.isnan(guess).any(axis=-1)
@@ -199,8 +205,7 @@ def class_codes(
     where: str, y_true: Any, y_pred: Any, sample_weight: Any, threshold: float, classes: int | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats | None, int]:
     """Return true and predicted classes of shape (m,), their weights, and how many classes there are."""
-    truth, guess = as_array(where, "y_true", y_true), as_array(where, "y_pred", y_pred)
-    check_same_length(where, truth, guess)
+    truth, guess = truth_and_guess(where, y_true, y_pred)
     weights = as_weights(where, sample_weight, len(truth))
     if has_class_scores(truth, guess) or is_one_hot(truth, guess):
         if classes is not None and guess.shape[-1] != classes:

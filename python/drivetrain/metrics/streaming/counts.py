@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..._checks import flag
 from ..checks import Array, as_array, as_weights, check_choice, check_count, check_same_length
 from ..functions.agreement import balanced_accuracy_of, kappa_of, matthews_of
 from ..functions.sets import check_zero_division
@@ -164,7 +165,7 @@ class BalancedAccuracy(CountMetric):
         threshold: float = 0.5,
     ) -> None:
         super().__init__(name, num_classes, threshold)
-        self.adjusted = bool(adjusted)
+        self.adjusted = flag(type(self).__name__, "adjusted", adjusted)
 
     def result(self) -> float:
         """Return the mean recall, NaN before the first sample."""
@@ -256,7 +257,11 @@ class OverlapMetric(CountMetric):
         kind = type(self).__name__
         check_choice(kind, "average", average, (None, "binary", "micro", "macro", "weighted"))
         check_zero_division(kind, zero_division)
-        self.average, self.multilabel, self.zero_division = average, bool(multilabel), zero_division
+        self.average, self.multilabel, self.zero_division = (
+            average,
+            flag(type(self).__name__, "multilabel", multilabel),
+            zero_division,
+        )
         if average == "binary":
             if multilabel:
                 raise ValueError(

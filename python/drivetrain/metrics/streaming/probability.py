@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._checks import flag
 from ..checks import (
     Array,
     Floats,
@@ -67,7 +68,7 @@ class ProbabilityMean(WeightedMean):
 
     def __init__(self, name: str, from_logits: bool) -> None:
         super().__init__(name)
-        self.from_logits = bool(from_logits)
+        self.from_logits = flag(type(self).__name__, "from_logits", from_logits)
 
     def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in a batch."""
@@ -208,7 +209,11 @@ class CalibrationError(SumMetric):
     ) -> None:
         self.n_bins = check_count("CalibrationError", "n_bins", n_bins)
         check_choice("CalibrationError", "norm", norm, ("l1", "l2", "max"))
-        self.name, self.norm, self.from_logits = name, norm, bool(from_logits)
+        self.name, self.norm, self.from_logits = (
+            name,
+            norm,
+            flag(type(self).__name__, "from_logits", from_logits),
+        )
         self.reset()
 
     def reset(self) -> None:

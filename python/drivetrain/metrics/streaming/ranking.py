@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..._checks import flag
 from ..checks import (
     Array,
     Floats,
@@ -44,7 +45,11 @@ class ScoreMetric(Metric):
     per_batch = False
 
     def __init__(self, name: str, thresholds: Any, from_logits: bool, multilabel: bool) -> None:
-        self.name, self.from_logits, self.multilabel = name, bool(from_logits), bool(multilabel)
+        self.name, self.from_logits, self.multilabel = (
+            name,
+            flag(type(self).__name__, "from_logits", from_logits),
+            flag(type(self).__name__, "multilabel", multilabel),
+        )
         self.thresholds = as_thresholds(type(self).__name__, thresholds)
         self.reset()
 
@@ -385,7 +390,7 @@ class CurveMetric(ScoreMetric):
 
     def __init__(self, name: str, thresholds: Any, drop_intermediate: bool) -> None:
         super().__init__(name, thresholds, False, False)
-        self.drop_intermediate = bool(drop_intermediate)
+        self.drop_intermediate = flag(type(self).__name__, "drop_intermediate", drop_intermediate)
 
     def _ranking(self) -> Ranking:
         kind = type(self).__name__

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from ..._checks import flag
 from ..checks import Floats, as_array, as_weights, check_same_length
 from ..functions.regression import (
     average_outputs,
@@ -264,7 +265,7 @@ class ExplainedMetric(OutputMetric):
 
     def __init__(self, name: str, multioutput: Any, force_finite: bool) -> None:
         super().__init__(name, multioutput)
-        self.force_finite = bool(force_finite)
+        self.force_finite = flag(type(self).__name__, "force_finite", force_finite)
 
     def _spread(self) -> Floats | None:
         return np.zeros(1)

@@ -10,7 +10,7 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from ..._arguments import checks_names
-from ...nn.checks import integer, real
+from ..._checks import integer, real
 from .state import load_state, stored_state
 
 
@@ -315,11 +315,6 @@ def number(schedule: str, name: str, value: Any, expected: str, accepts: Callabl
 
 def not_negative(schedule: str, name: str, value: Any) -> float:
     return number(schedule, name, value, "positive or 0", lambda x: x >= 0)
-
-
-def flag(schedule: str, name: str, value: Any) -> None:
-    if not isinstance(value, bool):
-        raise TypeError(f"{schedule}: {name} must be True or False, got {value!r}")
 
 
 def per_group(schedule: str, name: str, value: Any, groups: int) -> list[Any]:

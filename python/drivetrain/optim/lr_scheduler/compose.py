@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
-from ...nn.checks import choice, integer
+from ..._checks import choice, integer
 from .base import LRScheduler, number
 
 

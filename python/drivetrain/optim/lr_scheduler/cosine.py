@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from ...nn.checks import choice, integer
+from ..._checks import choice, integer
 from .base import LRScheduler, not_negative, number, per_group
 
 

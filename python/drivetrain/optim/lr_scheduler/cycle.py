@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...nn.checks import choice, integer
-from .base import LRScheduler, check_optimizer, flag, not_negative, number, per_group
+from ..._checks import choice, flag, integer
+from .base import LRScheduler, check_optimizer, not_negative, number, per_group
 
 
 class _WithMomentum(LRScheduler):

@@ -8,8 +8,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ...nn.checks import integer
-from .base import LRScheduler, check_optimizer, flag, not_negative, number, per_group
+from ..._checks import flag, integer
+from .base import LRScheduler, check_optimizer, not_negative, number, per_group
 
 
 class _OfFunctions(LRScheduler):

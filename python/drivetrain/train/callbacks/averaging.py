@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ... import no_grad
+from ..._checks import flag
 from ..._core import Tensor, _clones
 from ...optim.swa_utils import get_ema_multi_avg_fn, get_swa_multi_avg_fn, update_bn
 from .base import Callback, Logs, check_number, check_state
@@ -41,7 +42,8 @@ class SwapEMAWeights(Callback):
         check_number("SwapEMAWeights", "momentum", momentum)
         if not 0 <= momentum < 1:
             raise ValueError(f"SwapEMAWeights: momentum is {momentum}, expected at least 0 and less than 1")
-        self.swap_on_epoch, self.momentum = swap_on_epoch, momentum
+        self.swap_on_epoch = flag("SwapEMAWeights", "swap_on_epoch", swap_on_epoch)
+        self.momentum = momentum
         self.averages: list[Tensor] | None = None
         self._average = get_ema_multi_avg_fn(momentum)
         self._steps_seen = 0

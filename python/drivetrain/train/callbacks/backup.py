@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 
+from ..._checks import flags, integer, verbosity
 from ..checkpoints import CheckpointFolder
 from .base import Callback, Logs, check_freq, check_path
 from .early_stopping import Monitor
@@ -53,11 +54,8 @@ class Checkpoint(Callback):
         super().__init__()
         self.save_freq = check_freq(self._name, save_freq)
         for name, value, least in (("keep_last", keep_last, 1), ("keep_best", keep_best, 0)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(
-                    f"{self._name}: {name} is {value!r}, expected a whole number of at least {least}"
-                )
-        self.verbose = verbose
+            integer(self._name, name, value, least)
+        self.verbose = verbosity(self._name, verbose)
         self._monitor = None if monitor is None else Monitor(self._name, monitor, mode)
         sign = -1.0 if self._monitor is None else self._monitor.sign
         folder = check_path(self._name, "directory", folder)
@@ -170,6 +168,7 @@ class BackupAndRestore(Checkpoint):
         double_checkpoint: bool = False,
         delete_checkpoint: bool = True,
     ) -> None:
+        flags("BackupAndRestore", double_checkpoint=double_checkpoint, delete_checkpoint=delete_checkpoint)
         super().__init__(backup_dir, save_freq, keep_last=2 if double_checkpoint else 1, keep_best=0)
         self.backup_dir = check_path("BackupAndRestore", "backup_dir", backup_dir)
         self.double_checkpoint, self.delete_checkpoint = double_checkpoint, delete_checkpoint

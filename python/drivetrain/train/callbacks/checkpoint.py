@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..._checks import flag, verbosity
 from .base import Callback, Logs, check_freq, check_path, check_state
 from .early_stopping import Monitor
 
@@ -51,16 +52,11 @@ class ModelCheckpoint(Callback):
         super().__init__()
         check_freq("ModelCheckpoint", save_freq)
         self._monitor = Monitor("ModelCheckpoint", monitor, mode, best=initial_value_threshold)
-        self.filepath, self.monitor, self.verbose = (
-            check_path("ModelCheckpoint", "filepath", filepath),
-            monitor,
-            verbose,
-        )
-        self.save_best_only, self.save_weights_only, self.save_freq = (
-            save_best_only,
-            save_weights_only,
-            save_freq,
-        )
+        self.filepath = check_path("ModelCheckpoint", "filepath", filepath)
+        self.monitor, self.save_freq = monitor, save_freq
+        self.verbose = verbosity("ModelCheckpoint", verbose)
+        self.save_best_only = flag("ModelCheckpoint", "save_best_only", save_best_only)
+        self.save_weights_only = flag("ModelCheckpoint", "save_weights_only", save_weights_only)
         self._epoch = 0
         self._batches = 0
 

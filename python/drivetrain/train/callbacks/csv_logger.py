@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
+from ..._checks import flag
 from .base import Callback, Logs, check_path, check_state
 
 
@@ -33,11 +34,8 @@ class CSVLogger(Callback):
         super().__init__()
         if not isinstance(separator, str) or len(separator) != 1:
             raise ValueError(f"CSVLogger: separator is {separator!r:.80}, expected one character")
-        self.filename, self.separator, self.append = (
-            check_path("CSVLogger", "filename", filename),
-            separator,
-            append,
-        )
+        self.filename = check_path("CSVLogger", "filename", filename)
+        self.separator, self.append = separator, flag("CSVLogger", "append", append)
         self.keys: Sequence[str] | None = None
         self._rows = 0  # lines below the header
         self._file: IO[str] | None = None

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ..._checks import flag, verbosity
 from .base import Callback, Logs, check_count, check_number, check_state
 
 
@@ -86,8 +87,9 @@ class EarlyStopping(Callback):
             check_number("EarlyStopping", "baseline", baseline)
         self._monitor = Monitor("EarlyStopping", monitor, mode, min_delta)
         self.baseline = baseline
-        self.monitor, self.patience, self.verbose = monitor, patience, verbose
-        self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
+        self.monitor, self.patience, self.start_from_epoch = monitor, patience, start_from_epoch
+        self.verbose = verbosity("EarlyStopping", verbose)
+        self.restore_best_weights = flag("EarlyStopping", "restore_best_weights", restore_best_weights)
         self.reset()
 
     def reset(self) -> None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..._checks import flag, verbosity
 from .base import Callback, Logs, check_count, check_number, check_state
 from .early_stopping import Monitor
 
@@ -65,7 +66,8 @@ class ReduceLROnPlateau(Callback):
         check_count("ReduceLROnPlateau", "cooldown", cooldown)
         check_number("ReduceLROnPlateau", "min_lr", min_lr, 0)
         self._monitor = Monitor("ReduceLROnPlateau", monitor, mode, min_delta)
-        self.monitor, self.factor, self.patience, self.verbose = monitor, factor, patience, verbose
+        self.monitor, self.factor, self.patience = monitor, factor, patience
+        self.verbose = verbosity("ReduceLROnPlateau", verbose)
         self.cooldown, self.min_lr = cooldown, min_lr
         self.reset()
 
@@ -141,7 +143,7 @@ class LearningRateScheduler(Callback):
                 f"LearningRateScheduler: schedule is a {type(schedule).__name__}, expected a function of the "
                 "epoch and the learning rate"
             )
-        self.schedule, self.verbose = schedule, verbose
+        self.schedule, self.verbose = schedule, verbosity("LearningRateScheduler", verbose)
         self._takes_rate = positional_arguments(schedule) != 1
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
@@ -215,7 +217,8 @@ class LearningRateMonitor(Callback):
                 "None"
             )
         self.logging_interval = logging_interval
-        self.log_momentum, self.log_weight_decay = log_momentum, log_weight_decay
+        self.log_momentum = flag("LearningRateMonitor", "log_momentum", log_momentum)
+        self.log_weight_decay = flag("LearningRateMonitor", "log_weight_decay", log_weight_decay)
         self.lrs: dict[str, list[float]] = {}
         self._now: Logs = {}
 

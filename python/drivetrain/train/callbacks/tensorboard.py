@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._checks import flag
 from ..._extras import need
 from .base import Callback, Logs, check_path, check_state
 
@@ -61,12 +62,10 @@ class TensorBoard(Callback):
                 f"TensorBoard: update_freq is {update_freq!r}, expected 'epoch', 'batch' or a number of "
                 "batches"
             )
-        self.log_dir, self.histogram_freq, self.write_images = (
-            check_path("TensorBoard", "log_dir", log_dir),
-            histogram_freq,
-            write_images,
-        )
-        self.update_freq, self.write_steps_per_second = update_freq, write_steps_per_second
+        self.log_dir = check_path("TensorBoard", "log_dir", log_dir)
+        self.histogram_freq, self.update_freq = histogram_freq, update_freq
+        self.write_images = flag("TensorBoard", "write_images", write_images)
+        self.write_steps_per_second = flag("TensorBoard", "write_steps_per_second", write_steps_per_second)
         self.hparams = dict(hparams or {})
         self._writers: dict[str, Any] = {}
         self._purge: dict[str, int] = {}  # the step from which an earlier run's entries do not count

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from ..._checks import verbosity
 from .base import Callback, Logs
 
 STAGES = ("train", "validate")
@@ -36,7 +37,7 @@ class Timer(Callback):
         if interval not in ("step", "epoch"):
             raise ValueError(f"Timer: interval is {interval!r}, expected 'step' or 'epoch'")
         self.duration = None if duration is None else in_seconds(duration)
-        self.interval, self.verbose = interval, verbose
+        self.interval, self.verbose = interval, verbosity("Timer", verbose)
         self._spent = dict.fromkeys(STAGES, 0.0)
         self._began: dict[str, float] = {}
         self._in_training = False
