@@ -266,6 +266,10 @@ def test_lbfgs_refuses_states_that_do_not_fit() -> None:
         wrong = {"state": {0: {k: v for k, v in good["state"][0].items() if k != key}}}
         with pytest.raises(ValueError, match=message):
             other.load_state_dict({**good, **wrong})
+    for key, value in (("t", -1.0), ("H_diag", math.nan), ("H_diag", -1.0), ("ro", [-1.0]), ("n_iter", -1)):
+        wrong = {"state": {0: {**good["state"][0], key: value}}}
+        with pytest.raises(ValueError, match=f"'{key}' (is|must be)"):
+            other.load_state_dict({**good, **wrong})
     with pytest.raises(ValueError, match="old_dirs, old_stps and ro are not of one length"):
         other.load_state_dict({**good, "state": {0: {**good["state"][0], "ro": []}}})
     assert str(other.state_dict()) == before

@@ -403,3 +403,38 @@ def test_state_with_an_entry_missing_is_refused(name: str) -> None:
     del state["state"][0][name]
     with pytest.raises(ValueError, match=f"Adam.load_state_dict: parameter 0 lacks {name}"):
         optimizer.load_state_dict(state)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value", "expected"),
+    [
+        ("NAdam", "mu_product", -0.5, "is -0.5, expected a number from 0 to below 1"),
+        ("NAdam", "mu_product", 1.0, "is 1.0, expected a number from 0 to below 1"),
+        ("NAdam", "mu_product", math.nan, "is nan, expected a number from 0 to below 1"),
+        ("NAdam", "exp_avg_sq", [1.0, -1.0], "holds -1.0, expected positive numbers or 0"),
+        ("Adam", "exp_avg_sq", [-2.0, 1.0], "holds -2.0"),
+        ("Adamax", "exp_inf", [-2.0, 1.0], "holds -2.0"),
+        ("Adagrad", "sum", [-2.0, 1.0], "holds -2.0"),
+        ("Adadelta", "acc_delta", [-2.0, 1.0], "holds -2.0"),
+        ("RMSprop", "square_avg", [-2.0, 1.0], "holds -2.0"),
+        ("Rprop", "step_size", [-2.0, 1.0], "holds -2.0"),
+    ],
+)
+def test_state_out_of_range_is_refused(kind: str, name: str, value: Any, expected: str) -> None:
+    p = dt.tensor([1.0, 2.0], requires_grad=True)
+    p.grad = dt.tensor([1.0, 1.0])
+    optimizer = getattr(optim, kind)([p], lr=0.1)
+    optimizer.step()
+    state, before = optimizer.state_dict(), str(optimizer.state_dict())
+    state["state"][0][name] = value
+    with pytest.raises(ValueError, match=f"{kind}.load_state_dict: '{name}' of parameter 0 {expected}"):
+        optimizer.load_state_dict(state)
+    assert str(optimizer.state_dict()) == before
+
+
+def test_state_of_a_training_that_diverged_is_loaded() -> None:
+    p = dt.tensor([1.0, 2.0], requires_grad=True)
+    p.grad = dt.tensor([math.nan, math.inf])
+    optimizer = optim.NAdam([p], lr=0.1)
+    optimizer.step()
+    optimizer.load_state_dict(optimizer.state_dict())

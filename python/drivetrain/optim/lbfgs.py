@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
+from .._checks import integer
 from .._core import Tensor
 from ..autograd import enable_grad, no_grad
 from .checks import check_at_least_zero
@@ -276,21 +277,29 @@ class LBFGS(Optimizer):
         missing += [key for key in _AFTER_A_STEP if key not in kept and len(kept) > 2]
         if missing:
             raise ValueError(f"{name}: the state lacks {', '.join(missing)}")
-        memory: dict[str, Any] = {key: int(kept[key]) for key in ("func_evals", "n_iter")}
+        memory: dict[str, Any] = {
+            key: integer(name, f"'{key}'", kept[key], 0) for key in ("func_evals", "n_iter")
+        }
         if len(kept) == 2:  # the gradient was 0
             return memory
         for key in ("d", "prev_flat_grad"):
             memory[key] = vector(key, kept[key])
-        for key in ("t", "H_diag", "prev_loss"):
-            memory[key] = float(kept[key])
-            if not math.isfinite(memory[key]) and key != "prev_loss":
-                raise ValueError(f"{name}: '{key}' is {memory[key]}, expected a finite number")
+        memory["prev_loss"] = float(kept["prev_loss"])
+        memory["t"], memory["H_diag"] = (not_negative(name, key, kept[key]) for key in ("t", "H_diag"))
         for key in ("old_dirs", "old_stps"):
             memory[key] = [vector(key, value) for value in kept[key]]
-        memory["ro"] = [float(value) for value in kept["ro"]]
+        memory["ro"] = [not_negative(name, "ro", value) for value in kept["ro"]]
         if not len(memory["old_dirs"]) == len(memory["old_stps"]) == len(memory["ro"]):
             raise ValueError(f"{name}: old_dirs, old_stps and ro are not of one length")
         return memory
+
+
+def not_negative(name: str, key: str, value: Any) -> float:
+    """What steps and curvatures are: finite, and positive or 0."""
+    number = float(value)
+    if not 0 <= number < math.inf:
+        raise ValueError(f"{name}: '{key}' is {number}, expected a finite number, positive or 0")
+    return number
 
 
 _AFTER_A_STEP = ("d", "t", "old_dirs", "old_stps", "ro", "H_diag", "prev_flat_grad", "prev_loss")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
+from .._core import Tensor
 
 if TYPE_CHECKING:
     from .optimizer import Optimizer
@@ -132,6 +133,22 @@ def _check_whole(optimizer: Optimizer, group: Mapping[str, Any], i: int, entry: 
         )
 
 
+# Sums and means of squares, and sizes. NaN is let pass: so may have ended what is resumed.
+_NOT_NEGATIVE = {
+    *("exp_avg_sq", "max_exp_avg_sq", "exp_inf", "sum", "square_avg", "acc_delta"),
+    *("row_var", "col_var", "variance", "step_size"),
+}
+
+
+def _check_range(what: str, key: str, tensor: Tensor) -> None:
+    """Raises for values that no training leaves."""
+    values = tensor.numpy()
+    if key in _NOT_NEGATIVE and (values < 0).any():
+        raise ValueError(f"{what} holds {values.min()}, expected positive numbers or 0")
+    if key == "mu_product" and not 0 <= values < 1:
+        raise ValueError(f"{what} is {values}, expected a number from 0 to below 1")
+
+
 def _group_state(
     optimizer: Optimizer, group: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]
 ) -> GroupState:
@@ -158,6 +175,7 @@ def _group_state(
                 )
             kept = state.kept.setdefault(key, [None] * len(parameters))
             kept[i] = _core.tensor(value, dtype=first.dtype)
+            _check_range(f"{name}.load_state_dict: '{key}' of parameter {i}", key, kept[i])
         if steps[-1] or tensors:
             _check_whole(optimizer, group, i, entry)
     whole = all(
