@@ -41,6 +41,37 @@ def test_mixup_blends_neighbours() -> None:
         assert soft.dtype.name == mixed.dtype.name == "float32"
 
 
+@BOTH
+def test_weights_are_mixed_as_labels_are(kind: Any) -> None:
+    images, labels = batch()
+    for weights in (np.arange(1, 7, dtype=np.float32), np.arange(1, 7)):
+        mixed, soft, blended = kind(num_classes=4, seed=3)(images, labels, weights)
+        plain, plain_soft = kind(num_classes=4, seed=3)(images, labels)
+        assert (mixed.numpy() == plain.numpy()).all()
+        assert (soft.numpy() == plain_soft.numpy()).all()
+        columns = kind(alpha=1.0, seed=3)(images, weights[:, None].astype(np.float32))[1].numpy()
+        assert blended.dtype.name == "float32"
+        assert (blended.numpy() == columns[:, 0]).all()
+        assert not (blended.numpy() == weights).all()
+
+
+@BOTH
+def test_fit_with_weights(kind: Any) -> None:
+    """What weighs nothing, and has neighbours that weigh nothing, teaches nothing."""
+    images, labels = batch(12)
+    weights = np.zeros(12, np.float32)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(240, 4))
+    before = model[1].weight.detach().numpy().copy()
+    mix = RandomChoice([kind(num_classes=4)])
+    for weight, moves in ((0.0, False), (1.0, True)):
+        data = ArrayDataset(images, labels, weights + np.float32(weight))
+        loader = DataLoader(data, batch_size=4, batch_transform=mix)
+        Trainer(model, loss=nn.CrossEntropyLoss(), optimizer=optim.SGD(model.parameters(), lr=0.1)).fit(
+            loader, epochs=1, verbose=0
+        )
+        assert (model[1].weight.detach().numpy() != before).any() == moves
+
+
 def test_cutmix_moves_a_rectangle() -> None:
     images, labels = batch()
     areas = []
@@ -192,7 +223,13 @@ X, Y = batch()
         (ValueError, "MixUp: num_classes must be a positive", lambda: MixUp(num_classes=0)),
         (TypeError, "no argument 'classes'; did you mean 'num_classes'", lambda: MixUp(classes=3)),
         (ValueError, "labels are int64; pass num_classes", lambda: MixUp()(X, Y)),
-        (ValueError, "a batch has 3 parts, expected", lambda: MixUp(num_classes=4)(X, Y, Y)),
+        (ValueError, "a batch has 4 parts, expected", lambda: MixUp(num_classes=4)(X, Y, Y, Y)),
+        (
+            ValueError,
+            r"sample_weight has shape \(3,\), expected \(6,\)",
+            lambda: MixUp(num_classes=4)(X, Y, Y[:3]),
+        ),
+        (TypeError, "images, labels and weights must be arrays", lambda: MixUp(num_classes=4)(X, Y, "light")),
         (ValueError, "a batch has 1 parts", lambda: MixUp().transform_batch(X, 0, 0)),
         (ValueError, "expected the same number of samples", lambda: MixUp(num_classes=4)(X, Y[:3])),
         (
@@ -224,7 +261,7 @@ def test_a_wrong_batch_is_not_counted() -> None:
 @pytest.mark.parametrize("images", [[0, 1], "x", None])
 def test_what_is_no_array_is_refused(kind: Any, images: Any) -> None:
     with pytest.raises(
-        TypeError, match=f"{kind.__name__}: images and labels must be arrays or Tensors, got a"
+        TypeError, match=f"{kind.__name__}: images, labels and weights must be arrays or Tensors, got a"
     ):
         kind(num_classes=4)(images, np.zeros(2, dtype=np.int64))
 

@@ -9,6 +9,7 @@ import pytest
 import drivetrain as dt
 from drivetrain import nn, optim
 from drivetrain.data import ArrayDataset, DataLoader
+from drivetrain.metrics import Accuracy
 from drivetrain.train import Callback, CSVLogger, ModelCheckpoint, Timer, Trainer
 from trainer_tools import R, X, Y, classifier, loader_of, regression, same, weights
 
@@ -164,6 +165,19 @@ class TestValidation:
         assert same(weights(trainer), weights(plain))
         assert ["val_loss" in logs for logs in counter.logs] == [False, True, True, True, True, True]
         assert counter.logs[-1]["val_loss"] == trainer.history.history["val_loss"][0]
+
+    def test_what_metrics_have_gathered_is_not_copied(self):
+        class Gathers(Accuracy):
+            copied = 0
+
+            def __deepcopy__(self, memory):
+                Gathers.copied += self.weight
+                return Gathers()
+
+        own = Gathers()
+        count({"val_check_interval": 2, "metrics": [own]}, epochs=2, validation_data=(X, Y))
+        assert own.weight == len(X)
+        assert Gathers.copied == 0
 
     def test_validation_freq(self):
         trainer, counter = count({}, epochs=5, validation_data=(X, Y), validation_freq=2)

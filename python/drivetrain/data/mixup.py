@@ -35,43 +35,56 @@ class _Mixing:
         self.seed = check_seed(name, seed)
         self.calls = 0
 
-    def __call__(self, *batch: Any) -> tuple[Any, Any]:
-        """The mixed images and their soft labels, of a batch (images, labels) or of these two."""
+    def __call__(self, *batch: Any) -> tuple[Any, ...]:
+        """The mixed images, their soft labels and, where there are some, the weights of the samples: of a
+        batch (images, labels) or (images, labels, sample_weight), or of its parts."""
         parts = batch[0] if len(batch) == 1 and isinstance(batch[0], (tuple, list)) else batch
         # Advanced only when the batch was right.
         mixed = self._apply(parts, [self.calls])
         self.calls += 1
         return mixed
 
-    def transform_batch(self, batch: Any, epoch: int, number: int) -> tuple[Any, Any]:
+    def transform_batch(self, batch: Any, epoch: int, number: int) -> tuple[Any, ...]:
         """The same for batch `number` of an epoch; `DataLoader` calls it. It keeps nothing in mind."""
         return self._apply(batch, [epoch, number])
 
-    def _apply(self, parts: Any, place: Sequence[int]) -> tuple[Any, Any]:
+    def _apply(self, parts: Any, place: Sequence[int]) -> tuple[Any, ...]:
         name = type(self).__name__
-        if not isinstance(parts, (tuple, list)) or len(parts) != 2:
+        if not isinstance(parts, (tuple, list)) or len(parts) not in (2, 3):
             count = len(parts) if isinstance(parts, (tuple, list)) else 1
-            raise ValueError(f"{name}: a batch has {count} parts, expected (images, labels)")
+            raise ValueError(
+                f"{name}: a batch has {count} parts, expected (images, labels) or (images, labels, "
+                "sample_weight)"
+            )
         random = np.random.default_rng([self.seed, len(place), *place])
         with no_grad():
-            images, labels = (self._tensor(part) for part in parts)
+            images, labels, *weights = (self._tensor(part) for part in parts)
             if images.ndim == 0 or labels.ndim == 0 or images.shape[0] != labels.shape[0]:
                 raise ValueError(
                     f"{name}: images have shape {tuple(images.shape)} and labels {tuple(labels.shape)}, "
                     "expected the same number of samples"
                 )
             soft = self._soft(labels)
+            weights = [self._weights(each, images.shape[0]) for each in weights]
             mixed, share = self._mix(images, random)
-            return mixed, blend(soft, share)
+            return (mixed, *(blend(part, share) for part in (soft, *weights)))
 
     def _tensor(self, part: Any) -> Tensor:
         found = to_tensors(part)
         if not isinstance(found, Tensor):
             raise TypeError(
-                f"{type(self).__name__}: images and labels must be arrays or Tensors, "
+                f"{type(self).__name__}: images, labels and weights must be arrays or Tensors, "
                 f"got a {type(part).__name__}"
             )
         return found
+
+    def _weights(self, weights: Tensor, samples: int) -> Tensor:
+        if tuple(weights.shape) != (samples,):
+            raise ValueError(
+                f"{type(self).__name__}: sample_weight has shape {tuple(weights.shape)}, expected "
+                f"({samples},)"
+            )
+        return weights if weights.dtype.is_floating_point else weights.astype("float32")
 
     def _soft(self, labels: Tensor) -> Tensor:
         if labels.dtype.is_floating_point:
@@ -116,8 +129,8 @@ class MixUp(_Mixing):
         seed: Of the shares. Each depends on the seed and the number of the batch alone.
 
     Called with images (batch, ...) and labels, or a batch of both, it returns images and labels: floats,
-    uint8 images become float32. Pass it to `DataLoader` as ``batch_transform``; the loss must take soft
-    labels, as `nn.CrossEntropyLoss` does.
+    uint8 images become float32. Weights of the samples, (batch,), are blended and returned as well. Pass it
+    to `DataLoader` as ``batch_transform``; the loss must take soft labels, as `nn.CrossEntropyLoss` does.
 
     Source: Zhang et al., 2018; torchvision.transforms.v2.MixUp.
 
@@ -152,8 +165,8 @@ class CutMix(_Mixing):
         seed: Of the rectangles. Each depends on the seed and the number of the batch alone.
 
     Called with images (batch, height, width, channels) and labels, or a batch of both, it returns images of
-    their dtype and labels of floats. Pass it to `DataLoader` as ``batch_transform``; the loss must take soft
-    labels, as `nn.CrossEntropyLoss` does.
+    their dtype and labels of floats. Weights of the samples, (batch,), are blended as the labels are. Pass it
+    to `DataLoader` as ``batch_transform``; the loss must take soft labels, as `nn.CrossEntropyLoss` does.
 
     Source: Yun et al., 2019; torchvision.transforms.v2.CutMix.
 
@@ -226,16 +239,16 @@ class RandomChoice:
         self.seed = check_seed("RandomChoice", seed)
         self.calls = 0
 
-    def __call__(self, *batch: Any) -> tuple[Any, Any]:
+    def __call__(self, *batch: Any) -> tuple[Any, ...]:
         """The batch, transformed by the one whose turn it is."""
         chosen = self._choose([self.calls])
         self.calls += 1
-        mixed: tuple[Any, Any] = chosen(*batch)
+        mixed: tuple[Any, ...] = chosen(*batch)
         return mixed
 
-    def transform_batch(self, batch: Any, epoch: int, number: int) -> tuple[Any, Any]:
+    def transform_batch(self, batch: Any, epoch: int, number: int) -> tuple[Any, ...]:
         """The same for batch `number` of an epoch; `DataLoader` calls it."""
-        mixed: tuple[Any, Any] = self._choose([epoch, number]).transform_batch(batch, epoch, number)
+        mixed: tuple[Any, ...] = self._choose([epoch, number]).transform_batch(batch, epoch, number)
         return mixed
 
     def _choose(self, place: Sequence[int]) -> Any:

@@ -359,6 +359,8 @@ class Trainer(Resumable, BatchTraining):
             self._reset()
             self._epoch_logs = EpochLogs()
         so_far = self._epoch_logs
+        # Taken where they are empty: what metrics have gathered may be large.
+        others = copy.deepcopy((self._mean_loss, self.metrics)) if interval else None
         with in_mode(self.model, training=True):
             for batch in data.epoch():
                 step = loop.batch
@@ -368,7 +370,8 @@ class Trainer(Resumable, BatchTraining):
                 loop.batch = step + 1
                 loop.batches_seen += 1
                 if interval and loop.batch % interval == 0:
-                    so_far.results, so_far.validated = self._validate_between(validation, hooks), loop.batch
+                    so_far.results = self._validate_between(validation, hooks, others)
+                    so_far.validated = loop.batch
                 if trained and are_read and self.logs_batch(step):
                     so_far.logs = {**self._logs(per_batch=True), **so_far.results}
                 hooks.call("on_train_batch_end", step, so_far.logs)
@@ -389,13 +392,14 @@ class Trainer(Resumable, BatchTraining):
         results = self._evaluate(validation.source, hooks, limit)
         return {f"val_{name}": value for name, value in results.items()}
 
-    def _validate_between(self, validation: Any, hooks: CallbackList) -> Logs:
-        """A validation within an epoch, which leaves the epoch's metrics as they are."""
+    def _validate_between(self, validation: Any, hooks: CallbackList, others: Any) -> Logs:
+        """A validation within an epoch, by other metrics than those of the epoch."""
         kept = self._mean_loss, self.metrics
-        self._mean_loss, self.metrics = copy.deepcopy(kept)
+        self._mean_loss, self.metrics = others
         try:
             return self._validate(validation, hooks)
         finally:
+            self._reset()  # lets their memory go
             self._mean_loss, self.metrics = kept
 
     def _validation(self, data: Any, batch_size: int, steps: int | None, freq: int) -> Validation | None:
