@@ -123,8 +123,13 @@ def fit_target(output: Any, target: Any) -> Any:
     shape = getattr(output, "shape", None)
     if shape is None:
         return target
-    if tuple(shape) == (*target.shape, 1):
+    own = target.shape
+    if len(shape) != len(own):
+        if tuple(shape) != (*own, 1):
+            return target
         target = target.reshape(shape)
-    if tuple(shape) == tuple(target.shape) and target.dtype.name in ("int64", "int32"):
+    elif shape != own:
+        return target
+    if target.dtype.name in ("int64", "int32"):
         return target.astype(output.dtype)
     return target

@@ -61,8 +61,10 @@ class NonFiniteGuard:
         """Remembers what it needs to run the step again and to undo it: the running statistics take in a
         batch before anybody has seen that it is bad."""
         self._random = _default_state()
-        if any(module._buffers is not names for module, names in self._modules):
-            self._find_places()  # a forward has registered more
+        for module, names in self._modules:
+            if module._buffers is not names:
+                self._find_places()  # a forward has registered more
+                break
         if self._places:
             self._held = [attributes.get(name) for attributes, name in self._places]
             self._copies = _clones([buffer for buffer in self._held if buffer is not None])

@@ -32,7 +32,7 @@ class Batch(NamedTuple):
 
     @property
     def size(self) -> int:
-        return int(self.inputs[0].shape[0])
+        return len(self.inputs[0])
 
 
 class Source:
@@ -82,7 +82,10 @@ class Source:
             for raw in self._whole() if self.wanted_steps is None else self._limited(self.wanted_steps):
                 # Counted before it is handed out: whoever saves the state has trained on it.
                 self._done += 1
-                yield weigh_classes(self.where, to_batch(self.where, raw), self.class_weight)
+                batch = raw if is_ready(raw) else to_batch(self.where, raw)
+                if self.class_weight is not None:
+                    batch = weigh_classes(self.where, batch, self.class_weight)
+                yield batch
         finally:
             self._is_inside = False
         if self._done == 0:
@@ -292,6 +295,17 @@ class Rows:
             yield Batch(parts[: self.inputs], rest[0] if rest else None, rest[1] if len(rest) > 1 else None)
 
 
+def is_ready(raw: Any) -> bool:
+    """Whether `to_batch` would change nothing: the case of every step."""
+    if type(raw) is not Batch or len(raw.inputs) != 1 or raw.weight is not None:
+        return False
+    x, y = raw.inputs[0], raw.target
+    if type(x) is not Tensor or type(y) is not Tensor:
+        return False
+    dtype = y.dtype
+    return x.dtype is float32 and (dtype is int64 or dtype is float32) and x.ndim > 0 and len(x) > 0
+
+
 def to_batch(where: str, raw: Any) -> Batch:
     """Take a batch apart: x, (x, y) or (x, y, weights), where x may be several inputs; fix the dtypes."""
     if not isinstance(raw, Batch):
@@ -318,7 +332,7 @@ def to_tensor(
     if isinstance(value, Tensor):
         dtype = value.dtype
         if dtype is float32 or dtype is int64 or dtype.name not in (*to_float, *to_integer):
-            return value  # the case of every step
+            return value
     array = numpy_of(where, name, value)
     if array.dtype.name in to_float:
         return from_numpy(array.astype(np.float32))
@@ -341,10 +355,8 @@ def check_class_weight(where: str, class_weight: Any) -> None:
             )
 
 
-def weigh_classes(where: str, batch: Batch, class_weight: Mapping[int, float] | None) -> Batch:
+def weigh_classes(where: str, batch: Batch, class_weight: Mapping[int, float]) -> Batch:
     """Multiply the weight of each sample by the weight of its class; classes that are not named weigh 1."""
-    if class_weight is None:
-        return batch
     if batch.target is None:
         raise ValueError(f"{where}: got class_weight without y")
     labels = np.asarray(batch.target.detach())
