@@ -54,3 +54,12 @@ def checks_names(function: Function) -> Function:
         return function(*args, **kwargs)
 
     return checked  # type: ignore[return-value]
+
+
+class ChecksNames:
+    """Has the constructors of all subclasses name what was meant: see `checks_names`."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = checks_names(cls.__init__)  # type: ignore[method-assign]

@@ -1,45 +1,7 @@
 """The callbacks of ``drivetrain.train`` where users of Keras look for them."""
 
-from .train import (
-    BackupAndRestore,
-    Callback,
-    Checkpoint,
-    CSVLogger,
-    EarlyStopping,
-    History,
-    LambdaCallback,
-    LearningRateMonitor,
-    LearningRateScheduler,
-    ModelCheckpoint,
-    ModelSummary,
-    ProgbarLogger,
-    ProgressBar,
-    ReduceLROnPlateau,
-    StochasticWeightAveraging,
-    SwapEMAWeights,
-    TensorBoard,
-    TerminateOnNaN,
-    Timer,
-)
+from .train import History, ProgbarLogger, ProgressBar, callbacks
+from .train.callbacks import *  # noqa: F403
 
-__all__ = [
-    "BackupAndRestore",
-    "CSVLogger",
-    "Callback",
-    "Checkpoint",
-    "EarlyStopping",
-    "History",
-    "LambdaCallback",
-    "LearningRateMonitor",
-    "LearningRateScheduler",
-    "ModelCheckpoint",
-    "ModelSummary",
-    "ProgbarLogger",
-    "ProgressBar",
-    "ReduceLROnPlateau",
-    "StochasticWeightAveraging",
-    "SwapEMAWeights",
-    "TensorBoard",
-    "TerminateOnNaN",
-    "Timer",
-]
+__all__ = ["History", "ProgbarLogger", "ProgressBar"]
+__all__ += callbacks.__all__

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .arguments import Arguments, is_number, row_weights, take_over
+from .arguments import Arguments, TakesSparse, is_number, row_weights, take_over
 from .moments import Moments, norm, product
 
 Array = NDArray[Any]
@@ -21,7 +21,7 @@ Array = NDArray[Any]
 WELL_CONDITIONED = 1e-7
 
 
-class LinearModel(RegressorMixin, BaseEstimator):
+class LinearModel(RegressorMixin, TakesSparse):
     """What the linear regressors share: data in, intercept and predictions out."""
 
     coef_: Array
@@ -50,7 +50,6 @@ class LinearModel(RegressorMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
         tags.target_tags.multi_output = True
         return tags
 

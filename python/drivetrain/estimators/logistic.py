@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from .. import _core
-from .arguments import Arguments, row_weights, take_over
+from .arguments import Arguments, TakesSparse, row_weights, take_over
 from .lbfgs import minimise
 from .moments import product
 from .network import Network
@@ -23,7 +23,7 @@ Array = NDArray[Any]
 SMALL = 600  # coefficients up to which Newton's method, with its matrix of their products, is the faster one
 
 
-class LogisticRegression(ClassifierMixin, BaseEstimator):
+class LogisticRegression(ClassifierMixin, TakesSparse):
     """Logistic regression with an L2 penalty: for two classes, or the softmax for more.
 
     Minimises C times the sum of the rows' losses plus |coef|^2 / 2, in float64.
@@ -167,11 +167,6 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         scores = self.decision_function(X)
         scores = np.column_stack([np.zeros(len(scores)), scores]) if scores.ndim == 1 else scores
         return np.asarray(_core.log_softmax(_core.from_numpy(scores), axis=-1).numpy())
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
 
 class Problem:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
@@ -17,13 +17,13 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from .. import _core, nn, optim
 from ..train import EarlyStopping, Predictor, Trainer
-from .arguments import Arguments, row_weights, take_over
+from .arguments import Arguments, TakesSparse, row_weights, take_over
 
 Array = NDArray[Any]
 PARTS = ("module", "criterion", "optimizer", "trainer")
 
 
-class NeuralNet(BaseEstimator):
+class NeuralNet(TakesSparse):
     """What classifier and regressor share: parts with arguments of their own, fitting, predicting."""
 
     classes_: Array
@@ -214,11 +214,6 @@ class NeuralNet(BaseEstimator):
         x = validate_data(self, x, accept_sparse="csr", dtype=self.dtype, allow_nd=True, reset=False)
         output = Predictor(self.module_).predict(dense(x), batch_size=self.batch_size, verbose=0)
         return np.asarray(output[0] if isinstance(output, tuple) else output)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
 
 def dense(x: Any) -> Array:

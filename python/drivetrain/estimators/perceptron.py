@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, shuffle
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import _core
-from .arguments import Arguments, row_weights
+from .arguments import Arguments, TakesSparse, row_weights
 from .lbfgs import minimise
 from .network import ACTIVATIONS, AdamSteps, Network, SgdSteps, Table
 
@@ -24,7 +24,7 @@ Array = NDArray[Any]
 FLOATS = (np.float64, np.float32)
 
 
-class Perceptron(BaseEstimator):
+class Perceptron(TakesSparse):
     """What classifier and regressor share: the arguments, the loop over the epochs, L-BFGS."""
 
     classes_: Array
@@ -260,11 +260,6 @@ class Perceptron(BaseEstimator):
         x = x.astype(self.coefs_[0].dtype, copy=False)
         network = Network(self.coefs_, self.intercepts_, self.activation, self.out_activation_)
         return network.predict(Table(x))
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
 
 class Epoch:

@@ -1,21 +1,40 @@
 """Optimizers: what turns gradients into steps."""
 
-from . import lr_scheduler as lr_scheduler
-from . import regularization as regularization
-from . import swa_utils as swa_utils
-from .adafactor import Adafactor as Adafactor
-from .adam import Adam as Adam
-from .adam import AdamW as AdamW
-from .adam_kin import Adamax as Adamax
-from .adam_kin import NAdam as NAdam
-from .adam_kin import RAdam as RAdam
-from .adaptive import Adadelta as Adadelta
-from .adaptive import Adagrad as Adagrad
-from .adaptive import RMSprop as RMSprop
-from .lbfgs import LBFGS as LBFGS
-from .muon import Muon as Muon
-from .optimizer import Optimizer as Optimizer
-from .scaler import GradScaler as GradScaler
-from .sgd import SGD as SGD
-from .signs import Lion as Lion
-from .signs import Rprop as Rprop
+from . import lr_scheduler, regularization, swa_utils
+from .adafactor import Adafactor
+from .adam import Adam, AdamW
+from .adam_kin import Adamax, NAdam, RAdam
+from .adaptive import Adadelta, Adagrad, RMSprop
+from .lbfgs import LBFGS
+from .muon import Muon
+from .optimizer import Optimizer
+from .scaler import GradScaler
+from .sgd import SGD
+from .signs import Lion, Rprop
+
+__all__ = [
+    "LBFGS",
+    "SGD",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "GradScaler",
+    "Lion",
+    "Muon",
+    "NAdam",
+    "Optimizer",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
+    "lr_scheduler",
+    "regularization",
+    "swa_utils",
+]
+
+
+def __dir__() -> list[str]:
+    # Not the files that these are from.
+    return [*__all__]

@@ -7,17 +7,10 @@ from typing import Any
 
 from .. import _core
 from .._core import Tensor
-from .checks import check_shares
 from .fused import FusedOptimizer
 
 
-class _Betas(FusedOptimizer):
-    def _check_options(self, options: Mapping[str, Any]) -> None:
-        super()._check_options(options)
-        check_shares(self._name, options)
-
-
-class Adamax(_Betas):
+class Adamax(FusedOptimizer):
     """Adamax (Kingma and Ba, 2014): Adam with the largest gradient, decaying, for the mean of squares.
 
     Args:
@@ -40,6 +33,7 @@ class Adamax(_Betas):
 
     _function = staticmethod(_core._adamax_step)
     _keeps = ("exp_avg", "exp_inf")
+    _shares = ("betas",)
 
     def __init__(
         self,
@@ -58,7 +52,7 @@ class Adamax(_Betas):
         return group["lr"], *group["betas"], group["eps"], group["weight_decay"]
 
 
-class NAdam(_Betas):
+class NAdam(FusedOptimizer):
     """NAdam (Dozat, 2016): Adam whose momentum looks ahead, as Nesterov's does.
 
     Args:
@@ -83,6 +77,7 @@ class NAdam(_Betas):
 
     _function = staticmethod(_core._nadam_step)
     _keeps = ("exp_avg", "exp_avg_sq", "mu_product")
+    _shares = ("betas",)
     _not_negative = ("lr", "eps", "weight_decay", "momentum_decay")
     _flags = ("decoupled_weight_decay", "maximize")
 
@@ -125,7 +120,7 @@ class NAdam(_Betas):
         )
 
 
-class RAdam(_Betas):
+class RAdam(FusedOptimizer):
     """RAdam (Liu et al., 2019): Adam that does without the mean of squares until it is of enough gradients.
 
     It needs no warm-up of the learning rate.
@@ -151,6 +146,7 @@ class RAdam(_Betas):
 
     _function = staticmethod(_core._radam_step)
     _keeps = ("exp_avg", "exp_avg_sq")
+    _shares = ("betas",)
     _flags = ("decoupled_weight_decay", "maximize")
 
     def __init__(

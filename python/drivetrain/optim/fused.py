@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from .._core import Tensor
-from .checks import check_at_least_zero, check_flags
+from .checks import check_at_least_zero, check_flags, check_shares
 from .optimizer import Optimizer
 
 
@@ -16,11 +16,14 @@ class FusedOptimizer(Optimizer):
     _watch = False
     _function: ClassVar[Callable[..., int]]
     _not_negative: ClassVar[tuple[str, ...]] = ("lr", "eps", "weight_decay")
+    _shares: ClassVar[tuple[str, ...]] = ()  # pairs of numbers from 0 to below 1
     _flags: ClassVar[tuple[str, ...]] = ("maximize",)
 
     def _check_options(self, options: Mapping[str, Any]) -> None:
         check_at_least_zero(self._name, options, *self._not_negative)
         check_flags(self._name, options, *self._flags)
+        for name in self._shares:
+            check_shares(self._name, options, name)
 
     def _numbers(self, group: Mapping[str, Any]) -> tuple[Any, ...]:
         """The arguments between `step` and `maximize`."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import _core
 from .._core import Tensor
-from .checks import check_number, check_shares, check_two
+from .checks import check_number, check_two
 from .fused import FusedOptimizer
 
 
@@ -96,6 +96,7 @@ class Lion(FusedOptimizer):
     _keeps = ("exp_avg",)
     _optional = ("step",)
     _not_negative = ("lr", "weight_decay")
+    _shares = ("betas",)
 
     def __init__(
         self,
@@ -108,10 +109,6 @@ class Lion(FusedOptimizer):
     ) -> None:
         defaults = {"lr": lr, "betas": betas, "weight_decay": weight_decay, "maximize": maximize}
         super().__init__(params, defaults)
-
-    def _check_options(self, options: Mapping[str, Any]) -> None:
-        super()._check_options(options)
-        check_shares(self._name, options)
 
     def _numbers(self, group: Mapping[str, Any]) -> tuple[Any, ...]:
         return group["lr"], *group["betas"], group["weight_decay"]

@@ -1,23 +1,7 @@
 """The training loop, its callbacks and its record."""
 
-from .callbacks import (
-    BackupAndRestore,
-    Callback,
-    Checkpoint,
-    CSVLogger,
-    EarlyStopping,
-    LambdaCallback,
-    LearningRateMonitor,
-    LearningRateScheduler,
-    ModelCheckpoint,
-    ModelSummary,
-    ReduceLROnPlateau,
-    StochasticWeightAveraging,
-    SwapEMAWeights,
-    TensorBoard,
-    TerminateOnNaN,
-    Timer,
-)
+from . import callbacks
+from .callbacks import *  # noqa: F403
 from .history import History
 from .loop import LoopState
 from .predictor import Predictor
@@ -26,28 +10,13 @@ from .trainer import Trainer
 from .tuner import batch_size_find, lr_find
 
 __all__ = [
-    "BackupAndRestore",
-    "CSVLogger",
-    "Callback",
-    "Checkpoint",
-    "EarlyStopping",
     "History",
-    "LambdaCallback",
-    "LearningRateMonitor",
-    "LearningRateScheduler",
     "LoopState",
-    "ModelCheckpoint",
-    "ModelSummary",
     "Predictor",
     "ProgbarLogger",
     "ProgressBar",
-    "ReduceLROnPlateau",
-    "StochasticWeightAveraging",
-    "SwapEMAWeights",
-    "TensorBoard",
-    "TerminateOnNaN",
-    "Timer",
     "Trainer",
     "batch_size_find",
     "lr_find",
 ]
+__all__ += callbacks.__all__

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType, MethodType
 from typing import Any
 
-from ..._arguments import checks_names
+from ..._arguments import ChecksNames
 from ..._checks import integer, real
 from .state import load_state, stored_state
 
 
-class LRScheduler:
+class LRScheduler(ChecksNames):
     """Changes the learning rates of an optimizer's parameter groups from step to step.
 
     A schedule of your own says in `get_lr` what the rates are at step `last_epoch`, made of `base_lrs` or of
@@ -54,11 +54,6 @@ class LRScheduler:
     _passing: tuple[str, ...] = ("optimizer", "_initial")
     # Arguments that `repr` shows.
     _shown: tuple[str, ...] = ()
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if "__init__" in vars(cls):
-            cls.__init__ = checks_names(cls.__init__)  # type: ignore[method-assign]
 
     def __init__(self, optimizer: Any, last_epoch: int = -1) -> None:
         self.optimizer = check_optimizer(self._name, optimizer)

@@ -2,10 +2,14 @@
 
 from .averaging import StochasticWeightAveraging, SwapEMAWeights
 from .backup import BackupAndRestore, Checkpoint
-from .base import Callback, CallbackList, Logs, as_callbacks
+from .base import Callback
+from .base import CallbackList as CallbackList
+from .base import Logs as Logs
+from .base import as_callbacks as as_callbacks
 from .checkpoint import ModelCheckpoint
 from .csv_logger import CSVLogger
-from .early_stopping import EarlyStopping, Monitor
+from .early_stopping import EarlyStopping
+from .early_stopping import Monitor as Monitor
 from .rates import LearningRateMonitor, LearningRateScheduler, ReduceLROnPlateau
 from .small import LambdaCallback, ModelSummary, TerminateOnNaN
 from .tensorboard import TensorBoard
@@ -15,21 +19,17 @@ __all__ = [
     "BackupAndRestore",
     "CSVLogger",
     "Callback",
-    "CallbackList",
     "Checkpoint",
     "EarlyStopping",
     "LambdaCallback",
     "LearningRateMonitor",
     "LearningRateScheduler",
-    "Logs",
     "ModelCheckpoint",
     "ModelSummary",
-    "Monitor",
     "ReduceLROnPlateau",
     "StochasticWeightAveraging",
     "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",
     "Timer",
-    "as_callbacks",
 ]

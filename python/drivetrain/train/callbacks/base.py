@@ -8,12 +8,12 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..._arguments import checks_names
+from ..._arguments import ChecksNames
 
 Logs = dict[str, Any]
 
 
-class Callback:
+class Callback(ChecksNames):
     """Base class: override the hooks that you need.
 
     ``self.model`` is the model, ``self.trainer`` the trainer, ``self.params`` a dict with "epochs", "steps"
@@ -41,11 +41,6 @@ class Callback:
     adds_to_logs = False
     # Called after all others, whose state it saves.
     saves_state = False
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if "__init__" in vars(cls):
-            cls.__init__ = checks_names(cls.__init__)  # type: ignore[method-assign]
 
     def __init__(self) -> None:
         self.params = {}
