@@ -32,10 +32,12 @@ void bind_probe(pybind11::module_& m);
 void bind_profile(pybind11::module_& m);
 void bind_random(pybind11::module_& m);
 void bind_reduce(pybind11::module_& m);
+void bind_resize(pybind11::module_& m);
 void bind_shape(pybind11::module_& m);
 void bind_softmax(pybind11::module_& m);
 void bind_system(pybind11::module_& m);
 void bind_tensor(pybind11::module_& m);
 void bind_unary(pybind11::module_& m);
+void bind_warp(pybind11::module_& m);
 
 } // namespace dt::bindings

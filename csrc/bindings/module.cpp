@@ -48,8 +48,10 @@ PYBIND11_MODULE(_core, m) {
     bind_probe(m);
     bind_profile(m);
     bind_random(m);
+    bind_resize(m);
     bind_softmax(m);
     bind_system(m);
+    bind_warp(m);
     m.attr("_signatures") = signatures();
     m.attr("__all__") = public_names(m);
 }

@@ -15,7 +15,9 @@
 #include "kernels/probe.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
+#include "kernels/resize.h"
 #include "kernels/softmax.h"
+#include "kernels/warp.h"
 
 // The kernel families: X(struct, name). A level defines `dt::cpu::<level>::<name>()`, which returns the
 // filled struct.
@@ -37,7 +39,9 @@
     X(Probe, probe)                          \
     X(Random, random)                        \
     X(Reduce, reduce)                        \
-    X(Softmax, softmax)
+    X(Resize, resize)                        \
+    X(Softmax, softmax)                      \
+    X(Warp, warp)
 // clang-format on
 
 namespace dt {
