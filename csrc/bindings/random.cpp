@@ -80,6 +80,17 @@ void bind_draws(py::module_& m) {
               "probabilities.",
               ">>> dt.bernoulli(dt.tensor([0.0, 1.0]))\ntensor([0., 1.])"),
         {"input"_a, keyword("generator"_a = none)});
+    op<&ops::draw_uniform>(
+        m, "draw_uniform",
+        {"Uniform numbers in [0, 1) that depend on their place alone, for augmentation.\n\n"
+         "Row i holds what Philox 4x32-10 makes of (seed, stream, positions[i]), whatever the others are.",
+         "seed, stream: Ints of 64 bits.\npositions: Tensor (n,) of integers.\n"
+         "count: How many numbers a row has.\n",
+         "Tensor (n, count), float64.",
+         "ValueError: for a negative count or positions of another shape.\nTypeError: for other dtypes.",
+         ">>> a = dt.draw_uniform(7, 0, dt.tensor([3, 5]), 2)\n"
+         ">>> b = dt.draw_uniform(7, 0, dt.tensor([5]), 2)\n>>> dt.array_equal(a[1:], b)\nTrue"},
+        {"seed"_a, "stream"_a, "positions"_a, "count"_a});
     method<&ops::fill_uniform>("uniform_",
                                draws("Fills the tensor with uniform numbers in [low, high), in place.",
                                      "low, high: Finite numbers.\n",

@@ -104,6 +104,28 @@ Tensor bernoulli(const Tensor& input, const Ref<Generator>& generator) {
     return out;
 }
 
+Tensor draw_uniform(int64_t seed, int64_t stream, const Tensor& positions, int64_t count) {
+    const char* op = "draw_uniform";
+    const Tensor rows = own_indices(op, "positions", positions);
+    check_rank(op, "positions", rows, 1, "(n,)");
+    if (count < 0) value_error({op, ": count is ", count, ", expected 0 or more"});
+    const int64_t n = rows.size();
+    checked_size(op, {n, count}, DType::float64);
+    Tensor out = Tensor::empty({n, count}, DType::float64, Device::cpu, op);
+    const int64_t* position = rows.data<int64_t>();
+    double* values = out.data<double>();
+    for (int64_t i = 0; i < n; ++i)
+        for (int64_t j = 0; j < count; ++j, ++values) {
+            // The position is the counter; two values of 53 bits come from each stream that follows.
+            const Philox p = philox(static_cast<uint64_t>(seed),
+                                    static_cast<uint64_t>(stream) + static_cast<uint64_t>(j / 2),
+                                    static_cast<uint64_t>(position[i]));
+            const uint32_t low = p.words[j % 2 * 2], high = p.words[j % 2 * 2 + 1];
+            *values = static_cast<double>((uint64_t{high} << 32 | low) >> 11) * 0x1p-53;
+        }
+    return out;
+}
+
 Tensor fill_uniform(const Tensor& self, double low, double high, const Ref<Generator>& generator) {
     return fill("uniform_", Shape::uniform, self, low, high, generator);
 }

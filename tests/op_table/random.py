@@ -88,6 +88,20 @@ def bernoulli_samples(rng: Rng) -> Iterator[Sample]:
     yield Sample((np.array([0.0, 1.0] * 40),))
 
 
+def draw_uniform(seed: int, stream: int, positions: np.ndarray, count: int) -> np.ndarray:
+    rows = positions.astype(np.int64).astype(np.uint64)
+    blocks = [reference.philox(seed, stream + j, rows) for j in range(-(-count // 2))]
+    pairs = [half for w in blocks for half in (w[0] | w[1] << np.uint64(32), w[2] | w[3] << np.uint64(32))]
+    drawn = np.stack(pairs + pairs[:1], axis=-1) if pairs else np.zeros((len(rows), 0), np.uint64)
+    return (drawn[:, :count] >> np.uint64(11)) * 2.0**-53
+
+
+def draw_uniform_samples(rng: Rng) -> Iterator[Sample]:
+    for count in (1, 2, 5):
+        yield Sample((7, 3, np.array([0, 5, 2**40, 5]), count))
+    yield Sample((2**63 - 1, 2**40, np.array([[1, 2], [3, 4]])[:, 1], 3))
+
+
 def row(name: str, reference: Any, samples: Any, errors: list[Error]) -> Op:
     return Op(
         name=name,
@@ -179,5 +193,32 @@ ROWS = [
         differentiable=(),
         exact=True,
         errors=[Error(lambda: dt.bernoulli(0.5), TypeError, "bernoulli: input must be a Tensor, got float")],
+    ),
+    Op(
+        name="draw_uniform",
+        reference=draw_uniform,
+        samples=draw_uniform_samples,
+        empty_samples=lambda rng: [Sample((1, 2, np.zeros(0, np.int64), n)) for n in (0, 3)],
+        dtypes=("float32",),
+        differentiable=(),
+        exact=True,
+        errors=[
+            Error(
+                lambda: dt.draw_uniform(0, 0, dt.tensor([1]), -1),
+                ValueError,
+                "draw_uniform: count is -1, expected 0 or more",
+            ),
+            Error(
+                lambda: dt.draw_uniform(0, 0, dt.tensor([[1]]), 1),
+                ValueError,
+                "draw_uniform: positions must have 1 dimension",
+            ),
+            Error(
+                lambda: dt.draw_uniform(0, 0, dt.tensor([1.5]), 1),
+                TypeError,
+                "draw_uniform: positions must have an integer dtype",
+            ),
+            Error(lambda: dt.draw_uniform(0.5, 0, dt.tensor([1]), 1), TypeError, "seed must be an int"),
+        ],
     ),
 ]
