@@ -154,7 +154,8 @@ class Draws:
         steps = np.cumsum(weights)
         last = int(np.flatnonzero(weights)[-1])  # rounding may end above the last step
         found = np.searchsorted(steps, drawn.reshape(shape) * steps[-1], side="right")
-        return np.minimum(found, last).astype(np.int64)
+        chosen: Integers = np.minimum(found, last).astype(np.int64)
+        return chosen
 
     def permutation(self, count: int) -> Integers:
         """(n, count): 0 to count - 1 in an order for each sample."""
