@@ -2,6 +2,8 @@
 
 from .collate import default_collate
 from .dataset import ArrayDataset, Dataset, Subset, TensorDataset
+from .decode import ImageError, ImageReader
+from .folders import FolderListing, scan_directory
 from .loader import DataLoader
 from .mixup import CutMix, MixUp, RandomChoice
 from .sampler import RandomSampler, Sampler, SequentialSampler
@@ -12,6 +14,9 @@ __all__ = [
     "CutMix",
     "DataLoader",
     "Dataset",
+    "FolderListing",
+    "ImageError",
+    "ImageReader",
     "MixUp",
     "RandomChoice",
     "RandomSampler",
@@ -21,5 +26,6 @@ __all__ = [
     "TensorDataset",
     "default_collate",
     "random_split",
+    "scan_directory",
     "train_test_split",
 ]
