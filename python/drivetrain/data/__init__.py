@@ -4,9 +4,11 @@ from .collate import default_collate
 from .dataset import ArrayDataset, Dataset, Subset, TensorDataset
 from .decode import ImageError, ImageReader
 from .folders import FolderListing, scan_directory
+from .images import ImageFiles, ImageFolder
 from .loader import DataLoader
 from .mixup import CutMix, MixUp, RandomChoice
 from .sampler import RandomSampler, Sampler, SequentialSampler
+from .show import show_images
 from .split import random_split, train_test_split
 
 __all__ = [
@@ -16,6 +18,8 @@ __all__ = [
     "Dataset",
     "FolderListing",
     "ImageError",
+    "ImageFiles",
+    "ImageFolder",
     "ImageReader",
     "MixUp",
     "RandomChoice",
@@ -27,5 +31,6 @@ __all__ = [
     "default_collate",
     "random_split",
     "scan_directory",
+    "show_images",
     "train_test_split",
 ]

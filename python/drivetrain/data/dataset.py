@@ -123,9 +123,17 @@ class Subset(Dataset):
     def __init__(self, dataset: Dataset, indices: Sequence[int] | NDArray[np.int64]) -> None:
         self.dataset = dataset
         self.indices = as_indices("Subset", indices, len(dataset))
-        # The fast path of array data sets stays open to their parts.
+        # The fast paths of data sets stay open to their parts.
         if hasattr(dataset, "take"):
             self.take = lambda positions: dataset.take(self.indices[positions])
+        if hasattr(dataset, "take_at"):
+            self.take_at = lambda positions, epoch, first: dataset.take_at(
+                self.indices[positions], epoch, first
+            )
+        if hasattr(dataset, "state_dict") and hasattr(dataset, "load_state_dict"):
+            self.state_dict, self.load_state_dict = dataset.state_dict, dataset.load_state_dict
+        if hasattr(dataset, "classes"):
+            self.classes = dataset.classes
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arguments import checks_names
 from .._extras import need
 
 COLOR_MODES = {"rgb": 3, "rgba": 4, "grayscale": 1}
@@ -90,6 +91,7 @@ class ImageReader:
         ((4, 6, 3), (2, 2, 1))
     """
 
+    @checks_names
     def __init__(
         self,
         size: Any = None,

@@ -173,7 +173,7 @@ def images_below(top: str, is_image: Callable[[str], bool], follow_links: bool) 
         files: list[str] = []
         with os.scandir(folder) as entries:
             # Sorted: of several links to one folder always the same is read.
-            for entry in sorted(entries, key=lambda each: each.name, reverse=True):
+            for entry in sorted(entries, key=lambda each: each.name):
                 if entry.name.startswith("."):
                     continue
                 if entry.is_dir():

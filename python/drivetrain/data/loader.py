@@ -18,6 +18,7 @@ from .prefetch import Prefetcher
 from .sampler import RandomSampler, SequentialSampler
 from .shuffle import check_seed
 
+PLACED = ("transform_samples", "transform_batch")
 STATE_KEYS = ("seed", "epoch", "batches_done", "length", "batch_size", "shuffle", "drop_last")
 
 
@@ -34,16 +35,19 @@ class DataLoader:
             others.
         sampler (iterable of int, optional): The order of the samples, instead of ``shuffle``; iterated anew
             in every epoch. If it has a method ``set_epoch``, that is called first; if it has ``state_dict``
-            and ``load_state_dict``, its state belongs to the loader's.
+            and ``load_state_dict``, its state belongs to the loader's. So does that of a data set.
         seed (int, or a Generator, default 0): Seed of the shuffling; of a ``drivetrain.Generator`` its seed
             is taken.
         prefetch (int, optional): Batches that a thread prepares ahead; 0 for none. Default: 0 for arrays in
             memory, where a thread costs more than it saves, and 2 otherwise.
         collate_fn (callable, optional): Turns a list of samples into a batch. Default: ``default_collate``,
             which stacks them into Tensors.
-        batch_transform (MixUp, CutMix or callable, optional): Changes whole batches as they are handed out.
-            Where it has a method ``transform_batch(batch, epoch, number)``, that is called: what it draws
-            can depend on these alone, so that a resumed epoch sees the same batches.
+        batch_transform (transform of `drivetrain.augment`, MixUp, CutMix or callable, optional): Changes
+            whole batches as they are handed out. Where it has a method
+            ``transform_samples(batch, epoch, first)`` or ``transform_batch(batch, epoch, number)``, that is
+            called, on the thread that prepares ahead: what it draws can depend on these alone, ``first``
+            being the place of the batch's first sample in the epoch, so that a resumed epoch sees the same
+            batches.
 
     Raises:
         ValueError, TypeError: For sizes below 1, ``shuffle`` together with ``sampler``, a data set without a
@@ -90,7 +94,7 @@ class DataLoader:
             )
         self.collate_fn = collate_fn
         self.batch_transform = batch_transform
-        in_memory = hasattr(dataset, "take") and collate_fn is None
+        in_memory = hasattr(dataset, "take") and not hasattr(dataset, "take_at") and collate_fn is None
         self.prefetch = count(
             "prefetch", (0 if in_memory else 2) if prefetch is None else prefetch, at_least=0
         )
@@ -122,12 +126,14 @@ class DataLoader:
         epoch, done = self._epoch, self._batches_done
         self._sampler_state = self._state_of_sampler()
         batches = self._index_batches(epoch)[done:]
+        late = self._late_transform()
         arrays = array_tensors(self.dataset) if self.collate_fn is None else None
 
         def prepare() -> Iterator[Any]:
             # A generator and no map(): it turns a stray StopIteration of a data set into an error.
-            for batch in batches:
-                yield self._load(batch) if arrays is None else take_rows(arrays, batch)
+            for number, indices in enumerate(batches, start=done):
+                batch = self._load(indices, epoch, number) if arrays is None else take_rows(arrays, indices)
+                yield batch if batch is None else self._prepared(batch, epoch, number)
 
         source = Prefetcher(prepare, self.prefetch) if self.prefetch else prepare()
         try:
@@ -139,19 +145,28 @@ class DataLoader:
                 # Counted before it is handed out: whoever saves the state after training on a batch has it
                 # behind him.
                 self._batches_done += 1
-                # Made here and not on the thread: arrays are shared, so it costs nothing.
-                made = batch if arrays is not None or self.collate_fn is not None else to_tensors(batch)
-                yield made if self.batch_transform is None else self._transformed(made)
+                if batch is None:
+                    continue  # none of its samples could be read, and that was to be passed over
+                yield batch if late is None else late(batch)
         finally:
             if isinstance(source, Prefetcher):
                 source.close()
         self._epoch, self._batches_done = epoch + 1, 0
 
-    def _transformed(self, batch: Any) -> Any:
+    def _late_transform(self) -> Callable[[Any], Any] | None:
+        """The transform, where it has to see the batches one by one, as they are handed out."""
+        transform = self.batch_transform
+        return None if any(hasattr(transform, name) for name in PLACED) else transform
+
+    def _prepared(self, batch: Any, epoch: int, number: int) -> Any:
+        """The batch as Tensors, transformed where that depends on its place alone."""
+        made = batch if self.collate_fn is not None else to_tensors(batch)
         transform: Any = self.batch_transform
+        if hasattr(transform, "transform_samples"):
+            return transform.transform_samples(made, epoch, number * self.batch_size)
         if hasattr(transform, "transform_batch"):
-            return transform.transform_batch(batch, self._epoch, self._batches_done - 1)
-        return transform(batch)
+            return transform.transform_batch(made, epoch, number)
+        return made
 
     def _index_batches(self, epoch: int) -> list[NDArray[np.int64]]:
         if hasattr(self.sampler, "set_epoch"):
@@ -164,11 +179,43 @@ class DataLoader:
         end = len(indices) - len(indices) % size if self.drop_last else len(indices)
         return [indices[start : start + size] for start in range(0, end, size)]
 
-    def _load(self, indices: NDArray[np.int64]) -> Any:
-        if self.collate_fn is None and hasattr(self.dataset, "take"):
-            return self.dataset.take(indices)
-        samples = [self.dataset[index] for index in indices.tolist()]
+    def _load(self, indices: NDArray[np.int64], epoch: int, number: int) -> Any:
+        dataset: Any = self.dataset
+        if hasattr(dataset, "take_at"):
+            batch = dataset.take_at(indices, epoch, number * self.batch_size)
+            return batch if self.collate_fn is None or batch is None else self.collate_fn(rows_of(batch))
+        if self.collate_fn is None and hasattr(dataset, "take"):
+            return dataset.take(indices)
+        samples = [dataset[index] for index in indices.tolist()]
         return collate_arrays(samples) if self.collate_fn is None else self.collate_fn(samples)
+
+    def show_batch(self, n: int = 9, **options: Any) -> Any:
+        """Draw the first images of the next epoch as a network gets them, with their labels.
+
+        Args:
+            n (int, default 9): How many, at most a batch.
+            **options: As for `drivetrain.data.show_images`: class_names, columns, path, ...
+
+        Returns:
+            matplotlib.figure.Figure
+
+        Raises:
+            ModuleNotFoundError: Without matplotlib.
+            ValueError: For batches without images.
+        """
+        from .show import show_images
+
+        kept = self._epoch, self._batches_done, self._resumes, self._sampler_state
+        drawn, sampler = self._state_of_sampler(), self.sampler
+        batches = iter(self)
+        batch = next(batches, None)
+        batches.close()  # type: ignore[attr-defined]
+        # Looking changes nothing: the next pass begins where this one did.
+        self._epoch, self._batches_done, self._resumes, self._sampler_state = kept
+        if drawn is not None:
+            sampler.load_state_dict(drawn)  # type: ignore[attr-defined]
+        names = getattr(self, "class_names", None) or getattr(self.dataset, "classes", None)
+        return show_images(batch, n, **{"class_names": names, **options})
 
     def state_dict(self) -> dict[str, Any]:
         """Return where the loader stands: plain numbers, good for JSON.
@@ -185,6 +232,7 @@ class DataLoader:
             "drop_last": self.drop_last,
             # It drew the order at the start of the epoch: there it has to be again to draw the same.
             **self._with_sampler(self._sampler_state if 0 < self._batches_done < len(self) else None),
+            **({"dataset": self._kept_dataset.state_dict()} if self._kept_dataset is not None else {}),
         }
 
     def next_epoch_state(self) -> dict[str, Any]:
@@ -196,6 +244,12 @@ class DataLoader:
     def _with_sampler(self, state: Any = None) -> dict[str, Any]:
         state = self._state_of_sampler() if state is None else state
         return {} if state is None else {"sampler": state}
+
+    @property
+    def _kept_dataset(self) -> Any:
+        """The data set, where it has a state."""
+        dataset = self.dataset
+        return dataset if hasattr(dataset, "state_dict") and hasattr(dataset, "load_state_dict") else None
 
     def _state_of_sampler(self) -> Any:
         sampler: Any = self.sampler
@@ -219,6 +273,8 @@ class DataLoader:
                 raise ValueError(
                     f"DataLoader.load_state_dict: state has {key} {state[key]}, this loader {mine[key]}"
                 )
+        if "dataset" in state and self._kept_dataset is not None:
+            self._kept_dataset.load_state_dict(state["dataset"])
         epoch = count("epoch", state["epoch"], at_least=0)
         done = count("batches_done", state["batches_done"], at_least=0)
         if done > len(self):
@@ -235,6 +291,11 @@ class DataLoader:
         if done and done == len(self):
             epoch, done = epoch + 1, 0
         self._epoch, self._batches_done, self._resumes = epoch, done, done > 0
+
+
+def rows_of(batch: Any) -> list[Any]:
+    """The samples of a batch of one array or of a tuple of them."""
+    return list(zip(*batch, strict=True)) if isinstance(batch, tuple) else list(batch)
 
 
 def array_tensors(dataset: Any) -> list[Any] | None:

@@ -1,0 +1,695 @@
+"""Image files: folders, reading, bad files, caches, loaders."""
+
+import contextlib
+import os
+import threading
+import zlib
+
+import numpy as np
+import pytest
+
+import drivetrain as dt
+from drivetrain.data import (
+    DataLoader,
+    ImageError,
+    ImageFiles,
+    ImageFolder,
+    ImageReader,
+    Subset,
+    scan_directory,
+)
+
+Image = pytest.importorskip("PIL.Image")
+HAS_SIMPLEJPEG = ImageReader().decoder == "simplejpeg"
+DECODERS = [
+    "pillow",
+    pytest.param("simplejpeg", marks=pytest.mark.skipif(not HAS_SIMPLEJPEG, reason="absent")),
+]
+
+
+def smooth(height, width, channels=3, seed=0):
+    """Colours that change slowly, as in photographs."""
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(0, 256, (5, 5, channels), dtype=np.uint8).squeeze())
+    return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))
+
+
+def save(path, pixels, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    (pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)).save(path, **options)
+    return path
+
+
+@pytest.fixture
+def animals(tmp_path):
+    """Three classes of 2, 3 and 4 images of different sizes and formats."""
+    root = tmp_path / "animals"
+    for label, (name, count) in enumerate((("bee", 2), ("cat", 3), ("dog", 4))):
+        for i in range(count):
+            suffix = ("jpg", "png", "bmp")[i % 3]
+            save(root / name / f"{i}.{suffix}", smooth(20 + i, 24 + label, seed=10 * label + i))
+    return root
+
+
+def batches(loader):
+    return [tuple(np.asarray(part) for part in batch) for batch in loader]
+
+
+def same(first, second):
+    return len(first) == len(second) and all(
+        all(np.array_equal(a, b) for a, b in zip(x, y, strict=True))
+        for x, y in zip(first, second, strict=True)
+    )
+
+
+class TestScan:
+    def test_order_and_classes(self, tmp_path):
+        for name in (
+            "b/2.png",
+            "b/10.png",
+            "b/deep/1.PNG",
+            "a/x.jpeg",
+            "a/.hidden.png",
+            "a/notes.txt",
+            ".git/1.png",
+        ):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).touch()
+        (tmp_path / "loose.png").touch()
+        found = scan_directory(tmp_path)
+        assert found.classes == ["a", "b"]
+        assert found.class_to_idx == {"a": 0, "b": 1}
+        assert found.labels.tolist() == [0, 1, 1, 1]
+        names = [os.path.relpath(path, tmp_path) for path in found.paths]
+        assert names == ["a/x.jpeg", "b/10.png", "b/2.png", "b/deep/1.PNG"]
+        assert scan_directory(tmp_path, classes=["b", "a"]).labels.tolist() == [0, 0, 0, 1]
+        assert scan_directory(tmp_path, extensions=["txt"], allow_empty=True).paths == [
+            str(tmp_path / "a/notes.txt")
+        ]
+        assert len(scan_directory(tmp_path, labels=None)) == 5
+
+    def test_part_divides_every_class(self, tmp_path):
+        for name, count in (("a", 5), ("b", 10)):
+            (tmp_path / name).mkdir()
+            for i in range(count):
+                (tmp_path / name / f"{i}.png").touch()
+        whole = scan_directory(tmp_path)
+        first, second = whole.part(0, 0.3), whole.part(0.3, 1)
+        assert np.bincount(first.labels).tolist() == [1, 3]
+        assert sorted(first.paths + second.paths) == sorted(whole.paths)
+        with pytest.raises(ValueError, match="shares from 0 to 1"):
+            whole.part(0.5, 0.2)
+
+    def test_links(self, tmp_path):
+        outside = tmp_path / "outside"
+        save(outside / "1.png", smooth(4, 4))
+        root = tmp_path / "root"
+        save(root / "a" / "0.png", smooth(4, 4))
+        (root / "a" / "loop").symlink_to(root)
+        (root / "a" / "more").symlink_to(outside)
+        (root / "a" / "same").symlink_to(outside)
+        (root / "a" / "2.png").symlink_to(outside / "1.png")
+        (root / "b").symlink_to(outside)
+        assert len(scan_directory(root)) == 3
+        followed = [os.path.relpath(path, root) for path in scan_directory(root, follow_links=True).paths]
+        # The loop ends: each folder is read once per class, by its first name.
+        assert followed == ["a/0.png", "a/2.png", "a/more/1.png", "b/1.png"]
+
+    def test_pipes_are_no_images(self, tmp_path):
+        save(tmp_path / "a" / "0.png", smooth(4, 4))
+        os.mkfifo(tmp_path / "a" / "pipe.png")
+        assert len(scan_directory(tmp_path)) == 1
+
+    def test_errors(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match="none does not exist"):
+            ImageFolder(tmp_path / "none")
+        (tmp_path / "file").touch()
+        with pytest.raises(NotADirectoryError, match="file is no folder"):
+            scan_directory(tmp_path / "file")
+        with pytest.raises(ValueError, match="no class folders, but nothing of use"):
+            ImageFolder(tmp_path)
+        (tmp_path / "1.png").touch()
+        with pytest.raises(ValueError, match="1 images directly in it; expected a folder for each class"):
+            ImageFolder(tmp_path)
+        (tmp_path / "a").mkdir()
+        with pytest.raises(ValueError, match="class folders without images: a"):
+            ImageFolder(tmp_path)
+        (tmp_path / "b").mkdir()
+        (tmp_path / "b" / "1.png").touch()
+        with pytest.raises(ValueError, match="class folders without images: a"):
+            ImageFolder(tmp_path)
+        assert ImageFolder(tmp_path, allow_empty=True).class_counts() == {"a": 0, "b": 1}
+        with pytest.raises(ValueError, match="no folder 'c'; it has a, b"):
+            scan_directory(tmp_path, classes=["a", "c"])
+        with pytest.raises(ValueError, match="different names"):
+            scan_directory(tmp_path, classes=["b", "b"])
+        with pytest.raises(TypeError, match="extensions is 'png'"):
+            scan_directory(tmp_path, extensions="png")
+        with pytest.raises(ValueError, match="labels is 'x'"):
+            scan_directory(tmp_path, labels="x")
+
+
+class TestReader:
+    """The documented rules of color modes."""
+
+    def read(self, path, **options):
+        return ImageReader(**options).read(path)
+
+    def test_palette_with_transparency(self, tmp_path):
+        image = Image.new("P", (2, 1))
+        image.putpalette([255, 0, 0, 0, 0, 255])
+        image.putdata([0, 1])
+        path = save(tmp_path / "p.png", image, transparency=1)
+        assert self.read(path).tolist() == [[[255, 0, 0], [255, 255, 255]]]
+        assert self.read(path, color_mode="rgba").tolist() == [[[255, 0, 0, 255], [0, 0, 255, 0]]]
+        assert self.read(path, background=None).tolist() == [[[255, 0, 0], [0, 0, 255]]]
+
+    def test_alpha_is_laid_on_the_background(self, tmp_path):
+        path = save(tmp_path / "a.png", np.array([[[100, 0, 0, 255], [9, 9, 9, 0]]], np.uint8))
+        assert self.read(path).tolist() == [[[100, 0, 0], [255, 255, 255]]]
+        assert self.read(path, background=0).tolist() == [[[100, 0, 0], [0, 0, 0]]]
+        assert self.read(path, color_mode="grayscale").tolist() == [[[30], [255]]]
+        grey = save(
+            tmp_path / "la.png", Image.merge("LA", [Image.new("L", (1, 1), 50), Image.new("L", (1, 1), 0)])
+        )
+        assert self.read(grey, color_mode="grayscale").tolist() == [[[255]]]
+
+    def test_16_bits(self, tmp_path):
+        path = save(tmp_path / "16.png", np.array([[0, 257, 32896, 65535]], np.uint16))
+        assert self.read(path, color_mode="grayscale")[..., 0].tolist() == [[0, 1, 128, 255]]
+        assert self.read(path)[..., 2].tolist() == [[0, 1, 128, 255]]
+        floats = save(tmp_path / "f.tif", np.array([[-5, 3.6, np.nan, 400]], np.float32))
+        assert self.read(floats, color_mode="grayscale")[..., 0].tolist() == [[0, 4, 0, 255]]
+
+    def test_black_and_white_grey_and_cmyk(self, tmp_path):
+        bits = save(tmp_path / "1.png", Image.fromarray(np.array([[True, False]])))
+        assert self.read(bits)[0, :, 0].tolist() == [255, 0]
+        grey = save(tmp_path / "l.png", np.full((3, 2), 7, np.uint8))
+        assert self.read(grey).tolist() == [[[7, 7, 7]] * 2] * 3
+        cmyk = save(tmp_path / "c.jpg", Image.new("CMYK", (8, 8), (0, 255, 255, 0)), quality=95)
+        red = self.read(cmyk)
+        assert red.shape == (8, 8, 3)
+        assert red[..., 0].min() > 240
+        assert red[..., 1:].max() < 15
+
+    def test_animation_gives_its_first_image(self, tmp_path):
+        frames = [Image.new("RGB", (3, 2), color) for color in ("red", "blue")]
+        path = tmp_path / "a.gif"
+        frames[0].save(path, save_all=True, append_images=frames[1:])
+        assert self.read(path)[0, 0].tolist() == [255, 0, 0]
+
+    @pytest.mark.parametrize("decoder", DECODERS)
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_photographs_are_turned_upright(self, tmp_path, decoder, orientation):
+        from PIL import ImageOps
+
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        path = save(tmp_path / "t.jpg", smooth(16, 32), exif=exif, quality=95)
+        with Image.open(path) as image:
+            upright, stored = np.asarray(ImageOps.exif_transpose(image)), np.asarray(image)
+        assert upright.shape[:2] == ((16, 32) if orientation <= 4 else (32, 16))
+        np.testing.assert_array_equal(self.read(path, decoder=decoder), upright)
+        np.testing.assert_array_equal(self.read(path, decoder=decoder, orientation=False), stored)
+
+    @pytest.mark.parametrize("decoder", DECODERS)
+    @pytest.mark.parametrize("size", [None, (10, 12), (60, 80), (120, 161), (200, 50)])
+    def test_jpeg_is_close_whatever_decodes_and_scales_it(self, tmp_path, decoder, size):
+        path = save(tmp_path / "a.jpg", smooth(120, 161, seed=3), quality=90)
+        for mode in ("rgb", "grayscale"):
+            reference = self.read(path, size=size, color_mode=mode, decoder="pillow", scaled_decoding=False)
+            pixels = self.read(path, size=size, color_mode=mode, decoder=decoder)
+            assert pixels.shape == reference.shape
+            difference = np.abs(pixels.astype(int) - reference)
+            # Decoded at a quarter of the size, edges come out a little different.
+            is_scaled = size == (10, 12)
+            assert difference.max() <= (30 if is_scaled else 2)
+            assert difference.mean() < (5 if is_scaled else 0.5)
+
+    def test_scaled_decoding_does_less(self, tmp_path, monkeypatch):
+        path = save(tmp_path / "a.jpg", smooth(256, 256))
+        asked = []
+        from PIL import JpegImagePlugin
+
+        draft = JpegImagePlugin.JpegImageFile.draft
+        monkeypatch.setattr(
+            JpegImagePlugin.JpegImageFile,
+            "draft",
+            lambda self, mode, size: (draft(self, mode, size), asked.append(self.size))[0],
+        )
+        for size in (None, 100, 64, 16, 2):
+            self.read(path, size=size, decoder="pillow")
+        assert asked == [(256, 256), (256, 256), (128, 128), (32, 32), (32, 32)]
+
+    def test_aspects(self, tmp_path):
+        pixels = np.zeros((4, 8, 3), np.uint8)
+        pixels[:, 2:6] = 200
+        path = save(tmp_path / "a.png", pixels)
+        assert self.read(path, size=4, aspect="crop").min() == 200
+        assert self.read(path, size=(4, 4), interpolation="nearest")[0, :, 0].tolist() == [0, 200, 200, 0]
+        padded = self.read(path, size=8, aspect="pad", background=9)
+        assert padded[:2].tolist() == [[[9] * 3] * 8] * 2
+        np.testing.assert_array_equal(padded[2:6], pixels)
+        with Image.open(path) as image:
+            expected = np.asarray(image.resize((3, 5), Image.Resampling.BICUBIC))
+        np.testing.assert_array_equal(self.read(path, size=(5, 3), interpolation="bicubic"), expected)
+
+    def test_into_a_buffer(self, tmp_path):
+        for name in ("a.png", "b.jpg"):
+            path = save(tmp_path / name, smooth(9, 7))
+            out = np.zeros((9, 7, 3), np.uint8)
+            reader = ImageReader((9, 7))
+            assert reader.read(path, out) is out
+            np.testing.assert_array_equal(out, reader.read(path))
+
+    def test_arguments(self):
+        with pytest.raises(ValueError, match="color_mode is 'bgr', expected 'rgb', 'rgba', 'grayscale'"):
+            ImageReader(color_mode="bgr")
+        with pytest.raises(ValueError, match="interpolation is 'spline'"):
+            ImageReader(interpolation="spline")
+        with pytest.raises(ValueError, match="aspect is"):
+            ImageReader(aspect="fill")
+        with pytest.raises(ValueError, match="size is 0"):
+            ImageReader(size=(0, 5))
+        with pytest.raises(ValueError, match=r"size is \(1, 2, 3\)"):
+            ImageReader(size=(1, 2, 3))
+        with pytest.raises(TypeError, match=r"size is 2\.5"):
+            ImageReader(size=(2.5, 3))
+        with pytest.raises(ValueError, match="background is 256"):
+            ImageReader(background=256)
+        with pytest.raises(TypeError, match="no argument 'colour_mode'; did you mean 'color_mode'"):
+            ImageReader(colour_mode="rgb")
+
+
+class TestBadFiles:
+    def test_each_is_named(self, tmp_path):
+        reader = ImageReader()
+        text = tmp_path / "text.jpg"
+        text.write_text("no image")
+        with pytest.raises(ImageError, match=r"text\.jpg is no image that Pillow can read"):
+            reader.read(text)
+        empty = tmp_path / "empty.png"
+        empty.touch()
+        with pytest.raises(ImageError, match=r"empty\.png is empty"):
+            reader.read(empty)
+        with pytest.raises(ImageError, match="is a folder"):
+            reader.read(tmp_path)
+        with pytest.raises(FileNotFoundError):
+            reader.read(tmp_path / "none.png")
+        for name in ("a.jpg", "a.png"):
+            data = save(tmp_path / name, smooth(40, 40)).read_bytes()
+            (tmp_path / name).write_bytes(data[: len(data) // 2])
+            with pytest.raises(ImageError, match=rf"{name} is truncated or damaged"):
+                reader.read(tmp_path / name)
+
+    def test_one_pixel(self, tmp_path):
+        for name in ("a.png", "a.jpg", "a.gif"):
+            path = save(tmp_path / name, np.full((1, 1, 3), 200, np.uint8))
+            assert ImageReader().read(path).shape == (1, 1, 3)
+            assert np.ptp(ImageReader(5).read(path)) <= 3
+            for aspect in ("crop", "pad"):
+                assert ImageReader((4, 9), aspect=aspect).read(path).shape == (4, 9, 3)
+
+    def test_too_large_is_refused_before_memory_is_taken(self, tmp_path):
+        # The header alone says 20,000 x 20,000.
+        def chunk(kind, data):
+            body = kind + data
+            return len(data).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+
+        size = (20_000).to_bytes(4, "big")
+        head = chunk(b"IHDR", size + size + bytes([8, 2, 0, 0, 0]))
+        png = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+        path = tmp_path / "large.png"
+        path.write_bytes(png)
+        with pytest.raises(ImageError, match=r"large\.png has .*pixels"):
+            ImageReader().read(path)
+        small = save(tmp_path / "small.png", smooth(10, 10))
+        with pytest.raises(ImageError, match="10 x 10 pixels, more than the 99 of max_pixels"):
+            ImageReader(max_pixels=99).read(small)
+        assert ImageReader(max_pixels=100).read(small).shape == (10, 10, 3)
+
+    @pytest.mark.parametrize("decoder", DECODERS)
+    def test_the_limit_holds_for_jpeg(self, tmp_path, decoder):
+        path = save(tmp_path / "a.jpg", smooth(10, 10))
+        with pytest.raises(ImageError, match="10 x 10 pixels, more than the 99"):
+            ImageReader(max_pixels=99, decoder=decoder).read(path)
+
+    @pytest.mark.filterwarnings("ignore")
+    @pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "bmp", "webp", "tif"])
+    def test_mutants_never_crash(self, tmp_path, suffix):
+        """Every mutated file gives an image or an ImageError."""
+        data = save(tmp_path / f"a.{suffix}", smooth(24, 24)).read_bytes()
+        rng = np.random.default_rng(len(suffix) + data[5])
+        readers = [ImageReader(decoder="pillow", max_pixels=10**6), ImageReader(8, max_pixels=10**6)]
+        read = 0
+        for trial in range(150):
+            bytes_ = bytearray(data)
+            for place in rng.integers(0, len(data), rng.integers(1, 8)):
+                bytes_[place] = rng.integers(256)
+            if trial % 3 == 0:
+                del bytes_[int(rng.integers(len(bytes_))) :]
+            for reader in readers:
+                with contextlib.suppress(ImageError):
+                    pixels = reader.decode(bytes(bytes_))
+                    read += pixels.dtype == np.uint8 and pixels.ndim == 3
+        assert 0 < read < 300
+
+    def test_raise_names_the_file(self, animals):
+        (animals / "cat" / "1.png").write_bytes(b"broken")
+        with pytest.raises(ImageError, match=r"cat.1\.png is no image"):
+            list(DataLoader(ImageFolder(animals, size=8), 4))
+
+    def test_skip_leaves_out_and_counts(self, animals):
+        (animals / "cat" / "1.png").write_bytes(b"broken")
+        (animals / "bee" / "9.png").symlink_to(animals / "nothing")
+        for size in (8, None):
+            for threads in (0, 3):
+                data = ImageFolder(animals, size=size, on_error="skip", threads=threads)
+                loader = DataLoader(data, 4)
+                first, second = [[len(labels) for _, labels in loader] for _ in range(2)]
+                assert first == second == [3, 3, 2]
+                assert {os.path.basename(path) for path in data.skipped} == {"9.png", "1.png"}
+                assert "link to nothing" in data.skipped[str(animals / "bee" / "9.png")]
+        assert data.check() == data.skipped
+        with pytest.raises(ImageError, match="link to nothing"):
+            data[2]
+
+    def test_a_batch_without_any_is_passed_over(self, animals):
+        for path in (animals / "bee").iterdir():
+            path.write_bytes(b"broken")
+        loader = DataLoader(ImageFolder(animals, size=8, on_error="skip"), 2)
+        assert [labels.tolist() for _, labels in loader] == [[1, 1], [1, 2], [2, 2], [2]]
+        assert loader.state_dict()["epoch"] == 1
+
+
+class TestDatasets:
+    def test_folder(self, animals):
+        data = ImageFolder(animals, size=(6, 5))
+        assert data.classes == ["bee", "cat", "dog"]
+        assert data.class_counts() == {"bee": 2, "cat": 3, "dog": 4}
+        assert data.samples[2] == (str(animals / "cat" / "0.jpg"), 1)
+        image, label = data[-1]
+        assert (image.shape, label) == ((6, 5, 3), 2)
+        images, labels = data.take(np.array([8, 0]))
+        np.testing.assert_array_equal(images[0], image)
+        assert labels.tolist() == [2, 0]
+        with pytest.raises(IndexError, match="index 9 of 9 images"):
+            data[9]
+        with pytest.raises(TypeError, match=r"index is 1\.5"):
+            data[1.5]
+        assert repr(data) == "ImageFolder(9 images of 3 classes, rgb)"
+
+    def test_reads_what_pillow_reads(self, animals):
+        data = ImageFolder(animals)
+        for index in range(len(data)):
+            with Image.open(data.paths[index]) as image:
+                np.testing.assert_array_equal(data[index][0], np.asarray(image))
+
+    def test_sizes_that_differ_stay_a_list(self, animals):
+        data = ImageFolder(animals)
+        images, _ = data.take(np.arange(3))
+        assert [image.shape for image in images] == [(20, 24, 3), (21, 24, 3), (20, 25, 3)]
+        images, _ = data.take(np.array([0, 0]))
+        assert images.shape == (2, 20, 24, 3)
+
+    def test_transforms(self, animals):
+        data = ImageFolder(animals, lambda image: image[:4, :4], lambda label: label * 10)
+        images, labels = data.take(np.arange(9))
+        assert images.shape == (9, 4, 4, 3)
+        assert labels.tolist() == [0, 0, 10, 10, 10, 20, 20, 20, 20]
+        assert data[2][1] == 10
+        np.testing.assert_array_equal(data[2][0], images[2])
+
+    def test_lists(self, animals):
+        paths = scan_directory(animals).paths
+        data = ImageFiles(paths, size=4, color_mode="grayscale")
+        assert data[0].shape == (4, 4, 1)
+        assert next(iter(DataLoader(data, 9))).shape == (9, 4, 4, 1)
+        with pytest.raises(ValueError, match="9 paths and 2 labels"):
+            ImageFiles(paths, [0, 1])
+        with pytest.raises(TypeError, match="expected a list of paths"):
+            ImageFiles(str(animals))
+        with pytest.raises(TypeError, match="transform is a int"):
+            ImageFiles(paths, transform=3)
+        with pytest.raises(ValueError, match="reader with size"):
+            ImageFiles(paths, reader=ImageReader(), size=3)
+        with pytest.raises(ValueError, match="threads is -1"):
+            ImageFiles(paths, threads=-1)
+        with pytest.raises(TypeError, match="no argument 'on_errors'; did you mean 'on_error'"):
+            ImageFolder(animals, on_errors="skip")
+
+    def test_tables(self, animals):
+        table = animals / "list.csv"
+        table.write_text("\ufefflabel,file\n7,bee/0.jpg\n3,cat/0.jpg\n", encoding="utf-8")
+        data = ImageFiles.from_csv(table, path_column="file", label_column="label", size=4)
+        assert data.labels.tolist() == [7, 3]
+        assert data.classes == []
+        assert data.take(np.arange(2))[0].shape == (2, 4, 4, 3)
+        moved = animals.parent / "list.csv"
+        table.rename(moved)
+        moved.write_text('file,animal\nbee/0.jpg,bee\n\ndog/0.jpg,"big, dog"\n')
+        data = ImageFiles.from_csv(moved, root=animals)
+        assert (data.classes, data.labels.tolist()) == (["bee", "big, dog"], [0, 1])
+        assert data[1][0].shape == (20, 26, 3)
+        with pytest.raises(ValueError, match="no column 'path'; it has file, animal"):
+            ImageFiles.from_csv(moved, path_column="path")
+        with pytest.raises(ValueError, match="2 columns, none at place 5"):
+            ImageFiles.from_csv(moved, label_column=5)
+        moved.write_text("file,animal\n1.png\n")
+        with pytest.raises(ValueError, match=r"row 2 of .* has 1 columns, expected 2"):
+            ImageFiles.from_csv(moved)
+        moved.write_text("file,animal\n")
+        with pytest.raises(ValueError, match="no lines"):
+            ImageFiles.from_csv(moved)
+
+    def test_labels_may_be_rows(self, animals):
+        paths = scan_directory(animals).paths[:2]
+        data = ImageFiles(paths, np.eye(2, dtype=np.float32), size=4)
+        _, labels = next(iter(DataLoader(data, 2)))
+        assert labels.tolist() == [[1, 0], [0, 1]]
+        assert data[1][1].tolist() == [0, 1]
+
+    def test_threads_do_not_change_bits(self, animals):
+        for size in (16, None):
+            results = []
+            for threads in (0, 1, 2, 3, 4):
+                data = ImageFolder(animals, size=size, threads=threads)
+                loader = DataLoader(data, 1 if size is None else 4, shuffle=True, seed=5)
+                results.append(batches(loader) + batches(loader))
+            assert all(same(results[0], each) for each in results[1:])
+
+    def test_threads_end_with_the_data_set(self, animals):
+        data = ImageFolder(animals, size=8, threads=4)
+        list(DataLoader(data, 8))
+        threads = [thread for thread in threading.enumerate() if thread.name.startswith("drivetrain-read")]
+        assert threads
+        del data
+        for thread in threads:
+            thread.join(5)
+            assert not thread.is_alive()
+
+
+class Recorder:
+    """A transform that says which place each batch had."""
+
+    def transform_samples(self, batch, epoch, first):
+        images = batch[0] if isinstance(batch, tuple) else batch
+        marked = np.asarray(images).copy()
+        marked[:, 0, 0, 0] = [(100 * epoch + first + i) % 256 for i in range(len(marked))]
+        return (dt.from_numpy(marked), *batch[1:]) if isinstance(batch, tuple) else marked
+
+    def __call__(self, batch):
+        raise AssertionError("called without a place")
+
+
+class TestLoader:
+    @pytest.mark.parametrize("place", ["dataset", "loader"])
+    @pytest.mark.parametrize("prefetch", [0, 2])
+    def test_transforms_know_epoch_and_position(self, animals, place, prefetch):
+        data = ImageFolder(animals, Recorder() if place == "dataset" else None, size=4)
+        transform = Recorder() if place == "loader" else None
+        loader = DataLoader(data, 4, shuffle=True, batch_transform=transform, prefetch=prefetch)
+        for epoch in range(2):
+            marks = [mark for images, _ in loader for mark in np.asarray(images)[:, 0, 0, 0].tolist()]
+            assert marks == [100 * epoch + i for i in range(9)]
+
+    def test_parts_of_folders(self, animals):
+        data = Subset(ImageFolder(animals, Recorder(), size=4), [8, 3])
+        loader = DataLoader(data, 1)
+        assert [(int(images[0, 0, 0, 0]), int(labels)) for images, labels in loader] == [(0, 2), (1, 1)]
+        assert data.classes == ["bee", "cat", "dog"]
+        assert "dataset" in loader.state_dict()
+
+    def test_collate_fn_gets_transformed_samples(self, animals):
+        data = ImageFolder(animals, Recorder(), size=4)
+        loader = DataLoader(data, 4, collate_fn=lambda samples: [int(image[0, 0, 0]) for image, _ in samples])
+        assert [list(loader), list(loader)][1] == [[100, 101, 102, 103], [104, 105, 106, 107], [108]]
+
+    def test_resumes_in_the_middle(self, animals):
+        def new():
+            return DataLoader(ImageFolder(animals, Recorder(), size=8), 2, shuffle=True, seed=3)
+
+        whole = new()
+        expected = batches(whole) + batches(whole)
+        first = new()
+        seen = []
+        for _ in range(2):
+            for batch in first:
+                seen.append(batch)
+                if len(seen) == 7:
+                    break
+        state = first.state_dict()
+        second = new()
+        second.load_state_dict(state)
+        assert same(expected[7:], batches(second))
+
+    def test_the_state_knows_files_and_decoder(self, animals):
+        state = DataLoader(ImageFolder(animals, reader=ImageReader(8, decoder="pillow")), 2).state_dict()
+        assert state["dataset"]["decoder"] == "pillow"
+        other = DataLoader(ImageFolder(animals, reader=ImageReader(9, decoder="pillow")), 2)
+        with pytest.raises(ValueError, match=r"the state has size \[8, 8\], here it is \[9, 9\]"):
+            other.load_state_dict(state)
+        changed = dict(state, dataset=dict(state["dataset"], decoder="simplejpeg"))
+        mine = DataLoader(ImageFolder(animals, reader=ImageReader(8, decoder="pillow")), 2)
+        with pytest.raises(ValueError, match="decoder 'simplejpeg', here it is 'pillow'"):
+            mine.load_state_dict(changed)
+        (animals / "cat" / "1.png").rename(animals / "cat" / "5.png")
+        renamed = DataLoader(ImageFolder(animals, reader=ImageReader(8, decoder="pillow")), 2)
+        with pytest.raises(ValueError, match="other files"):
+            renamed.load_state_dict(state)
+
+    def test_fit_takes_it(self, animals):
+        from drivetrain import nn
+
+        data = ImageFolder(animals, size=4, threads=2)
+        model = nn.Sequential(nn.Flatten(), nn.Linear(48, 3))
+        model.compile(optimizer="adam", loss="cross_entropy", metrics=["accuracy"])
+        history = model.fit(DataLoader(data, 4, shuffle=True), epochs=2, verbose=0)
+        assert len(history.history["loss"]) == 2
+        assert model.predict(DataLoader(ImageFiles(data.paths, size=4), 4)).shape == (9, 3)
+
+
+class TestCache:
+    @pytest.mark.parametrize("size", [8, None])
+    @pytest.mark.parametrize("kind", ["memory", "file"])
+    def test_same_pixels_and_no_second_read(self, animals, tmp_path, size, kind, monkeypatch):
+        plain = DataLoader(ImageFolder(animals, size=size), 1 if size is None else 4, shuffle=True)
+        expected = batches(plain) + batches(plain)
+        data = ImageFolder(
+            animals, size=size, cache="memory" if kind == "memory" else tmp_path / "c" / "images"
+        )
+        loader = DataLoader(data, plain.batch_size, shuffle=True)
+        first = batches(loader)
+        monkeypatch.setattr(ImageReader, "read", lambda *_: pytest.fail("read again"))
+        assert same(expected, first + batches(loader))
+
+    def test_file_outlives_the_process_and_follows_its_sources(self, animals, tmp_path, monkeypatch):
+        path = tmp_path / "images.cache"
+        first = ImageFolder(animals, size=8, cache=path)
+        expected = first.take(np.arange(9))[0]
+        assert path.exists()
+        assert sorted(os.listdir(tmp_path)) == ["animals", "images.cache"]
+        reads = []
+        read = ImageReader.read
+        monkeypatch.setattr(ImageReader, "read", lambda *a: (reads.append(a[1]), read(*a))[1])
+        again = ImageFolder(animals, size=8, cache=path)
+        np.testing.assert_array_equal(again.take(np.arange(9))[0], expected)
+        np.testing.assert_array_equal(again.take(np.array([4, 4, 0]))[0], expected[[4, 4, 0]])
+        assert not reads
+        # Another size, another set of files, a file that changed: made anew.
+        ImageFolder(animals, size=9, cache=path).fill_cache()
+        assert len(reads) == 9
+        ImageFolder(animals, size=8, cache=path).fill_cache()
+        save(animals / "cat" / "1.png", smooth(30, 30, seed=99))
+        changed = ImageFolder(animals, size=8, cache=path).take(np.arange(9))[0]
+        assert len(reads) == 27
+        assert not np.array_equal(changed[3], expected[3])
+        np.testing.assert_array_equal(np.delete(changed, 3, 0), np.delete(expected, 3, 0))
+
+    def test_damage_is_noticed(self, animals, tmp_path):
+        path = tmp_path / "images.cache"
+        data = ImageFolder(animals, size=8, cache=path)
+        expected = data.take(np.arange(9))[0]
+        del data
+        whole = path.read_bytes()
+        rng = np.random.default_rng(0)
+        places = [0, 25, 40, 60, 4096, 4100, len(whole) - 1, len(whole) - 90, *rng.integers(0, len(whole), 8)]
+        for place in places:
+            broken = bytearray(whole)
+            broken[place] ^= 0x41
+            path.write_bytes(broken)
+            found = ImageFolder(animals, size=8, cache=path).take(np.arange(9))[0]
+            np.testing.assert_array_equal(found, expected)
+        for length in (0, 10, 4096, len(whole) - 1):
+            path.write_bytes(whole[:length])
+            found = ImageFolder(animals, size=8, cache=path).take(np.arange(9))[0]
+            np.testing.assert_array_equal(found, expected)
+            assert path.read_bytes()[:20] == whole[:20]
+
+    def test_an_unfinished_file_goes(self, animals, tmp_path):
+        path = tmp_path / "c" / "images"
+        data = ImageFolder(animals, size=8, cache=path)
+        data.take(np.arange(3))
+        assert [name.endswith(".tmp") for name in os.listdir(path.parent)] == [True]
+        del data
+        assert os.listdir(path.parent) == []
+
+    def test_skipped_images(self, animals, tmp_path):
+        (animals / "cat" / "1.png").write_bytes(b"broken")
+        path = tmp_path / "images"
+        for _ in range(2):
+            data = ImageFolder(animals, size=8, on_error="skip", cache=path)
+            loader = DataLoader(data, 4)
+            assert [[len(labels) for _, labels in loader] for _ in range(2)] == [[3, 4, 1]] * 2
+            assert path.exists()
+
+    def test_a_full_disk_costs_the_cache_only(self, animals, tmp_path, monkeypatch):
+        from drivetrain.data import image_cache
+
+        def fail(*_):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(image_cache, "write_at", fail)
+        expected = ImageFolder(animals, size=8).take(np.arange(9))[0]
+        data = ImageFolder(animals, size=8, cache=tmp_path / "c" / "images")
+        with pytest.warns(RuntimeWarning, match="No space left on device"):
+            np.testing.assert_array_equal(data.take(np.arange(9))[0], expected)
+        np.testing.assert_array_equal(data.take(np.arange(9))[0], expected)
+        assert os.listdir(tmp_path / "c") == []
+
+    def test_memory_that_is_not_there_is_refused(self, animals):
+        data = ImageFolder(animals, size=10_000_000, cache="memory")
+        with pytest.raises(MemoryError, match="name a file instead"):
+            data.take(np.arange(1))
+
+
+class TestShow:
+    def test_titles_and_pixels(self, animals, tmp_path):
+        pytest.importorskip("matplotlib")
+        data = ImageFolder(animals, size=8)
+        loader = DataLoader(data, 4, shuffle=True)
+        expected = batches(loader)[0]
+        fresh = DataLoader(data, 4, shuffle=True)
+        figure = fresh.show_batch(3, path=tmp_path / "batch.png")
+        assert (tmp_path / "batch.png").stat().st_size > 1000
+        titles = [axes.get_title() for axes in figure.axes]
+        assert titles == [data.classes[label] for label in expected[1][:3]]
+        shown = figure.axes[1].images[0].get_array()
+        np.testing.assert_allclose(shown, expected[0][1] / 255, atol=1e-6)
+        # Looking changes nothing.
+        assert same(batches(fresh), expected_epoch := batches(DataLoader(data, 4, shuffle=True)))
+        assert len(expected_epoch) == 3
+        assert len(data.show_batch(20).axes) == 9
+
+    def test_soft_labels_and_floats(self):
+        pytest.importorskip("matplotlib")
+        from drivetrain.data import show_images
+
+        images = np.random.default_rng(0).normal(size=(2, 4, 4, 1)).astype(np.float32)
+        figure = show_images((images, np.array([[0.7, 0.3], [0, 1]], np.float32)), class_names=["a", "b"])
+        assert [axes.get_title() for axes in figure.axes] == ["a 0.70, b 0.30", "b"]
+        shown = np.stack([axes.images[0].get_array() for axes in figure.axes])
+        assert shown.min() == 0
+        assert shown.max() == 1
+        with pytest.raises(ValueError, match=r"got shape \(3, 5\)"):
+            show_images(np.zeros((3, 5)))
