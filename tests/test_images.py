@@ -247,7 +247,7 @@ class TestReader:
         path = save(tmp_path / "a.png", pixels)
         assert self.read(path, size=4, aspect="crop").min() == 200
         assert self.read(path, size=(4, 4), interpolation="nearest")[0, :, 0].tolist() == [0, 200, 200, 0]
-        padded = self.read(path, size=8, aspect="pad", background=9)
+        padded = self.read(path, size=8, aspect="pad", padding=9)
         assert padded[:2].tolist() == [[[9] * 3] * 8] * 2
         np.testing.assert_array_equal(padded[2:6], pixels)
         with Image.open(path) as image:

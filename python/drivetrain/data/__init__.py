@@ -1,9 +1,17 @@
 """Data sets, the loader that hands out their batches, and the division into parts."""
 
+from .balance import (
+    RandomOverSampler,
+    RandomUnderSampler,
+    WeightedRandomSampler,
+    balanced_class_weight,
+    balanced_sample_weights,
+)
 from .collate import default_collate
 from .dataset import ArrayDataset, Dataset, Subset, TensorDataset
 from .decode import ImageError, ImageReader
 from .folders import FolderListing, scan_directory
+from .image_directory import image_dataset_from_directory
 from .images import ImageFiles, ImageFolder
 from .loader import DataLoader
 from .mixup import CutMix, MixUp, RandomChoice
@@ -23,12 +31,18 @@ __all__ = [
     "ImageReader",
     "MixUp",
     "RandomChoice",
+    "RandomOverSampler",
     "RandomSampler",
+    "RandomUnderSampler",
     "Sampler",
     "SequentialSampler",
     "Subset",
     "TensorDataset",
+    "WeightedRandomSampler",
+    "balanced_class_weight",
+    "balanced_sample_weights",
     "default_collate",
+    "image_dataset_from_directory",
     "random_split",
     "scan_directory",
     "show_images",

@@ -22,6 +22,7 @@ SETTINGS = (
     "interpolation",
     "aspect",
     "background",
+    "padding",
     "orientation",
     "decoder",
     "scaled_decoding",
@@ -65,10 +66,10 @@ class ImageReader:
         interpolation (str, default "bilinear"): "nearest", "bilinear", "bicubic", "lanczos", "box" or
             "hamming"; all but "nearest" look at every pixel when an image gets smaller (antialiasing).
         aspect ("stretch", "crop" or "pad", default "stretch"): What becomes of an image of other proportions:
-            distorted, cut at both sides, or filled up with ``background`` (with black when padding "rgba" or
-            where ``background`` is None).
+            distorted, cut at both sides, or filled up with ``padding``.
         background (int from 0 to 255, default 255): Grey under transparent parts. None drops transparency
             without looking, as Keras does.
+        padding (int from 0 to 255, default 0): Grey of what ``aspect="pad"`` adds.
         orientation (bool, default True): Turn photographs as EXIF says.
         decoder ("auto", "pillow" or "simplejpeg", default "auto"): What decodes JPEG: "auto" takes simplejpeg
             where it is installed. Both are libjpeg-turbo: pixels are the same where its versions are.
@@ -100,6 +101,7 @@ class ImageReader:
         interpolation: str = "bilinear",
         aspect: str = "stretch",
         background: int | None = 255,
+        padding: int = 0,
         orientation: bool = True,
         decoder: str = "auto",
         scaled_decoding: bool = True,
@@ -115,9 +117,8 @@ class ImageReader:
         )
         self.interpolation = check_choice(where, "interpolation", wanted, INTERPOLATIONS)
         self.aspect = check_choice(where, "aspect", aspect, ASPECTS)
-        if background is not None and not (isinstance(background, int) and 0 <= background <= 255):
-            raise ValueError(f"{where}: background is {background!r}, expected 0 to 255 or None")
-        self.background = background
+        self.background = None if background is None else check_grey(where, "background", background)
+        self.padding = check_grey(where, "padding", padding)
         self.orientation = bool(orientation)
         self.scaled_decoding = bool(scaled_decoding)
         self.max_pixels = check_count(where, "max_pixels", max_pixels)
@@ -274,10 +275,8 @@ class ImageReader:
             return image.resize((width, height), self._resampling, box=crop_box(image.size, self.size))
         scale = min(width / image.width, height / image.height)
         inner = max(round(image.width * scale), 1), max(round(image.height * scale), 1)
-        ground = 0 if self.channels == 4 or self.background is None else self.background
-        canvas = Image.new(
-            image.mode, (width, height), ground if self.channels == 1 else (ground,) * self.channels
-        )
+        grey = self.padding if self.channels == 1 else (self.padding,) * 3 + (255,) * (self.channels - 3)
+        canvas = Image.new(image.mode, (width, height), grey)
         canvas.paste(
             image.resize(inner, self._resampling), ((width - inner[0]) // 2, (height - inner[1]) // 2)
         )
@@ -355,6 +354,14 @@ def check_count(where: str, name: str, value: Any) -> int:
     if isinstance(value, bool) or number < 1:
         raise ValueError(f"{where}: {name} is {value!r}, expected a whole number of at least 1")
     return number
+
+
+def check_grey(where: str, name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{where}: {name} is {value!r}, expected a whole number from 0 to 255")
+    if not 0 <= value <= 255:
+        raise ValueError(f"{where}: {name} is {value}, expected 0 to 255")
+    return value
 
 
 def check_choice(where: str, name: str, value: Any, choices: tuple[str, ...]) -> str:

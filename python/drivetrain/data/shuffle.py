@@ -38,3 +38,13 @@ def permutation(n: int, seed: int, stream: int = 0) -> NDArray[np.int64]:
     generator.set_state((seed, stream + SHUFFLING))
     order: NDArray[np.int64] = randperm(n, generator=generator).numpy()
     return order
+
+
+def uniform(n: int, seed: int, stream: int = 0) -> NDArray[np.float64]:
+    """Return n numbers from [0, 1) that depend on (seed, stream) only."""
+    from .. import Generator, rand
+
+    generator = Generator(seed)
+    generator.set_state((seed, stream + SHUFFLING))
+    numbers: NDArray[np.float64] = rand(n, dtype="float64", generator=generator).numpy()
+    return numbers
