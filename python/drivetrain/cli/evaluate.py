@@ -24,19 +24,21 @@ def add_command(commands: Any) -> None:
     parser.add_argument("run_folder", metavar="RUN", help="the folder that drivetrain train left")
     parser.add_argument("--split", choices=("test", "train"), default="test", help="default: test")
     parser.add_argument(
-        "--data", metavar="FOLDER", help="folder with the files of fashion_mnist, where it moved"
+        "--data", metavar="FOLDER", help="folder of the images or of fashion_mnist, where it moved"
     )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    from . import recipes
+    from . import folders, recipes
 
     folder = Path(options.run_folder)
     config = runs.read_config(folder)
     model = runs.read_model(folder)
-    part = recipes.load_part(config["dataset"], options.split, options.data or config.get("data_folder"))
-    names = recipes.RECIPES[config["dataset"]].class_names
+    is_folder = config["dataset"] == recipes.FOLDER
+    files = folders.read_files(folder, config["classes"]) if is_folder else None
+    part = recipes.load_part(config, options.split, options.data or config.get("data_folder"), files)
+    names = recipes.recipe_of(config).class_names
     _, _, results = report.measure(model, part, len(names))
     report.show(results, names)
     return OK

@@ -49,6 +49,22 @@ def read_image(
     return resize(grey, shape[:2])[..., None] * np.float32(largest / 255)
 
 
+def read_photograph(path: str, shape: tuple[int, int, int], invert: str = "auto") -> NDArray[np.uint8]:
+    """Read an image as a network gets it that was trained on a folder: scaled to ``shape``, in its colours.
+
+    Raises:
+        ModuleNotFoundError, FileNotFoundError, ValueError: As ``read_image``.
+    """
+    from ..data import ImageReader
+
+    reader = ImageReader(shape[:2], color_mode="grayscale" if shape[2] == 1 else "rgb")
+    try:
+        pixels = reader.read(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path} does not exist") from None
+    return 255 - pixels if invert == "yes" else pixels
+
+
 def to_grey(image: Any) -> NDArray[np.float32]:
     """Return brightness from 0 to 255, with transparent parts white."""
     if image.mode.startswith(("I", "F")):

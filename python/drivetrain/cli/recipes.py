@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import datasets, models, optim
 from ..train.callbacks import Callback, Logs
+from . import folders
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,14 +42,39 @@ RECIPES = {
         has_folder=True,
     ),
 }
+FOLDER = "folder"  # of class folders, instead of a data set by name
 MODELS = ("small_cnn", "lenet", "mlp")
 OPTIMIZERS = ("adamw", "adam", "sgd")
 
 
+def recipe_of(config: Mapping[str, Any]) -> Recipe:
+    """The data set that a run's configuration names."""
+    if config["dataset"] != FOLDER:
+        return RECIPES[config["dataset"]]
+    height, width = config["image_size"]
+    return Recipe(
+        load_nothing,
+        (height, width, 1 if config["color_mode"] == "grayscale" else 3),
+        255,
+        channels=(32, 64, 128),
+        epochs=30,
+        batch_size=32,
+        class_names=tuple(config["classes"]),
+        has_folder=True,
+    )
+
+
+def load_nothing(*_: Any, **__: Any) -> Any:
+    raise RuntimeError("a folder is read by cli.folders")
+
+
 def load_part(
-    dataset: str, split: str, folder: str | None
+    config: Mapping[str, Any], split: str, folder: str | None, files: folders.Files | None
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Return images and labels of a part of a data set."""
+    """Return images and labels of a part of a data set; ``files`` are those of a folder."""
+    if files is not None:
+        return folders.load_part(files, split, {**config, "data_folder": folder})
+    dataset = config["dataset"]
     recipe = RECIPES[dataset]
     if folder is not None and not recipe.has_folder:
         raise ValueError(f"{dataset} is not read from a folder: leave out --data")
@@ -56,9 +82,8 @@ def load_part(
     return images, labels
 
 
-def new_model(name: str, dataset: str) -> Any:
+def new_model(name: str, recipe: Recipe) -> Any:
     """Return an untrained model for the images of a data set."""
-    recipe = RECIPES[dataset]
     options: dict[str, Any] = {"scale": 1 / recipe.largest}
     if name == "small_cnn":
         options["channels"] = recipe.channels

@@ -10,9 +10,10 @@ from ..metrics import ConfusionMatrix, accuracy_score
 
 
 def introduce(config: dict[str, Any], model: Any, train_size: int, test_size: int) -> None:
+    name = config["data_folder"] if config["dataset"] == "folder" else config["dataset"]
     parameters = sum(parameter.size for parameter in model.parameters())
     print(
-        f"{config['dataset']}: {train_size:,} images to train on, {test_size:,} to test on\n"
+        f"{name}: {train_size:,} images to train on, {test_size:,} to test on\n"
         f"{config['model']} with {parameters:,} parameters, {config['optimizer']} up to "
         f"{config['learning_rate']:g}, "
         f"batches of {config['batch_size']}, {config['precision']}, seed {config['seed']}, "

@@ -69,12 +69,28 @@ def read_config(folder: Path) -> dict[str, Any]:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged ({error})") from error
-    from .recipes import RECIPES
+    from .recipes import FOLDER, RECIPES
 
     dataset = config.get("dataset") if isinstance(config, dict) else None
-    if not isinstance(dataset, str) or dataset not in RECIPES:
+    if not isinstance(dataset, str) or dataset not in (*RECIPES, FOLDER):
         raise ValueError(f"{path} names no known data set")
+    if dataset == FOLDER:
+        check_folder_config(path, config)
     return config
+
+
+def check_folder_config(path: Path, config: dict[str, Any]) -> None:
+    """Raise unless it says all that the images of a folder depend on."""
+    classes, size = config.get("classes"), config.get("image_size")
+    good = {
+        "classes": isinstance(classes, list) and all(isinstance(name, str) for name in classes),
+        "image_size": isinstance(size, list) and len(size) == 2 and all(type(each) is int for each in size),
+        "color_mode": config.get("color_mode") in ("rgb", "grayscale"),
+        "skip_damaged": isinstance(config.get("skip_damaged"), bool),
+        "data_folder": isinstance(config.get("data_folder"), str),
+    }
+    if wrong := [name for name, is_good in good.items() if not is_good]:
+        raise ValueError(f"{path} is damaged: {', '.join(wrong)}")
 
 
 def read_model(folder: Path) -> Any:
