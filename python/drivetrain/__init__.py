@@ -25,6 +25,7 @@ from .autograd import set_grad_enabled as set_grad_enabled
 _tensor.complete()
 
 _LAZY = (
+    "augment",
     "callbacks",
     "data",
     "datasets",
@@ -42,6 +43,7 @@ _PYTHON = ("autocast", "autograd", *_GRADIENTS)
 _FILES = ("load", "save")
 
 if _typing.TYPE_CHECKING:
+    from . import augment as augment
     from . import callbacks as callbacks
     from . import data as data
     from . import datasets as datasets
