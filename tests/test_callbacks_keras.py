@@ -149,7 +149,7 @@ class TestReduceLROnPlateau:
             {"cooldown": -1},
             {"min_lr": -1},
         ):
-            with pytest.raises(ValueError, match=f"ReduceLROnPlateau: {next(iter(options))} is"):
+            with pytest.raises(ValueError, match=f"ReduceLROnPlateau: {next(iter(options))} (is|must be) "):
                 ReduceLROnPlateau(**options)
         with pytest.raises(ValueError, match="no metric 'val_loss'"):
             regression(callbacks=[ReduceLROnPlateau()]).fit(X, R, verbose=0)
@@ -259,7 +259,7 @@ class TestSmall:
         for depth, expected in ((-1, True), (2, True), (0, False)):
             trainer.fit(X, R, verbose=0, callbacks=[ModelSummary(depth)])
             assert ("0.0 (Linear)" in capsys.readouterr().out) == expected
-        with pytest.raises(ValueError, match="max_depth is -2"):
+        with pytest.raises(ValueError, match=r"max_depth must be .*, got -2"):
             ModelSummary(-2)
 
 
@@ -394,26 +394,38 @@ class TestTensorBoard:
 
     def test_bad_arguments(self):
         for options in ({"histogram_freq": -1}, {"update_freq": 0}, {"update_freq": "step"}):
-            with pytest.raises(ValueError, match=f"TensorBoard: {next(iter(options))} is"):
+            with pytest.raises(ValueError, match=f"TensorBoard: {next(iter(options))} (is|must be) "):
                 TensorBoard(**options)
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: EarlyStopping(patience=1.5), "EarlyStopping: patience is 1.5, expected a whole number"),
-        (lambda: EarlyStopping(patience="x"), "EarlyStopping: patience is 'x', expected a whole number"),
-        (lambda: EarlyStopping(start_from_epoch=-1), "start_from_epoch is -1, expected at least 0"),
-        (lambda: EarlyStopping(min_delta=math.nan), "EarlyStopping: min_delta is nan, expected a number"),
-        (lambda: EarlyStopping(baseline="x"), "EarlyStopping: baseline is 'x', expected a number"),
-        (lambda: EarlyStopping(baseline=math.nan), "EarlyStopping: baseline is nan, expected a number"),
+        (
+            lambda: EarlyStopping(patience=1.5),
+            "EarlyStopping: patience must be an integer of at least 0, got 1.5",
+        ),
+        (
+            lambda: EarlyStopping(patience="x"),
+            "EarlyStopping: patience must be an integer of at least 0, got 'x'",
+        ),
+        (
+            lambda: EarlyStopping(start_from_epoch=-1),
+            "start_from_epoch must be an integer of at least 0, got -1",
+        ),
+        (lambda: EarlyStopping(min_delta=math.nan), "EarlyStopping: min_delta must be a number, got nan"),
+        (lambda: EarlyStopping(baseline="x"), "EarlyStopping: baseline must be a number, got 'x'"),
+        (lambda: EarlyStopping(baseline=math.nan), "EarlyStopping: baseline must be a number, got nan"),
         (lambda: EarlyStopping(monitor=5), "EarlyStopping: monitor is 5, expected the name of a metric"),
-        (lambda: ReduceLROnPlateau(factor="x"), "ReduceLROnPlateau: factor is 'x', expected a number"),
-        (lambda: ReduceLROnPlateau(min_lr=None), "ReduceLROnPlateau: min_lr is None, expected a number"),
-        (lambda: SwapEMAWeights(momentum="x"), "SwapEMAWeights: momentum is 'x', expected a number"),
+        (lambda: ReduceLROnPlateau(factor="x"), "ReduceLROnPlateau: factor must be a number, got 'x'"),
+        (
+            lambda: ReduceLROnPlateau(min_lr=None),
+            "ReduceLROnPlateau: min_lr must be a number of at least 0, got None",
+        ),
+        (lambda: SwapEMAWeights(momentum="x"), "SwapEMAWeights: momentum must be a number, got 'x'"),
         (
             lambda: ModelCheckpoint("a", initial_value_threshold="x"),
-            "initial_value_threshold is 'x', expected a",
+            "initial_value_threshold must be .*, got 'x'",
         ),
         (lambda: ModelCheckpoint(None), "ModelCheckpoint: filepath is None, expected a path"),
         (lambda: ModelCheckpoint("a\0b"), "ModelCheckpoint: filepath is .*, expected a path"),

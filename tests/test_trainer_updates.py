@@ -218,8 +218,12 @@ class TestClipping:
     @pytest.mark.parametrize(
         ("options", "error", "message"),
         [
-            ({"accumulate_grad_batches": 0}, ValueError, "accumulate_grad_batches is 0, expected at least 1"),
-            ({"accumulate_grad_batches": 1.5}, TypeError, "accumulate_grad_batches is 1.5"),
+            (
+                {"accumulate_grad_batches": 0},
+                ValueError,
+                "accumulate_grad_batches must be a positive integer, got 0",
+            ),
+            ({"accumulate_grad_batches": 1.5}, TypeError, "accumulate_grad_batches must be .*, got 1.5"),
             ({"gradient_clip_val": -1}, ValueError, "gradient_clip_val is -1"),
             ({"gradient_clip_val": math.nan}, ValueError, "gradient_clip_val is nan"),
             ({"gradient_clip_val": "1"}, TypeError, "gradient_clip_val is a str"),

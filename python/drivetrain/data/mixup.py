@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import _core
 from .._arguments import checks_names
+from .._checks import integer, real
 from .._core import Tensor
 from ..autograd import no_grad
 from .convert import to_tensors
@@ -22,14 +23,9 @@ class _Mixing:
 
     def __init__(self, alpha: float, num_classes: int | None, seed: int) -> None:
         name = type(self).__name__
-        if isinstance(alpha, bool) or not isinstance(alpha, (int, float)):
-            raise TypeError(f"{name}: alpha must be a positive number, got {alpha!r}")
-        if not 0 < alpha < math.inf:
-            raise ValueError(f"{name}: alpha must be a positive number, got {alpha}")
-        if num_classes is not None and (isinstance(num_classes, bool) or not isinstance(num_classes, int)):
-            raise TypeError(f"{name}: num_classes must be a positive integer or None, got {num_classes!r}")
-        if num_classes is not None and num_classes < 1:
-            raise ValueError(f"{name}: num_classes must be a positive integer or None, got {num_classes}")
+        real(name, "alpha", alpha, "a positive number", lambda value: 0 < value < math.inf)
+        if num_classes is not None:
+            integer(name, "num_classes", num_classes)
         self.alpha = alpha
         self.num_classes = num_classes
         self.seed = check_seed(name, seed)

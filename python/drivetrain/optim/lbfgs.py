@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -83,11 +82,7 @@ class LBFGS(Optimizer):
     def _check_options(self, options: Mapping[str, Any]) -> None:
         check_at_least_zero("LBFGS", options, "lr", "tolerance_grad", "tolerance_change")
         for name in ("max_iter", "max_eval", "history_size"):
-            value = options[name]
-            if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-                raise TypeError(f"LBFGS: {name} must be a positive integer, got {value!r}")
-            if value < 1:
-                raise ValueError(f"LBFGS: {name} must be a positive integer, got {value}")
+            integer("LBFGS", name, options[name])
         if options["line_search_fn"] not in (None, "strong_wolfe"):
             raise ValueError(
                 f"LBFGS: line_search_fn must be None or 'strong_wolfe', got {options['line_search_fn']!r}"

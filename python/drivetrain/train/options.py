@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
+from .._checks import integer
 from ..optim.optimizer import parameters_of
 from .precision import is_half
 
@@ -28,10 +27,14 @@ class Limits:
         val_check_interval: int | float | None,
         log_every_n_steps: int,
     ) -> None:
-        self.max_steps = math.inf if max_steps in (None, -1) else count("max_steps", max_steps, 0)
+        self.max_steps = (
+            math.inf if max_steps in (None, -1) else integer("Trainer", "max_steps", max_steps, 0)
+        )
         self.is_trial = fast_dev_run is not False and fast_dev_run != 0
         trial = (
-            int(fast_dev_run) if isinstance(fast_dev_run, bool) else count("fast_dev_run", fast_dev_run, 0)
+            int(fast_dev_run)
+            if isinstance(fast_dev_run, bool)
+            else integer("Trainer", "fast_dev_run", fast_dev_run, 0)
         )
         self.overfit = amount("overfit_batches", overfit_batches, 0) or None
         chosen = trial if self.is_trial else self.overfit
@@ -40,7 +43,7 @@ class Limits:
         self._val = None if val is None else amount("limit_val_batches", val, 0)
         interval = None if self.is_trial else val_check_interval
         self._interval = None if interval is None else amount("val_check_interval", interval, 1)
-        self.log_every = count("log_every_n_steps", log_every_n_steps, 1)
+        self.log_every = integer("Trainer", "log_every_n_steps", log_every_n_steps)
 
     def train_batches(self, steps: int | None) -> int | None:
         """Batches after which an epoch of `steps` ends; None: where the data ends."""
@@ -72,15 +75,6 @@ def batches(name: str, wanted: int | float | None, steps: int | None) -> int | N
     return number
 
 
-def count(name: str, value: Any, least: int) -> int:
-    """Return a whole number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"Trainer: {name} is {value!r}, expected a whole number")
-    if value < least:
-        raise ValueError(f"Trainer: {name} is {value}, expected at least {least}")
-    return value
-
-
 def amount(name: str, value: Any, least: int) -> int | float:
     """Return a number of batches, or a share of them above 0 and up to 1."""
     if isinstance(value, float):
@@ -90,14 +84,7 @@ def amount(name: str, value: Any, least: int) -> int | float:
                 "number of batches"
             )
         return value if value else 0
-    return count(name, value, least)
-
-
-def check_epoch(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"fit: {name} is {value!r}, expected a whole number")
-    if value < 0:
-        raise ValueError(f"fit: {name} is {value}, expected at least 0")
+    return integer("Trainer", name, value, least)
 
 
 def check_parameters(model: Any, optimizer: Any) -> None:

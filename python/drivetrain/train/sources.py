@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._checks import integer
 from .._core import Tensor, float32, from_numpy, int64
 from ..data import ArrayDataset, DataLoader
 from ..data.convert import refuse_masked
@@ -234,8 +235,8 @@ def make_source(
     endless: bool = False,
 ) -> Source:
     """Make a source of arrays, a data set, a loader, a generator or any other iterable of batches."""
-    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
-        raise ValueError(f"{where}: the number of steps is {steps!r}, expected a whole number of at least 1")
+    if steps is not None:
+        integer(where, "the number of steps", steps)
     check_class_weight(where, class_weight)
     if is_arrays(x):
         inputs = as_inputs(where, x)

@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import default_generator, manual_seed
 from .._arguments import checks_names
-from .._checks import flag
+from .._checks import flag, integer
 from ..data.shuffle import check_seed
 from ..optim import GradScaler
 from .batch import BatchTraining
@@ -19,7 +19,7 @@ from .history import History
 from .interrupts import interrupts_wait
 from .lookup import find_optimizer
 from .loop import EpochLogs, LoopState
-from .options import Limits, check_epoch, check_parameters
+from .options import Limits, check_parameters
 from .precision import find_precision, region
 from .predictor import in_mode
 from .resume import Resumable, Resumption, Running, find
@@ -286,9 +286,9 @@ class Trainer(Resumable, BatchTraining):
 
     def _last_epoch(self, initial_epoch: int, epochs: int | None) -> float:
         limited = self._limits.max_steps < math.inf or self._timer is not None
-        check_epoch("initial_epoch", initial_epoch)
+        integer("fit", "initial_epoch", initial_epoch, 0)
         if epochs is not None:
-            check_epoch("epochs", epochs)
+            integer("fit", "epochs", epochs, 0)
         last = epochs if epochs is not None else math.inf if limited else initial_epoch + 1
         return min(last, initial_epoch + 1) if self._limits.is_trial else last
 
@@ -403,8 +403,7 @@ class Trainer(Resumable, BatchTraining):
             self._mean_loss, self.metrics = kept
 
     def _validation(self, data: Any, batch_size: int, steps: int | None, freq: int) -> Validation | None:
-        if isinstance(freq, bool) or not isinstance(freq, int) or freq < 1:
-            raise ValueError(f"fit: validation_freq is {freq!r}, expected a whole number of at least 1")
+        integer("fit", "validation_freq", freq)
         if data is None:
             if steps is not None:
                 raise ValueError("fit: got validation_steps without validation_data")

@@ -9,11 +9,11 @@ from collections.abc import Hashable
 from typing import Any
 
 from .. import no_grad
+from .._checks import integer
 from .._core import _finite_gradients
 from ..nn.utils import clip_grad_norm_, clip_grad_value_
 from ..optim import GradScaler
 from ..optim.optimizer import Optimizer, parameters_of
-from .options import count
 
 
 class Update:
@@ -39,7 +39,7 @@ class Update:
                 "itself, which goes neither with accumulate_grad_batches nor with gradient_clip_val nor with "
                 "precision 'float16'"
             )
-        self.every = count("accumulate_grad_batches", every, 1)
+        self.every = integer("Trainer", "accumulate_grad_batches", every)
         self.max_norm = clip if algorithm == "norm" else None
         self.max_value = clip if algorithm == "value" else None
         self.is_plain = every == 1 and clip is None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import numbers
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..._arguments import ChecksNames
+from ..._checks import real
 
 Logs = dict[str, Any]
 
@@ -131,19 +131,8 @@ def check_path(where: str, name: str, value: Any) -> str:
 
 def check_number(where: str, name: str, value: Any, least: float | None = None) -> None:
     """Raises unless this is a number, and at least so much."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{where}: {name} is {value!r:.80}, expected a number")
-    if math.isnan(value) or (least is not None and value < least):
-        raise ValueError(
-            f"{where}: {name} is {value}, expected {'a number' if least is None else f'at least {least}'}"
-        )
-
-
-def check_count(where: str, name: str, value: Any) -> None:
-    """Raises unless this is a whole number of at least 0."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{where}: {name} is {value!r:.80}, expected a whole number")
-    check_number(where, name, value, 0)
+    expected = "a number" if least is None else f"a number of at least {least}"
+    real(where, name, value, expected, lambda x: not math.isnan(x) and (least is None or x >= least))
 
 
 def check_state(owner: Any, state: Any, **kinds: tuple[type | None, ...]) -> None:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..._checks import flag, verbosity
-from .base import Callback, Logs, check_count, check_number, check_state
+from ..._checks import flag, integer, verbosity
+from .base import Callback, Logs, check_number, check_state
 
 
 class Monitor:
@@ -81,8 +81,8 @@ class EarlyStopping(Callback):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__()
-        check_count("EarlyStopping", "patience", patience)
-        check_count("EarlyStopping", "start_from_epoch", start_from_epoch)
+        integer("EarlyStopping", "patience", patience, 0)
+        integer("EarlyStopping", "start_from_epoch", start_from_epoch, 0)
         if baseline is not None:
             check_number("EarlyStopping", "baseline", baseline)
         self._monitor = Monitor("EarlyStopping", monitor, mode, min_delta)

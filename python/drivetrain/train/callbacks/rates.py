@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..._checks import flag, verbosity
-from .base import Callback, Logs, check_count, check_number, check_state
+from ..._checks import flag, integer, verbosity
+from .base import Callback, Logs, check_number, check_state
 from .early_stopping import Monitor
 
 
@@ -62,8 +62,8 @@ class ReduceLROnPlateau(Callback):
         check_number("ReduceLROnPlateau", "factor", factor)
         if not 0 <= factor < 1:
             raise ValueError(f"ReduceLROnPlateau: factor is {factor}, expected at least 0 and less than 1")
-        check_count("ReduceLROnPlateau", "patience", patience)
-        check_count("ReduceLROnPlateau", "cooldown", cooldown)
+        integer("ReduceLROnPlateau", "patience", patience, 0)
+        integer("ReduceLROnPlateau", "cooldown", cooldown, 0)
         check_number("ReduceLROnPlateau", "min_lr", min_lr, 0)
         self._monitor = Monitor("ReduceLROnPlateau", monitor, mode, min_delta)
         self.monitor, self.factor, self.patience = monitor, factor, patience

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..._arguments import suggest
+from ..._checks import integer
 from .base import Callback, Logs
 
 
@@ -101,9 +102,7 @@ class ModelSummary(Callback):
 
     def __init__(self, max_depth: int = 1) -> None:
         super().__init__()
-        if isinstance(max_depth, bool) or not isinstance(max_depth, int) or max_depth < -1:
-            raise ValueError(f"ModelSummary: max_depth is {max_depth!r}, expected -1, 0 or more")
-        self.max_depth = max_depth
+        self.max_depth = integer("ModelSummary", "max_depth", max_depth, -1)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         if self.max_depth:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._checks import flag
+from ..._checks import flag, integer
 from ..._extras import need
 from .base import Callback, Logs, check_path, check_state
 
@@ -54,8 +54,7 @@ class TensorBoard(Callback):
         hparams: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        if isinstance(histogram_freq, bool) or not isinstance(histogram_freq, int) or histogram_freq < 0:
-            raise ValueError(f"TensorBoard: histogram_freq is {histogram_freq!r}, expected at least 0")
+        integer("TensorBoard", "histogram_freq", histogram_freq, 0)
         is_count = isinstance(update_freq, int) and not isinstance(update_freq, bool) and update_freq >= 1
         if update_freq not in ("epoch", "batch") and not is_count:
             raise ValueError(
