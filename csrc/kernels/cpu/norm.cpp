@@ -36,8 +36,9 @@ struct Layout {
         piece_rows = round_up(kPiece / channels > kPieceRows ? kPiece / channels : kPieceRows, rows);
         unit_scratch = 2 * channels + arrays * period;
     }
+    // From a third of kStreamBytes on: input and gradient are read twice, and the result would push them out.
     template <class T> bool streams(const T* to) const {
-        return can_stream(to, samples * spatial * channels, channels);
+        return can_stream(to, 3 * samples * spatial * channels, channels);
     }
     int64_t relu_bytes() const { return round_up(sign_bytes(block_rows * channels), 64); } // of a unit
     int64_t units() const { return samples * blocks; }
