@@ -85,7 +85,7 @@ void mix_rows_fixed(const Band<uint8_t>& b, int64_t i, uint8_t* to) {
 int64_t rows_in_band(const ResizeArgs& a) {
     const int64_t work =
         a.columns.out * a.channels * (a.rows.taps * a.rows.out + a.columns.taps * max(a.rows.in, a.rows.out));
-    const int64_t bands = max(ceil_div(16, a.batch), work >> 20);
+    const int64_t bands = max(ceil_div(16, max(a.batch, int64_t{1})), work >> 20);
     return max(ceil_div(a.rows.out, bands), min(a.rows.out, int64_t{16}));
 }
 
