@@ -10,6 +10,7 @@ void add_dtypes(pybind11::module_& m);
 void bind_activation(pybind11::module_& m);
 void bind_autograd(pybind11::module_& m);
 void bind_buffer(pybind11::module_& m);
+void bind_color(pybind11::module_& m);
 void bind_compare(pybind11::module_& m);
 void bind_conv(pybind11::module_& m);
 void bind_coordinate_descent(pybind11::module_& m);

@@ -23,6 +23,7 @@ PYBIND11_MODULE(_core, m) {
     bind_tensor(m);
     bind_autograd(m);
     bind_buffer(m);
+    bind_color(m);
     bind_conv(m);
     bind_coordinate_descent(m);
     bind_copy(m);

@@ -1,4 +1,5 @@
 #pragma once
+#include "kernels/color.h"
 #include "kernels/conv.h"
 #include "kernels/coordinate_descent.h"
 #include "kernels/dropout.h"
@@ -23,6 +24,7 @@
 // filled struct.
 // clang-format off
 #define DT_FAMILIES(X)                       \
+    X(Color, color)                          \
     X(Conv, conv)                            \
     X(CoordinateDescent, coordinate_descent) \
     X(Dropout, dropout)                      \

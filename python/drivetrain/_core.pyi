@@ -291,6 +291,13 @@ def _enter_autocast(dtype: DTypeLike | None) -> Any: ...
 def _leave_autocast(before: DTypeLike | None) -> None: ...
 def _autocast_cache_size() -> builtins.int: ...
 def frombuffer(buffer: Any, dtype: DTypeLike, shape: builtins.int | Sequence[builtins.int] | None = None) -> Tensor: ...
+def transform_colors(images: Tensor, steps: Tensor, max_value: builtins.float = 255.0) -> Tensor: ...
+def image_histograms(images: Tensor, max_value: builtins.float = 255.0) -> Tensor: ...
+def lookup_images(images: Tensor, tables: Tensor, max_value: builtins.float = 255.0) -> Tensor: ...
+def noise_images(images: Tensor, kind: str, keys: Tensor, amounts: Tensor, max_value: builtins.float | None = 255.0) -> Tensor: ...
+def filter_images(images: Tensor, down: Tensor, across: Tensor, centre: Tensor | None = None, keep_border: builtins.bool = False, max_value: builtins.float | None = None) -> Tensor: ...
+def erase_images(images: Tensor, boxes: Tensor, values: Tensor | None = None, keys: Tensor | None = None, max_value: builtins.float = 255.0) -> Tensor: ...
+def normalize_images(images: Tensor, scale: Tensor, shift: Tensor) -> Tensor: ...
 def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: builtins.int | Sequence[builtins.int] = 1, padding: builtins.int | Sequence[builtins.int] | str = 0, dilation: builtins.int | Sequence[builtins.int] = 1, groups: builtins.int = 1) -> Tensor: ...
 def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: builtins.int | Sequence[builtins.int] = 1, padding: builtins.int | Sequence[builtins.int] | str = 0, dilation: builtins.int | Sequence[builtins.int] = 1, groups: builtins.int = 1) -> Tensor: ...
 def _conv1d_relu(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: builtins.int | Sequence[builtins.int] = 1, padding: builtins.int | Sequence[builtins.int] | str = 0, dilation: builtins.int | Sequence[builtins.int] = 1, groups: builtins.int = 1) -> Tensor: ...
@@ -621,12 +628,14 @@ __all__ = [
     "empty_cache",
     "empty_like",
     "equal",
+    "erase_images",
     "erf",
     "exp",
     "exp2",
     "expand_dims",
     "expm1",
     "eye",
+    "filter_images",
     "flatten",
     "flip",
     "float16",
@@ -656,6 +665,7 @@ __all__ = [
     "hinge_loss",
     "huber_loss",
     "hypot",
+    "image_histograms",
     "instance_norm",
     "int32",
     "int64",
@@ -686,6 +696,7 @@ __all__ = [
     "logical_or",
     "logical_xor",
     "logsumexp",
+    "lookup_images",
     "manual_seed",
     "matmul",
     "matrix_transpose",
@@ -704,8 +715,10 @@ __all__ = [
     "multiply",
     "negative",
     "nll_loss",
+    "noise_images",
     "nonzero",
     "normal",
+    "normalize_images",
     "not_equal",
     "one_hot",
     "ones",
@@ -761,6 +774,7 @@ __all__ = [
     "tensor",
     "tile",
     "topk",
+    "transform_colors",
     "transpose",
     "tril",
     "triu",
