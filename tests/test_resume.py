@@ -413,11 +413,14 @@ def test_backup_that_stays(tmp_path):
     assert len(list((tmp_path / "b").iterdir())) == 1
 
 
-@pytest.mark.parametrize("faults", [False, True])
-def test_sigkill(faults):
+@pytest.mark.parametrize("options", [[], ["--faults"], ["--augment"]])
+def test_sigkill(options):
     """The real thing, a few times; ``python tools/kill_resume.py 200`` does it as often as wanted."""
+    if "--augment" in options:
+        pytest.importorskip("PIL")
+        pytest.importorskip("drivetrain.augment")
     path = Path(__file__).parents[1] / "tools" / "kill_resume.py"
-    command = [sys.executable, str(path), "4", "--seed", "3", *(["--faults"] if faults else [])]
+    command = [sys.executable, str(path), "4", "--seed", "3", *options]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert ended.stdout.startswith("4 of 4 ended with the same bits; 0 lost a checkpoint"), ended
     assert ended.returncode == 0

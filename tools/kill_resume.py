@@ -3,6 +3,7 @@
     python tools/kill_resume.py 200                      # killed at 200 moments, also during saving
     python tools/kill_resume.py 200 --faults             # writing fails now and then besides
     python tools/kill_resume.py 200 --folder /mnt/small  # on a small file system that is full now and then
+    python tools/kill_resume.py 50 --augment             # on image files, augmented
 
 A small one: mount -t tmpfs -o size=200k tmpfs /mnt/small
 
@@ -12,6 +13,9 @@ bit of model, average, optimizer, schedule, random numbers and history with one 
 moment is drawn from the whole length of a run, and for every other one from what follows its first
 checkpoint, however late that comes. A checkpoint is lost where the newest whole file is older than the newest
 that the run had said to be saved.
+
+With --augment the run reads class folders of JPEGs on two threads and two batches ahead, draws them by
+weights, keeps what it decoded in a file that is killed along, and rotates, shifts, zooms and flips.
 """
 
 from __future__ import annotations
@@ -107,13 +111,53 @@ def fail(number: int) -> Any:
     return failing
 
 
-def train(folder: Path, faults: Callback | None, resume: Any) -> str:
-    """The run; returns a hash of all that it ends with."""
+def table() -> tuple[nn.Module, dict[str, Any]]:
+    """A network and what it is trained on."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(SAMPLES, 10)).astype(np.float32)
     y = (x[:, :3].sum(axis=1) > 0).astype(np.int64)
-    dt.manual_seed(1)
     model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Dropout(0.3), nn.BatchNorm1d(32), nn.Linear(32, 2))
+    return model, {"x": x, "y": y, "batch_size": BATCH_SIZE, "validation_split": 0.2}
+
+
+def images(root: Path, folder: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """The same with image files, augmented."""
+    from drivetrain.augment import Compose, RandomAffine, RandomHorizontalFlip
+    from drivetrain.data import DataLoader, ImageFolder, WeightedRandomSampler, balanced_sample_weights
+
+    data = ImageFolder(root, size=16, threads=2, cache=folder.with_name(folder.name + "-cache") / "images")
+    augment = Compose([RandomAffine(20, (0.1, 0.1), (0.8, 1.2)), RandomHorizontalFlip()], seed=3)
+    sampler = WeightedRandomSampler(balanced_sample_weights(data), BATCHES * BATCH_SIZE, seed=4)
+    loader = DataLoader(data, BATCH_SIZE, sampler=sampler, batch_transform=augment, prefetch=2)
+    layers = [
+        nn.Conv2d(3, 8, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.BatchNorm2d(8),
+        nn.Flatten(),
+        nn.Dropout(0.3),
+    ]
+    validation = DataLoader(ImageFolder(root, size=16, threads=0), 32)
+    return nn.Sequential(*layers, nn.Linear(7 * 7 * 8, 2)), {"x": loader, "validation_data": validation}
+
+
+def write_images(root: Path) -> None:
+    """Two classes, of which one is three times as large: stripes across and along."""
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for name, count, axis in (("across", 60, 0), ("along", 20, 1)):
+        (root / name).mkdir(parents=True)
+        for number in range(count):
+            wave = 90 * np.sin(np.arange(24) * rng.uniform(0.5, 1.5) + rng.uniform(0, 6))
+            pixels = 128 + np.expand_dims(wave, (1 - axis, 2)) + rng.normal(0, 40, (24, 24, 3))
+            Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(root / name / f"{number}.jpg")
+
+
+def train(folder: Path, faults: Callback | None, resume: Any, root: Path | None = None) -> str:
+    """The run, on images below ``root`` where it is given; returns a hash of all that it ends with."""
+    dt.manual_seed(1)
+    model, data = table() if root is None else images(root, folder)
     trainer = Trainer(
         model,
         loss="cross_entropy",
@@ -126,16 +170,7 @@ def train(folder: Path, faults: Callback | None, resume: Any) -> str:
     average = SwapEMAWeights(momentum=0.9)
     save = Checkpoint(folder, save_freq=2, keep_last=3, monitor="val_loss", keep_best=1, verbose=1)
     callbacks = [average, save, *([] if faults is None else [faults])]
-    trainer.fit(
-        x,
-        y,
-        batch_size=BATCH_SIZE,
-        epochs=EPOCHS,
-        validation_split=0.2,
-        callbacks=callbacks,
-        resume=resume,
-        verbose=0,
-    )
+    trainer.fit(**data, epochs=EPOCHS, callbacks=callbacks, resume=resume, verbose=0)
     tree, tensors = flatten([trainer.state_dict(), average.state_dict()])
     digest = hashlib.blake2b(repr(tree).encode())
     for name in sorted(tensors):
@@ -167,7 +202,9 @@ class Moment(NamedTuple):
         return lines
 
 
-def run(folder: Path, faults: Callback | None = None, moment: Moment | None = None) -> Ended:
+def run(
+    folder: Path, faults: Callback | None = None, moment: Moment | None = None, root: Path | None = None
+) -> Ended:
     """Runs the training in a process of its own, which may be killed."""
     reading, writing = os.pipe()
     began = time.monotonic()
@@ -179,7 +216,7 @@ def run(folder: Path, faults: Callback | None = None, moment: Moment | None = No
             os.dup2(writing, 1)
             sys.stdout = os.fdopen(1, "w", buffering=1)
             warnings.simplefilter("ignore")
-            print(f"end {train(folder, faults, 'auto')}")
+            print(f"end {train(folder, faults, 'auto', root)}")
             code = 0
         except BaseException as error:
             print(f"error {type(error).__name__}: {error}")
@@ -208,8 +245,10 @@ class Count(NamedTuple):
     problem: str = ""
 
 
-def trial(folder: Path, expected: str, moment: Moment, faults: Callback | None) -> Count:
-    killed = run(folder, faults, moment)
+def trial(
+    folder: Path, expected: str, moment: Moment, faults: Callback | None, root: Path | None = None
+) -> Count:
+    killed = run(folder, faults, moment, root)
     saved = [number_of(line) for line in killed.lines if "saved" in line]
     if isinstance(faults, Faults):
         faults.mend()
@@ -220,7 +259,7 @@ def trial(folder: Path, expected: str, moment: Moment, faults: Callback | None) 
         found = CheckpointFolder(folder).read_newest()
         newest = -1 if found is None else number_of(str(found[0]))
     lost = bool(saved) and newest < saved[-1]
-    resumed = run(folder, faults)
+    resumed = run(folder, faults, root=root)
     last = resumed.lines[-1] if resumed.lines else "nothing"
     left = [name for name in os.listdir(folder) if name.endswith(".tmp")]
     problem = last if not last.startswith("end") else f"leftovers: {left}" if left else ""
@@ -232,7 +271,7 @@ def number_of(line: str) -> int:
     return int(line.rpartition("checkpoint-")[2].partition(".")[0])
 
 
-def trials(base: Path, options: argparse.Namespace) -> list[Count]:
+def trials(base: Path, options: argparse.Namespace, root: Path | None = None) -> list[Count]:
     """Kills as many runs as wanted, each at a moment before its end."""
 
     def faults_of(folder: Path, number: int) -> Faults | None:
@@ -242,11 +281,11 @@ def trials(base: Path, options: argparse.Namespace) -> list[Count]:
 
     expected, seconds = "", 0.0
     for faulty in (False, False, True):  # the first also warms up
-        ended = run(base / "whole", faults_of(base / "whole", 0) if faulty else None)
+        ended = run(base / "whole", faults_of(base / "whole", 0) if faulty else None, root=root)
         expected, seconds = expected or ended.lines[-1], ended.seconds
         if not expected.startswith("end ") or ended.lines[-1] != expected:
             raise RuntimeError(f"{ended.lines[-1]}, expected {expected}")
-        shutil.rmtree(base / "whole")
+        remove(base / "whole")
     chosen = random.Random(options.seed)
     counts: list[Count] = []
     for number in itertools.count():
@@ -254,13 +293,18 @@ def trials(base: Path, options: argparse.Namespace) -> list[Count]:
             break
         folder = base / f"run-{number}"
         moment = Moment(chosen.random(), seconds, once_saved=number % 2 == 1)
-        count = trial(folder, expected, moment, faults_of(folder, number))
-        shutil.rmtree(folder)
+        count = trial(folder, expected, moment, faults_of(folder, number), root)
+        remove(folder)
         if not count.had_ended or not count.same or count.lost:
             counts.append(count)
         if not count.same or count.lost:
             print(f"kill {len(counts)}: {count}", flush=True)
     return counts
+
+
+def remove(folder: Path) -> None:
+    shutil.rmtree(folder)
+    shutil.rmtree(folder.with_name(folder.name + "-cache"), ignore_errors=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -271,12 +315,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--faults", action="store_true", help="saving fails now and then")
     parser.add_argument("--folder", type=Path, help="a small file system, full now and then")
+    parser.add_argument("--augment", action="store_true", help="on image files, augmented")
     options = parser.parse_args(arguments)
     dt.set_num_threads(1)  # no threads yet: the children are forks
     if options.folder is not None and shutil.disk_usage(options.folder).total > SMALL:
         parser.error(f"{options.folder} has more than {SMALL} bytes: that is not filled")
     with tempfile.TemporaryDirectory() as other:
-        counts = trials(options.folder or Path(other), options)
+        root = Path(other) / "images" if options.augment else None
+        if root is not None:
+            write_images(root)
+        counts = trials(options.folder or Path(other), options, root)
     same, lost = sum(count.same for count in counts), sum(count.lost for count in counts)
     saving, early = sum(count.was_saving for count in counts), sum(not count.had_saved for count in counts)
     print(f"{same} of {len(counts)} ended with the same bits; {lost} lost a checkpoint")
