@@ -35,16 +35,18 @@ COLUMNS = 5  # offset, height, width, channels, CRC-32
 class MemoryCache:
     """Images in memory, filled as they are read.
 
-    Of one size they are rows of one array, whose memory the system gives as rows are filled.
+    Those of one size are rows of one array, whose memory the system gives as rows are filled: the wanted size,
+    or that of the first image.
     """
 
     def __init__(self, n: int, shape: tuple[int, int, int] | None) -> None:
         self.rows: Pixels | None = None
+        self.images: list[Pixels | None] = [None] * n
+        self.is_row = np.zeros(n, np.bool_)
+        self.lock = threading.Lock()
         if shape is not None:
             check_memory(n, shape)
             self.rows = np.empty((n, *shape), np.uint8)
-        self.images: list[Pixels | None] = [None] * n
-        self.is_there = np.zeros(n, np.bool_)
 
     def get(self, index: int) -> Pixels | None:
         """The image, where it is there; not to be written to."""
@@ -53,18 +55,29 @@ class MemoryCache:
     def put(self, index: int, pixels: Pixels) -> None:
         """Keep a copy of an image."""
         if self.rows is None:
-            self.images[index] = pixels.copy()
-        else:
+            with self.lock:
+                if self.rows is None:
+                    self.rows = self._rows_like(pixels)
+        if pixels.shape == self.rows.shape[1:]:
             self.rows[index] = pixels
             self.images[index] = self.rows[index]
-        self.is_there[index] = True
+            self.is_row[index] = True
+        else:
+            self.images[index] = pixels.copy()
+
+    def _rows_like(self, pixels: Pixels) -> Pixels:
+        try:
+            check_memory(len(self.images), pixels.shape)
+            return np.empty((len(self.images), *pixels.shape), np.uint8)
+        except MemoryError:  # the others may be smaller
+            return np.empty((0, 0, 0, 0), np.uint8)
 
     def put_nothing(self, index: int) -> None:
         """Say that an image cannot be read."""
 
     def gather(self, indices: NDArray[np.int64]) -> Pixels | None:
-        """A batch of images of one size, None where one of them is not there yet."""
-        if self.rows is None or not self.is_there[indices].all():
+        """A batch of images of one size, None where one of them is not there yet, or has another."""
+        if self.rows is None or not self.is_row[indices].all():
             return None
         return take_rows(self.rows, indices)
 
@@ -235,7 +248,7 @@ def write_at(descriptor: int, data: memoryview, offset: int) -> None:
         data, offset = data[written:], offset + written
 
 
-def check_memory(n: int, shape: tuple[int, int, int]) -> None:
+def check_memory(n: int, shape: tuple[int, ...]) -> None:
     """Refuse what the machine cannot hold, before it tries."""
     wanted = n * int(np.prod(shape))
     with contextlib.suppress(ValueError, OSError, AttributeError):
