@@ -35,8 +35,8 @@ COLUMNS = 5  # offset, height, width, channels, CRC-32
 class MemoryCache:
     """Images in memory, filled as they are read.
 
-    Those of one size are rows of one array, whose memory the system gives as rows are filled: the wanted size,
-    or that of the first image.
+    Those of one size are rows of one array, whose memory the system gives as rows are filled: the wanted
+    size, or that of the first image.
     """
 
     def __init__(self, n: int, shape: tuple[int, int, int] | None) -> None:
