@@ -72,3 +72,23 @@ def number(where: str, name: str, value: Any, low: float = -math.inf, high: floa
     if not math.isfinite(float(value)) or not low <= float(value) <= high:
         raise ValueError(f"{where}: {name} is {value!r}, expected {expected}")
     return float(value)
+
+
+def check_flag(where: str, name: str, value: Any) -> None:
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{where}: {name} is {value!r:.80}, expected True or False")
+
+
+def check_shift(where: str, name: str, value: Any) -> Any:
+    """A float, an int, or an array of numbers to choose from."""
+    expected = "a number of at least 0, or a sequence of numbers"
+    if isinstance(value, (list, tuple, np.ndarray)):
+        array = np.asarray(value)
+        if array.dtype.kind not in "iuf" or array.ndim != 1 or not array.size or not np.isfinite(array).all():
+            raise ValueError(f"{where}: {name} is {value!r:.80}, expected {expected}")
+        return array
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{where}: {name} is {value!r:.80}, expected {expected}")
+    if not math.isfinite(float(value)) or value < 0:
+        raise ValueError(f"{where}: {name} is {value!r}, expected {expected}")
+    return int(value) if isinstance(value, numbers.Integral) else float(value)

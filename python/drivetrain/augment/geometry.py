@@ -20,7 +20,9 @@ from .transform import Parameters, Shape, Transform
 Floats = NDArray[np.float64]
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
-FILL_MODES = ("constant", "nearest", "reflect", "wrap")
+# In the kernels' words, which are SciPy's: its "constant" cuts off half a pixel, its "wrap" takes the first
+# and the last pixel for the same.
+FILL_MODES = {"constant": "grid-constant", "nearest": "nearest", "reflect": "reflect", "wrap": "grid-wrap"}
 
 
 class MatrixTransform(Transform):
@@ -52,7 +54,7 @@ class MatrixTransform(Transform):
         super().__init__(p, seed=seed)
         where = type(self).__name__
         self.interpolation = one_of(where, "interpolation", interpolation, INTERPOLATIONS)
-        self.fill_mode = one_of(where, "fill_mode", fill_mode, FILL_MODES)
+        self.fill_mode = one_of(where, "fill_mode", fill_mode, tuple(FILL_MODES))
         self.fill_value = number(where, "fill_value", fill_value)
         self.mask_fill = number(where, "mask_fill", mask_fill)
 
@@ -82,12 +84,12 @@ class MatrixTransform(Transform):
     def _warped(self, images: Tensor, parameters: Parameters, interpolation: str, fill: float) -> Tensor:
         size = parameters.get("size") or self.output_size((images.shape[1], images.shape[2]))
         matrices = _core.from_numpy(np.ascontiguousarray(parameters["matrices"]))
-        made: Tensor = _core.warp_images(  # type: ignore[attr-defined]
+        made: Tensor = _core.warp_images(
             images,
             matrices,
             size=size,
             interpolation=interpolation,
-            fill_mode=self.fill_mode,
+            fill_mode=FILL_MODES[self.fill_mode],
             fill_value=fill,
         )
         return made

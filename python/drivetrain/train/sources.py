@@ -238,6 +238,8 @@ def make_source(
     if steps is not None:
         integer(where, "the number of steps", steps)
     check_class_weight(where, class_weight)
+    if isinstance(getattr(x, "loader", None), DataLoader):
+        x = x.loader  # of endless batches: a pass is an epoch
     if is_arrays(x):
         inputs = as_inputs(where, x)
         arrays: list[NDArray[Any]] = list(inputs)
