@@ -4,6 +4,7 @@ from .anything import load, save
 from .model import load_model, load_weights, save_model, save_weights
 from .state import read_state, write_state
 from .tensorfile import read_document, read_tensors, write_tensors
+from .torch_file import read_torch
 
 __all__ = [
     "load",
@@ -12,6 +13,7 @@ __all__ = [
     "read_document",
     "read_state",
     "read_tensors",
+    "read_torch",
     "save",
     "save_model",
     "save_weights",

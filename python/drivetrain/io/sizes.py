@@ -26,6 +26,11 @@ def kernel(axes: int) -> Callable[[Arguments], float]:
     return elements
 
 
+def unet(a: Arguments) -> float:
+    width = a["base_width"]
+    return float(max(9 * (16 * width) ** 2, 9 * a["in_channels"] * width, a["classes"] * width))
+
+
 ELEMENTS: dict[str, Callable[[Arguments], float]] = {
     "Linear": lambda a: a["in_features"] * a["out_features"],
     "Bilinear": lambda a: a["in1_features"] * a["in2_features"] * a["out_features"],
@@ -37,6 +42,12 @@ ELEMENTS: dict[str, Callable[[Arguments], float]] = {
     **{f"ConvTranspose{axes}d": kernel(axes) for axes in (1, 2)},
     **{f"BatchNorm{axes}d": lambda a: a["num_features"] for axes in (1, 2)},
     **{f"InstanceNorm{axes}d": lambda a: a["num_features"] for axes in (1, 2)},
+    "BasicBlock": lambda a: 9 * a["width"] * max(a["inputs"], a["width"]),
+    "Bottleneck": lambda a: a["width"] * max(9 * a["width"], 4 * a["inputs"]),
+    "InvertedResidual": lambda a: a["inputs"] * a["expansion"] * max(a["inputs"], a["outputs"], 9),
+    "Inception": lambda a: 9 * max(a["inputs"], *a["channels"]) * max(a["channels"]),
+    "GoogLeNet": lambda a: max(1024 * a["classes"], 64 * 49 * a["in_channels"]),
+    "UNet": unet,
 }
 
 

@@ -168,6 +168,19 @@ def read_all(
         return header, _contents(file, path, header), document
 
 
+def read_plain(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+    """Read the arrays of any safetensors file; bfloat16 becomes float32, which holds all its numbers."""
+    with opened(path) as file:
+        header = read_header(file, path)
+        contents = _contents(file, path, header)
+    return {
+        name: (array.astype(np.uint32) << 16).view(np.float32)
+        if header.entries[name].dtype == "bfloat16"
+        else array
+        for name, array in contents.items()
+    }
+
+
 def bfloat16_tensor(bits: NDArray[Any]) -> Any:
     return _core.frombuffer(bytearray(bits.tobytes()), "bfloat16", bits.shape)
 

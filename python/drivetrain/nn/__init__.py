@@ -11,6 +11,7 @@ from .activation import LeakyReLU as LeakyReLU
 from .activation import LogSoftmax as LogSoftmax
 from .activation import PReLU as PReLU
 from .activation import ReLU as ReLU
+from .activation import ReLU6 as ReLU6
 from .activation import Sigmoid as Sigmoid
 from .activation import SiLU as SiLU
 from .activation import Softmax as Softmax
@@ -71,3 +72,4 @@ from .pool import MaxPool2d as MaxPool2d
 from .shape import Flatten as Flatten
 from .shape import Identity as Identity
 from .shape import Unflatten as Unflatten
+from .upsample import Upsample as Upsample

@@ -35,6 +35,19 @@ class ReLU(_Activation):
         return _core.relu(input)
 
 
+class ReLU6(_Activation):
+    """min(max(0, x), 6) (Krizhevsky, 2010).
+
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.ReLU6()(dt.tensor([-1.0, 2.0, 9.0])).tolist()
+        [0.0, 2.0, 6.0]
+    """
+
+    def forward(self, input: _core.Tensor) -> _core.Tensor:
+        return _core.relu6(input)
+
+
 class LeakyReLU(Module):
     """x where it is positive, negative_slope * x elsewhere (Maas et al., 2013).
 

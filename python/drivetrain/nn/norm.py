@@ -18,6 +18,8 @@ def _epsilon(name: str, eps: float) -> float:
 class _RunningNorm(Module):
     """Batch and instance norm: a scale and a shift per channel, and running statistics."""
 
+    # Training neither uses the batch's statistics nor changes the running ones: `models.freeze` sets it.
+    is_frozen: bool = False
     weight: Parameter | None
     bias: Parameter | None
     running_mean: _core.Tensor | None
@@ -79,11 +81,14 @@ class _RunningNorm(Module):
                 f"got shape {tuple(input.shape)}"
             )
 
+    def _uses_batch(self) -> bool:
+        return (self.training and not self.is_frozen) or self.running_mean is None
+
     def _step(self) -> float:
         """The weight of this batch in the running statistics."""
         if self.momentum is not None:
             return self.momentum
-        if not self.training or not self.track_running_stats:
+        if not self._uses_batch() or not self.track_running_stats:
             return 0.0
         self.num_batches_tracked += 1
         return 1.0 / int(self.num_batches_tracked)
@@ -133,7 +138,7 @@ class _BatchNorm(_RunningNorm):
             self.running_var,
             self.weight,
             self.bias,
-            self.training or self.running_mean is None,
+            self._uses_batch(),
             self._step(),
             self.eps,
             residual=residual,
@@ -217,7 +222,7 @@ class _InstanceNorm(_RunningNorm):
             self.running_var,
             self.weight,
             self.bias,
-            self.training or self.running_mean is None,
+            self._uses_batch(),
             self._step(),
             self.eps,
         )

@@ -71,3 +71,12 @@ class Trainable:
         from ..io import load_weights
 
         load_weights(self, filepath, strict=strict)
+
+    def load_pytorch(self, weights: Any, **options: Any) -> Any:
+        """Loads weights of PyTorch: a .pt, .pth or .safetensors file, or a state dict.
+
+        The arguments and the result are those of `drivetrain.models.load_pytorch_weights`.
+        """
+        from ..models import load_pytorch_weights
+
+        return load_pytorch_weights(self, weights, **options)
