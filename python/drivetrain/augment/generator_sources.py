@@ -4,173 +4,23 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._core import Tensor
-from .._extras import need
-from ..data import ArrayDataset, DataLoader, ImageFiles
-from ..data.convert import refuse_masked, to_tensors
+from ..data import ArrayDataset, ImageFiles
+from ..data.convert import refuse_masked
 from ..data.decode import ImageReader
 from ..data.folders import scan_directory
-from ..data.shuffle import check_seed
 from .checks import one_of
-from .draws import Draws
-from .transform import seed_of_default_generator
+from .generator_iterator import Finish, ImageIterator
 
 FORMATS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff")
 CLASS_MODES = ("categorical", "binary", "sparse", "input", "multi_output", "raw", None)
 LABELLED = ("categorical", "binary", "sparse")
-
-
-class ImageIterator:
-    """Batches of augmented images, epoch after epoch without end, as NumPy arrays.
-
-    Made by the flow methods of `ImageDataGenerator`. A training takes ``loader``, a `DataLoader` over the
-    same batches, whose pass is an epoch; it resumes exactly.
-
-    Attributes:
-        n, samples: Images of an epoch.
-        image_shape: Of one image.
-        classes, class_indices, num_classes, filenames, filepaths: With files: their classes by number, the
-            number of each class, paths.
-        index_array: The order of the epoch.
-        batch_index, total_batches_seen: Where the iterator stands.
-    """
-
-    def __init__(
-        self,
-        generator: Any,
-        dataset: Any,
-        finish: Callable[[NDArray[Any], NDArray[np.int64]], Any],
-        *,
-        image_shape: Sequence[int],
-        batch_size: Any,
-        shuffle: Any,
-        seed: Any,
-        save_to_dir: Any,
-        save_prefix: Any,
-        save_format: Any,
-        **attributes: Any,
-    ) -> None:
-        self.image_data_generator = generator
-        self.image_shape = tuple(image_shape)
-        self.seed = seed_of_default_generator() if seed is None else check_seed("ImageDataGenerator", seed)
-        self.finish = finish
-        self.save_to_dir = None if save_to_dir is None else os.fspath(save_to_dir)
-        self.save_prefix, self.save_format = save_prefix, save_format
-        if self.save_to_dir is not None:
-            need("save_to_dir", "PIL", "Pillow", "images")
-            if not os.path.isdir(self.save_to_dir):
-                raise NotADirectoryError(f"ImageDataGenerator: save_to_dir {self.save_to_dir} is no folder")
-        self.loader = DataLoader(
-            dataset, batch_size, shuffle, seed=self.seed, batch_transform=_AsTensors(self)
-        )
-        self.n = self.samples = len(dataset)
-        self.batch_size, self.shuffle = self.loader.batch_size, self.loader.shuffle
-        self.epoch = self.batch_index = self.total_batches_seen = 0
-        vars(self).update(attributes)
-
-    def __len__(self) -> int:
-        """Batches of an epoch."""
-        return len(self.loader)
-
-    @property
-    def index_array(self) -> NDArray[np.int64]:
-        sampler: Any = self.loader.sampler
-        if hasattr(sampler, "set_epoch"):
-            sampler.set_epoch(self.epoch)
-        order: NDArray[np.int64] = sampler.indices()
-        return order
-
-    def __getitem__(self, idx: int) -> Any:
-        """Batch ``idx`` of this epoch."""
-        if not -len(self) <= idx < len(self):
-            raise IndexError(f"ImageIterator: batch {idx} of {len(self)}")
-        first = idx % len(self) * self.batch_size
-        chosen = self.index_array[first : first + self.batch_size]
-        dataset: Any = self.loader.dataset
-        if hasattr(dataset, "take_at"):
-            batch = dataset.take_at(chosen, self.epoch, first)
-        else:
-            batch = dataset.take(chosen)
-        self.total_batches_seen += 1
-        return self.transformed(batch, self.epoch, first)
-
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
-        batch = self[self.batch_index]
-        self.batch_index += 1
-        if self.batch_index == len(self):
-            self.on_epoch_end()
-        return batch
-
-    def on_epoch_end(self) -> None:
-        """Begin the next epoch."""
-        self.epoch, self.batch_index = self.epoch + 1, 0
-
-    def reset(self) -> None:
-        """Begin this epoch again."""
-        self.batch_index = 0
-
-    def transformed(self, batch: Any, epoch: int, first: int) -> Any:
-        """Images and their numbers in the data set, augmented and with their labels."""
-        images, index = batch
-        index = np.asarray(index)
-        draws = Draws(self.seed, epoch, np.arange(first, first + len(index)))
-        made = self.image_data_generator.augmented(images, draws)
-        if self.save_to_dir is not None:
-            self._save(made, index, epoch * self.n + first)
-        return self.finish(made, index)
-
-    def _save(self, images: NDArray[Any], index: NDArray[np.int64], first: int) -> None:
-        """Pictures of a batch, each from black to white, under names of their own."""
-        from PIL import Image
-
-        last = self.image_data_generator.data_format == "channels_first"
-        for place, (image, number) in enumerate(zip(images, index.tolist(), strict=True)):
-            pixels = np.moveaxis(image, 0, 2) if last else image
-            shown = pixels.astype(np.float32) - pixels.min()
-            shown = (shown / (shown.max() or 1) * 255).astype(np.uint8)
-            name = f"{self.save_prefix}_{number}_{first + place}.{self.save_format}"
-            picture = Image.fromarray(shown[..., 0] if shown.shape[2] == 1 else shown)
-            picture.save(os.path.join(str(self.save_to_dir), name))
-
-    def state_dict(self) -> dict[str, Any]:
-        """Where ``next`` and the loader stand."""
-        return {
-            "seed": self.seed,
-            "epoch": self.epoch,
-            "batch_index": self.batch_index,
-            "loader": self.loader.state_dict(),
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from there."""
-        missing = [name for name in ("seed", "epoch", "batch_index", "loader") if name not in state]
-        if missing:
-            raise ValueError(f"ImageIterator.load_state_dict: state lacks {', '.join(missing)}")
-        self.loader.load_state_dict(state["loader"])
-        self.seed = check_seed("ImageIterator.load_state_dict", state["seed"])
-        self.epoch, self.batch_index = int(state["epoch"]), int(state["batch_index"])
-
-
-class _AsTensors:
-    """The iterator's batches for its loader."""
-
-    def __init__(self, iterator: ImageIterator) -> None:
-        self.iterator = iterator
-
-    def __call__(self, batch: Any) -> Any:
-        raise TypeError("ImageIterator: batches are made by their place in an epoch")
-
-    def transform_samples(self, batch: Any, epoch: int, first: int) -> Any:
-        return to_tensors(self.iterator.transformed(batch, epoch, first))
 
 
 def array_iterator(
@@ -263,7 +113,7 @@ def file_iterator(
     generator: Any,
     where: str,
     paths: Sequence[str],
-    finish: Callable[[NDArray[Any], NDArray[np.int64]], Any],
+    finish: Finish,
     look: Mapping[str, Any],
     flow: Mapping[str, Any],
     **attributes: Any,
@@ -374,7 +224,7 @@ def directory_iterator(
 
 def finish_with(
     class_mode: str | None, labels: Any, classes: int, dtype: str, weights: NDArray[Any] | None = None
-) -> Callable[[NDArray[Any], NDArray[np.int64]], Any]:
+) -> Finish:
     """How a batch gets its labels; ``labels`` are numbers, lists of them, or what a table has."""
 
     def of(batch: NDArray[Any], index: NDArray[np.int64]) -> Any:
