@@ -83,7 +83,13 @@ class AuxiliaryHead(nn.Module):
 
 
 class GoogLeNetOutputs(NamedTuple):
-    """What GoogLeNet with auxiliary heads gives in training."""
+    """What GoogLeNet with auxiliary heads gives in training.
+
+    Example:
+        >>> from drivetrain.models import GoogLeNetOutputs
+        >>> GoogLeNetOutputs(1, 2, 3).logits
+        1
+    """
 
     logits: Any
     aux_logits2: Any
