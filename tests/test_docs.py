@@ -18,7 +18,8 @@ import drivetrain as dt
 ROOT = Path(__file__).parent.parent
 GUIDES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 PAGES = [p for p in GUIDES if p.exists()]
-NEEDS = {"tables.md": ("sklearn", "pandas"), "images.md": ("PIL", "matplotlib")}  # extras, without which a page is not run
+# Extras, without which a page is not run.
+NEEDS = {"tables.md": ("sklearn", "pandas"), "images.md": ("PIL", "matplotlib")}
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 

@@ -92,7 +92,12 @@ def made_in_every_way():
     for name in ("Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout", "DropPath"):
         yield getattr(nn, name)(0.25)
     yield nn.StochasticDepth(0.25, mode="batch")
+    yield nn.Sequential(nn.Upsample(2), nn.ReLU6())
     yield models.small_cnn((8, 8, 1))
+    yield nn.Sequential(models.BasicBlock(4, 4), models.Bottleneck(4, 1), models.InvertedResidual(4, 4))
+    yield models.GoogLeNet(2, auxiliary=True)
+    yield models.AuxiliaryLoss(nn.CrossEntropyLoss())
+    yield models.UNet(2, base_width=2)
 
 
 def test_every_module_comes_back(tmp_path):

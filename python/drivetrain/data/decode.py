@@ -43,7 +43,15 @@ Pixels = NDArray[np.uint8]
 
 
 class ImageError(ValueError):
-    """A file that is no image, or a damaged or too large one. ``path`` is its name."""
+    """A file that is no image, or a damaged or too large one. ``path`` is its name.
+
+    Example:
+        >>> from drivetrain.data import ImageError
+        >>> raise ImageError("cat.png", "is truncated")
+        Traceback (most recent call last):
+        ...
+        drivetrain.data.decode.ImageError: cat.png is truncated
+    """
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(f"{path} {problem}")

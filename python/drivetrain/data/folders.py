@@ -23,6 +23,13 @@ class FolderListing:
         paths (list of str): The files: class by class, within a class by folder and name.
         labels (int64 array or None): Number of each file's class; None where there are no classes.
         classes (list of str): Names of the classes.
+
+    Example:
+        >>> import numpy as np
+        >>> from drivetrain.data import FolderListing
+        >>> listing = FolderListing("pets", ["cat/1.png", "dog/1.png"], np.array([0, 1]), ["cat", "dog"])
+        >>> len(listing), listing.class_to_idx
+        (2, {'cat': 0, 'dog': 1})
     """
 
     root: str

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from .. import _core, nn
 from .._arguments import checks_names
+from .._checks import flags
 from .build import check_sizes, draw_linear, norm_relu
 from .classifiers import Rescale
 from .heads import Headed
@@ -121,6 +122,7 @@ class GoogLeNet(Headed, nn.Module):
     ) -> None:
         super().__init__()
         check_sizes("googlenet", classes=classes, in_channels=in_channels)
+        flags("googlenet", auxiliary=auxiliary, transform_input=transform_input)
         if transform_input and in_channels != 3:
             raise ValueError(f"googlenet: transform_input is for 3 channels, in_channels is {in_channels}")
         self.transform_input = transform_input

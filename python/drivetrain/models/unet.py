@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import _core, nn
 from .._arguments import checks_names
+from .._checks import flags
 from ..nn.checks import choice
 from .build import check_sizes
 from .classifiers import Rescale
@@ -34,6 +35,7 @@ class UNet(Headed, nn.Module):
     ) -> None:
         super().__init__()
         check_sizes("unet", classes=classes, in_channels=in_channels, base_width=base_width)
+        flags("unet", batch_norm=batch_norm)
         self.padding = choice("unet", "padding", padding, ("same", "valid"))
         pad = 1 if padding == "same" else 0
         if scale is not None:
