@@ -17,12 +17,12 @@ template <class T, int rows, int vectors, bool adjacent, bool copies> void tile_
     constexpr int lanes = kLanes<T>;
     const int64_t last = t.cols - (vectors - 1) * lanes; // columns in the last vector
     V sum[rows][vectors] = {};
-    SumOf<T>* c = t.c;
+    SumOf<T>* const c = t.c;
+    const int64_t c_row = t.c_row;
     if (!t.streams)
-#pragma GCC unroll 16
-        for (int i = 0; i < rows; ++i)
+        for (int64_t i = 0; i < rows; ++i)
 #pragma GCC unroll 4
-            for (int j = 0; j < vectors; ++j) __builtin_prefetch(c + i * t.c_row + j * lanes, 1);
+            for (int j = 0; j < vectors; ++j) __builtin_prefetch(c + i * c_row + j * lanes, 1);
 
     const int64_t row = adjacent ? 1 : t.a_row, a_depth = t.a_depth, b_row = t.b_row;
     const T* b = t.b;
@@ -63,13 +63,12 @@ template <class T, int rows, int vectors, bool adjacent, bool copies> void tile_
         }
 
     if (t.accumulate) {
+        const SumOf<T>* from = c;
 #pragma GCC unroll 16
-        for (int i = 0; i < rows; ++i)
+        for (int i = 0; i < rows; ++i, from += c_row)
 #pragma GCC unroll 4
-            for (int j = 0; j < vectors; ++j) {
-                const SumOf<T>* from = c + i * t.c_row + j * lanes;
-                sum[i][j] += j == vectors - 1 ? load_upto(from, last) : load(from);
-            }
+            for (int j = 0; j < vectors; ++j)
+                sum[i][j] += j == vectors - 1 ? load_upto(from + j * lanes, last) : load(from + j * lanes);
     }
     if (t.bias) {
 #pragma GCC unroll 4
@@ -86,15 +85,23 @@ template <class T, int rows, int vectors, bool adjacent, bool copies> void tile_
 #pragma GCC unroll 16
     for (int i = 0; i < rows; ++i)
 #pragma GCC unroll 4
+        for (int j = 0; j < vectors; ++j) sum[i][j] = max_or_second(low, sum[i][j]);
+    SumOf<T>* to = c;
+    if (t.streams) {
+#pragma GCC unroll 16
+        for (int i = 0; i < rows; ++i, to += c_row)
+#pragma GCC unroll 4
+            for (int j = 0; j < vectors; ++j) stream(to + j * lanes, sum[i][j], Whole{});
+        return;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; ++i, to += c_row)
+#pragma GCC unroll 4
         for (int j = 0; j < vectors; ++j) {
-            SumOf<T>* to = c + i * t.c_row + j * lanes;
-            const V y = max_or_second(low, sum[i][j]);
-            if (t.streams)
-                stream(to, y, Whole{});
-            else if (j == vectors - 1)
-                store_upto(to, y, last);
+            if (j == vectors - 1)
+                store_upto(to + j * lanes, sum[i][j], last);
             else
-                store(to, y);
+                store(to + j * lanes, sum[i][j]);
         }
 }
 
