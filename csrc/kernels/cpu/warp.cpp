@@ -1,90 +1,192 @@
 #include "kernels/warp.h"
 
-#include "kernels/cpu/warp_places.h"
+#include "kernels/cpu/warp_linear.h"
 
 #pragma GCC diagnostic ignored "-Wpsabi"
 
 namespace dt::cpu::DT_LEVEL {
 namespace {
 
-// The pixels along one axis that a place is mixed of, as positions (-1: the fill value) and weights.
+// The pixels along one axis that a place is mixed of: the first one, and their weights.
 struct Taps {
-    int64_t index[4];
+    int64_t first;
     float weight[4];
 };
 
-constexpr int tap_count(Interpolation interpolation) {
-    return interpolation == Interpolation::nearest ? 1 : interpolation == Interpolation::bilinear ? 2 : 4;
-}
-
-// False where the place is outside and nothing but the fill value counts.
-bool find_taps(int64_t place, int64_t n, const WarpArgs& a, Taps& taps) {
-    if (!bring_inside(place, n, a.fill)) return false;
-    if (a.interpolation == Interpolation::nearest) place += kOne / 2;
-    const int count = tap_count(a.interpolation);
-    const int64_t first = (place >> 32) - (count == 4);
-    for (int k = 0; k < count; ++k) taps.index[k] = index_of(first + k, n, a.fill);
+DT_INLINE Taps find_taps(int64_t place, int count) {
+    Taps taps;
+    taps.first = (place >> 32) - (count == 4);
     const float f = float(uint32_t(place) >> 8) * 0x1p-24f;
-    if (count == 1) taps.weight[0] = 1;
-    if (count == 2) taps.weight[0] = 1 - f, taps.weight[1] = f;
+    float* w = taps.weight;
+    if (count == 2) w[0] = 1 - f, w[1] = f;
     if (count == 4) {
-        taps.weight[0] = ((-0.5f * f + 1) * f - 0.5f) * f;
-        taps.weight[1] = (1.5f * f - 2.5f) * f * f + 1;
-        taps.weight[2] = ((-1.5f * f + 2) * f + 0.5f) * f;
-        taps.weight[3] = (0.5f * f - 0.5f) * f * f;
+        w[0] = ((-0.5f * f + 1) * f - 0.5f) * f;
+        w[1] = (1.5f * f - 2.5f) * f * f + 1;
+        w[2] = ((-1.5f * f + 2) * f + 0.5f) * f;
+        w[3] = (0.5f * f - 0.5f) * f * f;
     }
-    return true;
+    return taps;
 }
 
-DT_INLINE void set_pixel(float& to, float v) { to = v; }
-DT_INLINE void set_pixel(uint8_t& to, float v) { to = uint8_t(v > 0 ? v < 255 ? v + 0.5f : 255.0f : 0.0f); }
+typedef float Four __attribute__((vector_size(16)));
+DT_INLINE Four load_four(const float* p) {
+    Four v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+DT_INLINE Four load_four(const uint8_t* p) {
+    typedef uint8_t FourBytes __attribute__((vector_size(4)));
+    FourBytes v;
+    memcpy(&v, p, sizeof v);
+    return __builtin_convertvector(v, Four);
+}
 
-// One pixel of the output, anywhere.
-template <class T> void sample(const WarpArgs& a, const T* image, int64_t x, int64_t y, T* to) {
-    Taps across, down;
-    if (!find_taps(x, a.in_w, a, across) || !find_taps(y, a.in_h, a, down)) {
-        for (int64_t c = 0; c < a.channels; ++c) set_pixel(to[c], a.fill_value);
-        return;
+// The sum over the pixels of value(row, column) times their weights: floats, or Four of them.
+template <class V, int count, class F> DT_INLINE V mix(const Taps& across, const Taps& down, const F& value) {
+    V sum{};
+    for (int r = 0; r < count; ++r) {
+        V line = value(r, 0) * across.weight[0];
+        for (int q = 1; q < count; ++q) line += value(r, q) * across.weight[q];
+        line *= down.weight[r];
+        sum = r ? sum + line : line;
     }
-    const int count = tap_count(a.interpolation);
-    for (int64_t c = 0; c < a.channels; ++c) {
-        float sum = 0;
-        for (int r = 0; r < count; ++r) {
-            float line = 0;
-            for (int q = 0; q < count; ++q) {
-                const bool inside = across.index[q] >= 0 && down.index[r] >= 0;
-                const float v =
-                    inside ? float(image[(down.index[r] * a.in_w + across.index[q]) * a.channels + c])
-                           : a.fill_value;
-                line = q ? line + v * across.weight[q] : v * across.weight[q];
-            }
-            sum = r ? sum + line * down.weight[r] : line * down.weight[r];
+    return sum;
+}
+
+DT_INLINE void store_four(float* to, Four v, int64_t n) {
+    if (n >= 4)
+        memcpy(to, &v, sizeof v);
+    else
+        for (int64_t lane = 0; lane < n; ++lane) to[lane] = v[lane];
+}
+DT_INLINE void store_four(uint8_t* to, Four v, int64_t n) {
+    for (int64_t lane = 0; lane < min(n, int64_t{4}); ++lane) set_pixel(to[lane], v[lane]);
+}
+
+// n pixels, each from a place; `readable` values may be read from `image` on.
+template <class T, int count>
+void sample(const WarpArgs& a, const T* image, int64_t readable, const Places& places, int64_t n, T* to) {
+    const int64_t channels = a.channels, row = a.in_w * channels;
+    constexpr int reach = count == 4 ? 2 : 1;
+    const T* const end = to + n * channels;
+    for (int64_t k = 0; k < n; ++k, to += channels) {
+        const int64_t x = places.x[k], y = places.y[k];
+        if (is_void(x, a.in_w, a.fill, reach) || is_void(y, a.in_h, a.fill, reach)) {
+            for (int64_t c = 0; c < channels; ++c) set_pixel(to[c], a.fill_value);
+            continue;
         }
-        set_pixel(to[c], sum);
+        const Taps across = find_taps(x, count), down = find_taps(y, count);
+        const int64_t at = down.first * row + across.first * channels;
+        const bool inside = across.first >= 0 && across.first + count <= a.in_w && down.first >= 0 &&
+                            down.first + count <= a.in_h;
+        if (inside && at + (count - 1) * (row + channels) + channels + 3 <= readable) {
+            for (int64_t c = 0; c < channels; c += 4) {
+                const T* const from = image + at + c;
+                const Four v = mix<Four, count>(across, down, [&](int r, int q) DT_INLINE_LAMBDA {
+                    return load_four(from + r * row + q * channels);
+                });
+                store_four(to + c, v, end - to - c); // the next pixel overwrites what is too much
+            }
+            continue;
+        }
+        int64_t rows[count], columns[count];
+        for (int i = 0; i < count; ++i) {
+            rows[i] = index_of(down.first + i, a.in_h, a.fill);
+            columns[i] = index_of(across.first + i, a.in_w, a.fill);
+        }
+        for (int64_t c = 0; c < channels; ++c)
+            set_pixel(to[c], mix<float, count>(across, down, [&](int r, int q) DT_INLINE_LAMBDA {
+                          return rows[r] < 0 || columns[q] < 0
+                                     ? a.fill_value
+                                     : float(image[rows[r] * row + columns[q] * channels + c]);
+                      }));
     }
 }
 
+template <class T>
+void sample_nearest(const WarpArgs& a, const T* image, const Places& places, int64_t n, T* to) {
+    const int64_t channels = a.channels;
+    const size_t bytes = size_t(channels) * sizeof(T);
+    const auto copy = [&](auto move) DT_INLINE_LAMBDA {
+        for (int64_t k = 0; k < n; ++k, to += channels) {
+            const int64_t x = places.x[k], y = places.y[k];
+            const int64_t q = index_of((x + kOne / 2) >> 32, a.in_w, a.fill);
+            const int64_t r = index_of((y + kOne / 2) >> 32, a.in_h, a.fill);
+            if (q < 0 || r < 0 || is_void(x, a.in_w, a.fill, 1) || is_void(y, a.in_h, a.fill, 1))
+                for (int64_t c = 0; c < channels; ++c) set_pixel(to[c], a.fill_value);
+            else
+                move(to, image + (r * a.in_w + q) * channels);
+        }
+    };
+    switch (bytes) { // a copy of any length is a call
+    case 1:
+        return copy([](T* t, const T* f) DT_INLINE_LAMBDA { memcpy(t, f, 1); });
+    case 3:
+        return copy([](T* t, const T* f) DT_INLINE_LAMBDA { memcpy(t, f, 3); });
+    case 4:
+        return copy([](T* t, const T* f) DT_INLINE_LAMBDA { memcpy(t, f, 4); });
+    case 12:
+        return copy([](T* t, const T* f) DT_INLINE_LAMBDA { memcpy(t, f, 12); });
+    default:
+        return copy([&](T* t, const T* f) DT_INLINE_LAMBDA { memcpy(t, f, bytes); });
+    }
+}
+
+// Calls body(image, values that may be read from there on, places, how many, output) for pieces of rows.
+template <class T, class F> void for_pieces(const WarpArgs& a, int64_t work, const F& body) {
+    const int64_t image = a.in_h * a.in_w * a.channels;
+    // A cubic's pixels reach beyond where places look the same.
+    const bool folds = a.interpolation != Interpolation::bicubic || a.fill == Fill::wrap;
+    parallel(a.batch * a.out_h, grain_for(a.out_w * work), [&](int64_t begin, int64_t end) {
+        Places places;
+        for (int64_t row = begin; row < end; ++row) {
+            const int64_t number = row / a.out_h;
+            T* to = static_cast<T*>(a.output) + row * a.out_w * a.channels;
+            for (int64_t j = 0; j < a.out_w; j += kBlock) {
+                const int64_t n = min(kBlock, a.out_w - j), whole = round_up(n, kLanes<int64_t>);
+                find_places(a, number, row % a.out_h, j, whole, places);
+                if (folds) fold(places.x, whole, a.in_w, a.fill), fold(places.y, whole, a.in_h, a.fill);
+                body(static_cast<const T*>(a.images) + number * image, (a.batch - number) * image, places, n,
+                     to + j * a.channels);
+            }
+        }
+    });
+}
+
+template <class T, int count> void warp_by(const WarpArgs& a) {
+    for_pieces<T>(a, 4 + a.channels * count * count,
+                  [&](const T* image, int64_t readable, const Places& places, int64_t n, T* to) {
+                      if constexpr (count == 1)
+                          sample_nearest(a, image, places, n, to);
+                      else
+                          sample<T, count>(a, image, readable, places, n, to);
+                  });
+}
 template <class T> void warp(const WarpArgs& a) {
-    const int count = tap_count(a.interpolation);
-    parallel(a.batch * a.out_h, grain_for(a.out_w * (4 + a.channels * count * count)),
-             [&](int64_t begin, int64_t end) {
-                 Places places;
-                 for (int64_t item = begin; item < end; ++item) {
-                     const int64_t number = item / a.out_h, i = item % a.out_h;
-                     const T* image = static_cast<const T*>(a.images) + number * a.in_h * a.in_w * a.channels;
-                     T* row = static_cast<T*>(a.output) + item * a.out_w * a.channels;
-                     for (int64_t j = 0; j < a.out_w; j += kBlock) {
-                         find_places(a, number, i, j, places);
-                         const int64_t n = min(kBlock, a.out_w - j);
-                         for (int64_t k = 0; k < n; ++k)
-                             sample(a, image, places.x[k], places.y[k], row + (j + k) * a.channels);
-                     }
-                 }
-             });
+    switch (a.interpolation) {
+    case Interpolation::nearest:
+        return warp_by<T, 1>(a);
+    case Interpolation::bilinear:
+        return warp_by<T, 2>(a);
+    default:
+        return warp_by<T, 4>(a);
+    }
+}
+
+void warp_u8(const WarpArgs& a) {
+    if (a.interpolation != Interpolation::bilinear || a.channels > 4 || a.in_w * a.channels > INT32_MAX)
+        return warp<uint8_t>(a);
+    const Layout layout(a.channels);
+    for_pieces<uint8_t>(
+        a, 4, [&](const uint8_t* image, int64_t readable, const Places& places, int64_t n, uint8_t* to) {
+            uint8_t mixed[4 * kBlock + 8];
+            sample_linear(a, layout, image, readable, places, n, mixed);
+            memcpy(to, mixed, size_t(n * a.channels));
+        });
 }
 
 } // namespace
 
-Warp warp() { return {warp<uint8_t>, warp<float>}; }
+Warp warp() { return {warp_u8, warp<float>}; }
 
 } // namespace dt::cpu::DT_LEVEL
