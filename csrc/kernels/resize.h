@@ -9,8 +9,8 @@ struct ResizeAxis {
     int64_t in = 1, out = 1, taps = 1;
     const int32_t *first = nullptr, *count = nullptr;
     const float* weight = nullptr;
-    // Where they are not null, used for uint8 in place of `weight`: weights times 2^shift[s], in pairs: taps
-    // is even, and 0 stands in what is left over.
+    // Where they are not null, used for uint8 of up to 4 channels in place of `weight`: weights times
+    // 2^shift[s]; taps is a multiple of 4, and 0 stands in what is left over.
     const int16_t* fixed = nullptr;
     const int32_t* shift = nullptr;
 };

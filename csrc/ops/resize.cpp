@@ -70,10 +70,11 @@ int64_t find_weights(Filter filter, bool antialias, const Side& side, int64_t in
     const double centre = side.from + (static_cast<double>(i) + 0.5) * scale;
     const int64_t low = std::max<int64_t>(0, static_cast<int64_t>(centre - reach + 0.5));
     const int64_t high = std::min(in, static_cast<int64_t>(centre + reach + 0.5));
+    const double narrow = 1 / wide;
     double sum = 0;
     for (int64_t k = low; k < high; ++k)
-        sum += weights[k - low] = weight_of(filter, (static_cast<double>(k) - centre + 0.5) / wide);
-    for (int64_t k = 0; k < high - low; ++k) weights[k] /= sum;
+        sum += weights[k - low] = weight_of(filter, (static_cast<double>(k) - centre + 0.5) * narrow);
+    for (int64_t k = 0; k < high - low; ++k) weights[k] *= 1 / sum;
     first = static_cast<int32_t>(low);
     return high - low;
 }
@@ -121,7 +122,8 @@ int64_t count_taps(Filter filter, bool antialias, const std::vector<Side>& sides
     double widest = 1;
     for (const Side& side : sides)
         if (antialias) widest = std::max(widest, (side.to - side.from) / static_cast<double>(out));
-    return 2 * static_cast<int64_t>(std::ceil(reach_of(filter) * widest)) + 2; // even
+    const int64_t most = 2 * static_cast<int64_t>(std::ceil(reach_of(filter) * widest)) + 1;
+    return (most + 3) / 4 * 4;
 }
 
 Table make_table(Filter filter, bool antialias, const std::vector<Side>& sides, int64_t in, int64_t out,
@@ -182,8 +184,8 @@ Tensor resize_images(const Tensor& images_, const Dims& size, const std::string&
     if (!out.size()) return out;
     const int64_t column_taps = count_taps(filter, antialias, across, to.w),
                   row_taps = count_taps(filter, antialias, down, to.h);
-    const bool fixed =
-        images.dtype() == DType::uint8 && column_taps <= kMostFixedTaps && row_taps <= kMostFixedTaps;
+    const bool fixed = images.dtype() == DType::uint8 && channels <= 4 && column_taps <= kMostFixedTaps &&
+                       row_taps <= kMostFixedTaps;
     LongWork work(static_cast<double>(out.size()) * static_cast<double>(column_taps + row_taps));
     const Table columns = make_table(filter, antialias, across, w, to.w, column_taps, fixed);
     const Table rows = make_table(filter, antialias, down, h, to.h, row_taps, fixed);

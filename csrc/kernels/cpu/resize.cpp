@@ -1,6 +1,7 @@
 #include "kernels/resize.h"
 
 #include "kernels/cpu/common.h"
+#include "kernels/cpu/words.h"
 
 #pragma GCC diagnostic ignored "-Wpsabi"
 
@@ -11,6 +12,21 @@ typedef float Four __attribute__((vector_size(16)));
 
 DT_INLINE void set(float& to, float v) { to = v; }
 DT_INLINE void set(uint8_t& to, float v) { to = uint8_t(v > 0 ? v < 255 ? v + 0.5f : 255.0f : 0.0f); }
+
+DT_INLINE Four load_four(const float* p) {
+    Four v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+DT_INLINE Four load_four(const uint8_t* p) {
+    typedef uint8_t FourBytes __attribute__((vector_size(4)));
+    FourBytes v;
+    memcpy(&v, p, sizeof v);
+    return __builtin_convertvector(v, Four);
+}
+
+// Values behind the end of a line that may be read, besides those of as many pixels as an output is mixed of.
+constexpr int64_t kBeyond = 64;
 
 // A band of the output rows of one sample, whose columns are mixed first: as Pillow has it, uint8 is rounded
 // and clipped in between. `ring` has room for the rows that one output row is mixed of.
@@ -23,60 +39,109 @@ template <class T> struct Band {
     int64_t next = 0; // the first row of the image that is not in the ring
 
     int64_t values() const { return a.columns.out * a.channels; }
-    T* line(int64_t row) const { return ring + row % a.rows.taps * values(); }
+    T* line(int64_t row) const { return ring + row % a.rows.taps * (values() + kBeyond); }
 };
 
 template <class T> void mix_columns(const Band<T>& b, const T* from, T* to) {
     const ResizeAxis& x = b.a.columns;
     const int64_t channels = b.a.channels;
     for (int64_t j = b.column_table; j < b.column_table + x.out; ++j, to += channels) {
-        const T* const first = from + x.first[j] * channels;
-        for (int64_t c = 0; c < channels; ++c) {
-            float sum = 0;
-            for (int64_t k = 0; k < x.count[j]; ++k)
-                sum += x.weight[j * x.taps + k] * float(first[k * channels + c]);
-            set(to[c], sum);
+        const float* weight = x.weight + j * x.taps;
+        for (int64_t c = 0; c < channels; c += 4) {
+            const T* pixel = from + x.first[j] * channels + c;
+            Four sum{};
+            for (int64_t k = 0; k < x.count[j]; ++k, pixel += channels) sum += weight[k] * load_four(pixel);
+            for (int64_t lane = 0; lane < 4 && c + lane < channels; ++lane) set(to[c + lane], sum[lane]);
         }
     }
 }
 
+constexpr int64_t kPiece = 128; // values of a row that are summed in registers and the nearest cache
+
 template <class T> void mix_rows(const Band<T>& b, int64_t i, T* to) {
     const ResizeAxis& y = b.a.rows;
-    const int64_t at = b.row_table + i, n = b.values();
-    const float* weight = y.weight + at * y.taps;
-    for (int64_t v = 0; v < n; ++v) {
-        float sum = 0;
-        for (int64_t k = 0; k < y.count[at]; ++k) sum += weight[k] * float(b.line(y.first[at] + k)[v]);
-        set(to[v], sum);
+    const int64_t at = b.row_table + i;
+    for (int64_t v = 0; v < b.values(); v += kPiece) {
+        const int64_t n = min(kPiece, b.values() - v);
+        float sums[kPiece] = {};
+        for (int64_t k = 0; k < y.count[at]; ++k) {
+            const T* line = b.line(y.first[at] + k) + v;
+            const float w = y.weight[at * y.taps + k];
+            for (int64_t u = 0; u < n; ++u) sums[u] += w * float(line[u]);
+        }
+        for (int64_t u = 0; u < n; ++u) set(to[v + u], sums[u]);
     }
 }
 
-DT_INLINE uint8_t shifted(int32_t sum, int shift) {
-    sum = (sum + (1 << (shift - 1))) >> shift;
-    return uint8_t(sum < 0 ? 0 : sum > 255 ? 255 : sum);
+// In fixed point, up to four channels: kTogether outputs at a time, each in 16 bytes of a vector, from two
+// pixels at once as words side by side.
+constexpr int64_t kTogether = kVectorBytes / 16;
+
+DT_INLINE Bytes pairs(int64_t channels, int64_t first) { // pixels `first` and first + 1
+    Bytes pattern;
+    for (int i = 0; i < kVectorBytes; ++i) {
+        const int64_t word = i % 16 / 2;
+        pattern[i] =
+            i % 2 || word / 2 >= channels ? kNoByte : uint8_t((first + word % 2) * channels + word / 2);
+    }
+    return pattern;
 }
 
 void mix_columns_fixed(const Band<uint8_t>& b, const uint8_t* from, uint8_t* to) {
     const ResizeAxis& x = b.a.columns;
     const int64_t channels = b.a.channels;
-    for (int64_t j = b.column_table; j < b.column_table + x.out; ++j, to += channels) {
-        const uint8_t* const first = from + x.first[j] * channels;
-        for (int64_t c = 0; c < channels; ++c) {
-            int32_t sum = 0;
-            for (int64_t k = 0; k < x.count[j]; ++k) sum += x.fixed[j * x.taps + k] * first[k * channels + c];
-            to[c] = shifted(sum, x.shift[b.table]);
+    const Bytes front = pairs(channels, 0), back = pairs(channels, 2);
+    Bytes two, other_two, lowest; // weights, repeated; the lowest byte of every 32 bits
+    for (int i = 0; i < kVectorBytes; ++i) {
+        two[i] = uint8_t(i % 4), other_two[i] = uint8_t(4 + i % 4);
+        lowest[i] = i % 16 < 4 ? uint8_t(i % 16 * 4) : kNoByte;
+    }
+    const int shift = x.shift[b.table];
+    for (int64_t j = 0; j < x.out; j += kTogether, to += kTogether * channels) {
+        const uint8_t* pixels[kTogether];
+        const int16_t* weights[kTogether];
+        int64_t count = 0;
+        for (int64_t lane = 0; lane < kTogether; ++lane) {
+            const int64_t at = b.column_table + min(j + lane, x.out - 1);
+            pixels[lane] = from + x.first[at] * channels;
+            weights[lane] = x.fixed + at * x.taps;
+            count = max(count, int64_t(x.count[at]));
         }
+        Vec<int32_t> sum = broadcast(int32_t(1 << (shift - 1)));
+        for (int64_t k = 0; k < count; k += 4) {
+            Bytes pixel, weight;
+            for (int64_t lane = 0; lane < kTogether; ++lane) {
+                memcpy(reinterpret_cast<char*>(&pixel) + 16 * lane, pixels[lane] + k * channels, 16);
+                memcpy(reinterpret_cast<char*>(&weight) + 16 * lane, weights[lane] + k, 8);
+            }
+            sum += pair_sums((Words)pick(pixel, front), (Words)pick(weight, two)) +
+                   pair_sums((Words)pick(pixel, back), (Words)pick(weight, other_two));
+        }
+        sum = min(max(sum >> shift, Vec<int32_t>{}), broadcast(int32_t{255}));
+        const Bytes bytes = pick((Bytes)sum, lowest);
+        for (int64_t lane = 0; lane < kTogether; ++lane)
+            memcpy(to + lane * channels, reinterpret_cast<const char*>(&bytes) + 16 * lane, 4);
     }
 }
 
 void mix_rows_fixed(const Band<uint8_t>& b, int64_t i, uint8_t* to) {
     const ResizeAxis& y = b.a.rows;
-    const int64_t at = b.row_table + i, n = b.values();
-    for (int64_t v = 0; v < n; ++v) {
-        int32_t sum = 0;
-        for (int64_t k = 0; k < y.count[at]; ++k)
-            sum += y.fixed[at * y.taps + k] * b.line(y.first[at] + k)[v];
-        to[v] = shifted(sum, y.shift[b.table]);
+    const int64_t at = b.row_table + i;
+    const int shift = y.shift[b.table];
+    for (int64_t v = 0; v < b.values(); v += kPiece) { // whole pieces: lines go on for as long
+        int32_t sums[kPiece];
+        for (int64_t u = 0; u < kPiece; ++u) sums[u] = 1 << (shift - 1);
+        for (int64_t k = 0; k < y.count[at]; ++k) {
+            const uint8_t* line = b.line(y.first[at] + k) + v;
+            const int32_t w = y.fixed[at * y.taps + k];
+            for (int64_t u = 0; u < kPiece; ++u) sums[u] += w * line[u];
+        }
+        uint8_t mixed[kPiece];
+        for (int64_t u = 0; u < kPiece; ++u) {
+            const int32_t sum = sums[u] >> shift;
+            mixed[u] = uint8_t(sum < 0 ? 0 : sum > 255 ? 255 : sum);
+        }
+        memcpy(to + v, mixed, size_t(min(kPiece, b.values() - v)));
     }
 }
 
@@ -93,9 +158,13 @@ template <class T, class Columns, class Rows>
 void resize(const ResizeArgs& a, const Columns& columns, const Rows& rows) {
     const int64_t high = rows_in_band(a), bands = ceil_div(a.rows.out, high);
     const int64_t in_row = a.columns.in * a.channels, out_row = a.columns.out * a.channels;
-    parallel(a.batch * bands, 1, [&](int64_t begin, int64_t end) {
-        T* const ring = scratch<T>(Scratch::kernel, a.rows.taps * out_row);
-        for (int64_t item = begin; item < end; ++item) {
+    const int64_t beyond = a.columns.taps * a.channels + kBeyond;
+    const T* const end = static_cast<const T*>(a.images) + a.batch * a.rows.in * in_row;
+    parallel(a.batch * bands, 1, [&](int64_t begin, int64_t end_of_block) {
+        const int64_t ring = a.rows.taps * (out_row + kBeyond) + kPiece;
+        T* const memory = scratch<T>(Scratch::kernel, ring + in_row + beyond);
+        memset(memory, 0, size_t(ring) * sizeof(T));
+        for (int64_t item = begin; item < end_of_block; ++item) {
             const int64_t sample = item / bands, table = a.shared ? 0 : sample;
             Band<T> band{a,
                          table,
@@ -103,12 +172,19 @@ void resize(const ResizeArgs& a, const Columns& columns, const Rows& rows) {
                          table * a.columns.out,
                          static_cast<const T*>(a.images) + sample * a.rows.in * in_row,
                          static_cast<T*>(a.output) + sample * a.rows.out * out_row,
-                         ring};
+                         memory};
             for (int64_t i = item % bands * high; i < min(a.rows.out, (item % bands + 1) * high); ++i) {
                 const int64_t first = a.rows.first[band.row_table + i];
                 const int64_t last = first + a.rows.count[band.row_table + i];
-                for (band.next = max(band.next, first); band.next < last; ++band.next)
-                    columns(band, band.image + band.next * in_row, band.line(band.next));
+                for (band.next = max(band.next, first); band.next < last; ++band.next) {
+                    const T* from = band.image + band.next * in_row;
+                    if (end - from < in_row + beyond) { // where nothing may be read behind it
+                        memcpy(memory + ring, from, size_t(in_row) * sizeof(T));
+                        memset(memory + ring + in_row, 0, size_t(beyond) * sizeof(T));
+                        from = memory + ring;
+                    }
+                    columns(band, from, band.line(band.next));
+                }
                 rows(band, i, band.output + i * out_row);
             }
         }

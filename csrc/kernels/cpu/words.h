@@ -13,15 +13,20 @@ typedef uint8_t Bytes __attribute__((vector_size(kVectorBytes)));
 typedef int16_t Words __attribute__((vector_size(kVectorBytes)));
 typedef uint16_t UnsignedWords __attribute__((vector_size(kVectorBytes)));
 
-// Byte i of the result is byte pattern[i] of the same 16 bytes of v; 0 where that is kNoByte.
 constexpr uint8_t kNoByte = 128;
-// (a * b + 2^14) >> 15, word by word.
-// The products of the lower 32 bits.
+
+// pick: byte i of the result is byte pattern[i] of the same 16 bytes of v; 0 where that is kNoByte.
+// scaled: (a * b + 2^14) >> 15, word by word.
+// pair_sums: the sums of the products of two words each.
+// low_product: the products of the lower 32 bits.
 #if defined(DT_LEVEL_v4)
 DT_INLINE Bytes pick(Bytes v, Bytes pattern) {
     return (Bytes)_mm512_shuffle_epi8((__m512i)v, (__m512i)pattern);
 }
 DT_INLINE Words scaled(Words a, Words b) { return (Words)_mm512_mulhrs_epi16((__m512i)a, (__m512i)b); }
+DT_INLINE Vec<int32_t> pair_sums(Words a, Words b) {
+    return (Vec<int32_t>)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+}
 DT_INLINE Vec<int64_t> low_product(Vec<int64_t> a, Vec<int64_t> b) {
     return (Vec<int64_t>)_mm512_maskz_mul_epu32(__mmask8(-1), (__m512i)a, (__m512i)b);
 }
@@ -30,12 +35,18 @@ DT_INLINE Bytes pick(Bytes v, Bytes pattern) {
     return (Bytes)_mm256_shuffle_epi8((__m256i)v, (__m256i)pattern);
 }
 DT_INLINE Words scaled(Words a, Words b) { return (Words)_mm256_mulhrs_epi16((__m256i)a, (__m256i)b); }
+DT_INLINE Vec<int32_t> pair_sums(Words a, Words b) {
+    return (Vec<int32_t>)_mm256_madd_epi16((__m256i)a, (__m256i)b);
+}
 DT_INLINE Vec<int64_t> low_product(Vec<int64_t> a, Vec<int64_t> b) {
     return (Vec<int64_t>)_mm256_mul_epu32((__m256i)a, (__m256i)b);
 }
 #elif defined(__SSSE3__)
 DT_INLINE Bytes pick(Bytes v, Bytes pattern) { return (Bytes)_mm_shuffle_epi8((__m128i)v, (__m128i)pattern); }
 DT_INLINE Words scaled(Words a, Words b) { return (Words)_mm_mulhrs_epi16((__m128i)a, (__m128i)b); }
+DT_INLINE Vec<int32_t> pair_sums(Words a, Words b) {
+    return (Vec<int32_t>)_mm_madd_epi16((__m128i)a, (__m128i)b);
+}
 DT_INLINE Vec<int64_t> low_product(Vec<int64_t> a, Vec<int64_t> b) {
     return (Vec<int64_t>)_mm_mul_epu32((__m128i)a, (__m128i)b);
 }
@@ -49,6 +60,12 @@ DT_INLINE Bytes pick(Bytes v, Bytes pattern) {
 DT_INLINE Words scaled(Words a, Words b) {
     for (int i = 0; i < kVectorBytes / 2; ++i) a[i] = int16_t((int32_t(a[i]) * b[i] + (1 << 14)) >> 15);
     return a;
+}
+DT_INLINE Vec<int32_t> pair_sums(Words a, Words b) {
+    Vec<int32_t> sums;
+    for (int i = 0; i < kLanes<int32_t>; ++i)
+        sums[i] = int32_t(a[2 * i]) * b[2 * i] + int32_t(a[2 * i + 1]) * b[2 * i + 1];
+    return sums;
 }
 DT_INLINE Vec<int64_t> low_product(Vec<int64_t> a, Vec<int64_t> b) {
     return (a & 0xffffffff) * (b & 0xffffffff);
