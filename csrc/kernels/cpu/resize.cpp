@@ -109,13 +109,10 @@ void mix_columns_fixed(const Band<uint8_t>& b, const uint8_t* from, uint8_t* to)
         }
         Vec<int32_t> sum = broadcast(int32_t(1 << (shift - 1)));
         for (int64_t k = 0; k < count; k += 4) {
-            Bytes pixel, weight;
-            for (int64_t lane = 0; lane < kTogether; ++lane) {
-                memcpy(reinterpret_cast<char*>(&pixel) + 16 * lane, pixels[lane] + k * channels, 16);
-                memcpy(reinterpret_cast<char*>(&weight) + 16 * lane, weights[lane] + k, 8);
-            }
+            const Bytes pixel = gathered<16>(pixels), weight = gathered<8>(weights);
             sum += pair_sums((Words)pick(pixel, front), (Words)pick(weight, two)) +
                    pair_sums((Words)pick(pixel, back), (Words)pick(weight, other_two));
+            for (int64_t lane = 0; lane < kTogether; ++lane) pixels[lane] += 4 * channels, weights[lane] += 4;
         }
         sum = min(max(sum >> shift, Vec<int32_t>{}), broadcast(int32_t{255}));
         const Bytes bytes = pick((Bytes)sum, lowest);

@@ -15,11 +15,25 @@ typedef uint16_t UnsignedWords __attribute__((vector_size(kVectorBytes)));
 
 constexpr uint8_t kNoByte = 128;
 
+// gathered: in every 16 bytes of the result, the first 16 or 8 (then 0) from an address of their own.
 // pick: byte i of the result is byte pattern[i] of the same 16 bytes of v; 0 where that is kNoByte.
 // scaled: (a * b + 2^14) >> 15, word by word.
 // pair_sums: the sums of the products of two words each.
 // low_product: the products of the lower 32 bits.
+#if defined(__SSE2__)
+template <int bytes, class T> DT_INLINE __m128i load_bytes(const T* p) {
+    const __m128i* from = reinterpret_cast<const __m128i*>(p);
+    return bytes == 16 ? _mm_loadu_si128(from) : _mm_loadl_epi64(from);
+}
+#endif
 #if defined(DT_LEVEL_v4)
+template <int bytes, class T> DT_INLINE Bytes gathered(const T* const* from) {
+    const auto two = [&](int i) DT_INLINE_LAMBDA {
+        return _mm256_inserti128_si256(_mm256_castsi128_si256(load_bytes<bytes>(from[i])),
+                                       load_bytes<bytes>(from[i + 1]), 1);
+    };
+    return (Bytes)_mm512_maskz_inserti64x4(__mmask8(-1), _mm512_castsi256_si512(two(0)), two(2), 1);
+}
 DT_INLINE Bytes pick(Bytes v, Bytes pattern) {
     return (Bytes)_mm512_shuffle_epi8((__m512i)v, (__m512i)pattern);
 }
@@ -31,6 +45,10 @@ DT_INLINE Vec<int64_t> low_product(Vec<int64_t> a, Vec<int64_t> b) {
     return (Vec<int64_t>)_mm512_maskz_mul_epu32(__mmask8(-1), (__m512i)a, (__m512i)b);
 }
 #elif defined(DT_LEVEL_v3)
+template <int bytes, class T> DT_INLINE Bytes gathered(const T* const* from) {
+    return (Bytes)_mm256_inserti128_si256(_mm256_castsi128_si256(load_bytes<bytes>(from[0])),
+                                          load_bytes<bytes>(from[1]), 1);
+}
 DT_INLINE Bytes pick(Bytes v, Bytes pattern) {
     return (Bytes)_mm256_shuffle_epi8((__m256i)v, (__m256i)pattern);
 }
@@ -42,6 +60,9 @@ DT_INLINE Vec<int64_t> low_product(Vec<int64_t> a, Vec<int64_t> b) {
     return (Vec<int64_t>)_mm256_mul_epu32((__m256i)a, (__m256i)b);
 }
 #elif defined(__SSSE3__)
+template <int bytes, class T> DT_INLINE Bytes gathered(const T* const* from) {
+    return (Bytes)load_bytes<bytes>(from[0]);
+}
 DT_INLINE Bytes pick(Bytes v, Bytes pattern) { return (Bytes)_mm_shuffle_epi8((__m128i)v, (__m128i)pattern); }
 DT_INLINE Words scaled(Words a, Words b) { return (Words)_mm_mulhrs_epi16((__m128i)a, (__m128i)b); }
 DT_INLINE Vec<int32_t> pair_sums(Words a, Words b) {
@@ -51,6 +72,11 @@ DT_INLINE Vec<int64_t> low_product(Vec<int64_t> a, Vec<int64_t> b) {
     return (Vec<int64_t>)_mm_mul_epu32((__m128i)a, (__m128i)b);
 }
 #else
+template <int bytes, class T> DT_INLINE Bytes gathered(const T* const* from) {
+    Bytes v{};
+    for (int i = 0; i < kVectorBytes / 16; ++i) memcpy(reinterpret_cast<char*>(&v) + 16 * i, from[i], bytes);
+    return v;
+}
 DT_INLINE Bytes pick(Bytes v, Bytes pattern) {
     Bytes result{};
     for (int i = 0; i < kVectorBytes; ++i)
