@@ -48,12 +48,12 @@ DT_INLINE void store_values(uint8_t* p, Vec<float> v, Whole) {
 #endif
 }
 
-DT_INLINE Vec<float> load_values(const uint8_t* p, Part part) {
+[[gnu::noinline]] Vec<float> load_values(const uint8_t* p, Part part) {
     uint8_t whole[kLanes<float>] = {};
     for (int64_t i = 0; i < part.n; ++i) whole[i] = p[i];
     return load_values(whole, Whole{});
 }
-DT_INLINE void store_values(uint8_t* p, Vec<float> v, Part part) {
+[[gnu::noinline]] void store_values(uint8_t* p, Vec<float> v, Part part) {
     uint8_t whole[kLanes<float>];
     store_values(whole, v, Whole{});
     for (int64_t i = 0; i < part.n; ++i) p[i] = whole[i];
