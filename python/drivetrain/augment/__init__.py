@@ -1,7 +1,22 @@
 """Augmentation: transforms of images, and of the masks, boxes and keypoints that belong to them."""
 
+from .color import (
+    ColorJitter,
+    ColorTransform,
+    RandomAutocontrast,
+    RandomChannelPermutation,
+    RandomChannelShift,
+    RandomEqualize,
+    RandomGamma,
+    RandomGrayscale,
+    RandomInvert,
+    RandomPosterize,
+    RandomSolarize,
+)
 from .compose import Compose, OneOf, SomeOf
 from .crops import CenterCrop, Pad, RandomCrop, RandomResizedCrop, Resize
+from .erasing import CoarseDropout, Cutout, RandomErasing
+from .filters import BoxBlur, GaussianBlur, RandomAdjustSharpness
 from .geometry import (
     MatrixTransform,
     RandomAffine,
@@ -14,28 +29,54 @@ from .geometry import (
     RandomZoom,
 )
 from .image_data_generator import ImageDataGenerator
+from .noise import GaussianNoise, SaltAndPepper, SpeckleNoise
+from .normalize import MinMax, Normalize, ZCAWhitening, ZScore
 from .targets import vanished
 from .transform import Transform
 
 __all__ = [
+    "BoxBlur",
     "CenterCrop",
+    "CoarseDropout",
+    "ColorJitter",
+    "ColorTransform",
     "Compose",
+    "Cutout",
+    "GaussianBlur",
+    "GaussianNoise",
     "ImageDataGenerator",
     "MatrixTransform",
+    "MinMax",
+    "Normalize",
     "OneOf",
     "Pad",
+    "RandomAdjustSharpness",
     "RandomAffine",
+    "RandomAutocontrast",
+    "RandomChannelPermutation",
+    "RandomChannelShift",
     "RandomCrop",
+    "RandomEqualize",
+    "RandomErasing",
+    "RandomGamma",
+    "RandomGrayscale",
     "RandomHorizontalFlip",
+    "RandomInvert",
     "RandomPerspective",
+    "RandomPosterize",
     "RandomResizedCrop",
     "RandomRotation",
     "RandomShear",
+    "RandomSolarize",
     "RandomTranslation",
     "RandomVerticalFlip",
     "RandomZoom",
     "Resize",
+    "SaltAndPepper",
     "SomeOf",
+    "SpeckleNoise",
     "Transform",
+    "ZCAWhitening",
+    "ZScore",
     "vanished",
 ]
