@@ -31,10 +31,12 @@ from .geometry import (
 from .image_data_generator import ImageDataGenerator
 from .noise import GaussianNoise, SaltAndPepper, SpeckleNoise
 from .normalize import MinMax, Normalize, ZCAWhitening, ZScore
+from .policies import AugMix, RandAugment, TrivialAugmentWide
 from .targets import vanished
 from .transform import Transform
 
 __all__ = [
+    "AugMix",
     "BoxBlur",
     "CenterCrop",
     "CoarseDropout",
@@ -50,6 +52,7 @@ __all__ = [
     "Normalize",
     "OneOf",
     "Pad",
+    "RandAugment",
     "RandomAdjustSharpness",
     "RandomAffine",
     "RandomAutocontrast",
@@ -76,6 +79,7 @@ __all__ = [
     "SomeOf",
     "SpeckleNoise",
     "Transform",
+    "TrivialAugmentWide",
     "ZCAWhitening",
     "ZScore",
     "vanished",
