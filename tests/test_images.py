@@ -626,6 +626,21 @@ class TestCache:
             np.testing.assert_array_equal(found, expected)
             assert path.read_bytes()[:20] == whole[:20]
 
+    def test_it_is_read_while_it_gets_its_name(self, animals, tmp_path, monkeypatch):
+        """A thread that reads from the unfinished file goes on with it."""
+        data = ImageFolder(animals, size=8, cache=tmp_path / "images")
+        expected = data.take(np.arange(8))[0]
+        pread = os.pread
+
+        def late(descriptor, *place):
+            if not data._cache.is_complete:
+                data._read_one(8, None)  # the last one
+            return pread(descriptor, *place)
+
+        monkeypatch.setattr(os, "pread", late)
+        np.testing.assert_array_equal(data.take(np.array([3]))[0], expected[[3]])
+        assert data._cache.is_complete
+
     def test_an_unfinished_file_goes(self, animals, tmp_path):
         path = tmp_path / "c" / "images"
         data = ImageFolder(animals, size=8, cache=path)

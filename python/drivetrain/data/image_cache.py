@@ -117,7 +117,7 @@ class FileCache:
         if self.map is not None:
             pixels = np.frombuffer(self.map, np.uint8, size, offset)
         elif draft is not None:
-            pixels = np.frombuffer(os.pread(draft.file.fileno(), size, offset), np.uint8)
+            pixels = np.frombuffer(os.pread(draft.descriptor, size, offset), np.uint8)
         else:
             return None
         if not self.is_there[index]:
@@ -134,7 +134,7 @@ class FileCache:
             if draft is None or self.table[index, 0]:
                 return
             try:
-                write_at(draft.file.fileno(), dense.data.cast("B"), draft.end)
+                write_at(draft.descriptor, dense.data.cast("B"), draft.end)
             except OSError as error:
                 self._give_up(error)
                 return
@@ -190,7 +190,7 @@ class FileCache:
         draft = self.draft
         if draft is None or not ((self.table[:, 0] > 0) | self.is_missing).all():
             return
-        descriptor, table = draft.file.fileno(), self.table.astype("<i8").tobytes()
+        descriptor, table = draft.descriptor, self.table.astype("<i8").tobytes()
         head = HEADER.pack(MAGIC, self.n, draft.end, self.fingerprint, zlib.crc32(table))
         try:
             write_at(descriptor, memoryview(table), draft.end)
@@ -202,8 +202,7 @@ class FileCache:
         except OSError as error:
             self._give_up(error)
         else:
-            self.draft = None
-            draft.file.close()
+            draft.is_kept, self.draft = True, None
 
     def _give_up(self, error: OSError) -> None:
         assert self.draft is not None
@@ -218,16 +217,19 @@ class FileCache:
 
 
 class Draft:
-    """A file that is not whole yet."""
+    """A file that is not whole yet. It is closed with the last reference: a thread may be reading from it."""
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
-        self.file, self.path, self.end = file, path, START
+        with file:
+            self.descriptor = os.dup(file.fileno())  # with its lock
+        weakref.finalize(self, os.close, self.descriptor)
+        self.path, self.end = path, START
+        self.is_kept = False  # under its name
 
     def forget(self, process: int) -> None:
         """Remove it, unless it got its name, or this is a fork of the process that writes it."""
-        if process == os.getpid() and not self.file.closed:
+        if process == os.getpid() and not self.is_kept:
             self.path.unlink(missing_ok=True)
-            self.file.close()
 
 
 def take_rows(rows: Pixels, indices: NDArray[np.int64]) -> Pixels:
