@@ -7,6 +7,7 @@ python -m benchmarks compare old.json new.json
 python -m benchmarks probe
 python -m benchmarks tables                                  # estimators beside scikit-learn's
 python -m benchmarks metrics                                 # beside scikit-learn's
+python -m benchmarks loading                                 # how long a training waits for its images
 """
 
 import argparse
@@ -175,6 +176,12 @@ def measure_metrics(arguments: argparse.Namespace) -> None:
     metrics.run(arguments.samples, arguments.case, arguments.rounds)
 
 
+def measure_loading(arguments: argparse.Namespace) -> None:
+    from benchmarks import loading
+
+    loading.run(arguments.case, arguments.rounds, arguments.threads)
+
+
 def list_cases(arguments: argparse.Namespace) -> None:
     for name, cases in SUITES.items():
         print(f"{name} ({len(cases)} cases)")
@@ -248,6 +255,11 @@ def parser() -> argparse.ArgumentParser:
     scorer.add_argument("--case", default="", help="only metrics whose name contains this; several by ;")
     scorer.add_argument("--rounds", type=int, default=3)
     scorer.set_defaults(function=measure_metrics)
+    waiter = commands.add_parser("loading", help="how long a training waits for its images")
+    waiter.add_argument("--case", default="", help="only those whose name contains this, 128 say")
+    waiter.add_argument("--rounds", type=int, default=5)
+    waiter.add_argument("--threads", type=int, default=2)
+    waiter.set_defaults(function=measure_loading)
     return top
 
 
