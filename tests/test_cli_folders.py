@@ -98,6 +98,12 @@ class TestFolders:
         assert (config["image_size"], config["color_mode"]) == ([10, 16], "grayscale")
         assert len(read_parts(colors.parent / "runs" / "colors")["test"]) == 18
 
+    @pytest.mark.parametrize("model", ["resnet20", "mobilenet_v2"])
+    def test_published_networks(self, colors, capsys, model):
+        assert train(colors, *OPTIONS, "--model", model, "--epochs", "1") == 0
+        assert main(["evaluate", "runs/colors"]) == 0
+        assert "of 8 wrong" in capsys.readouterr().out
+
     def test_same_bits_for_any_threads(self, colors, capsys):
         models = []
         for threads in ("1", "2", "3"):

@@ -43,7 +43,8 @@ RECIPES = {
     ),
 }
 FOLDER = "folder"  # of class folders, instead of a data set by name
-MODELS = ("small_cnn", "lenet", "mlp")
+SMALL_MODELS = ("small_cnn", "lenet", "mlp")
+MODELS = (*SMALL_MODELS, "resnet20", "resnet18", "mobilenet_v2")
 OPTIMIZERS = ("adamw", "adam", "sgd")
 
 
@@ -85,9 +86,14 @@ def load_part(
 def new_model(name: str, recipe: Recipe) -> Any:
     """Return an untrained model for the images of a data set."""
     options: dict[str, Any] = {"scale": 1 / recipe.largest}
+    function: Callable[..., Any] = getattr(models, name)
+    height, width, channels = recipe.input_shape
+    if name not in SMALL_MODELS:
+        if name != "resnet20":
+            options["small_images"] = min(height, width) < 64
+        return function(len(recipe.class_names), in_channels=channels, **options)
     if name == "small_cnn":
         options["channels"] = recipe.channels
-    function: Callable[..., Any] = getattr(models, name)
     return function(recipe.input_shape, len(recipe.class_names), **options)
 
 

@@ -87,7 +87,8 @@ def add_command(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("dataset", type=dataset, help="digits, mnist5k, fashion_mnist, or a folder of images")
-    models, optimizers = ("small_cnn", "lenet", "mlp"), ("adamw", "adam", "sgd")
+    models = ("small_cnn", "lenet", "mlp", "resnet20", "resnet18", "mobilenet_v2")
+    optimizers = ("adamw", "adam", "sgd")
     parser.add_argument("--model", choices=models, default=USUAL["model"], help="default: small_cnn")
     parser.add_argument(
         "--epochs", type=positive_int, metavar="N", help="default: 20, 15, 10, 30 by data set"
