@@ -192,6 +192,22 @@ class TestReader:
         assert red[..., 0].min() > 240
         assert red[..., 1:].max() < 15
 
+    @pytest.mark.parametrize("decoder", DECODERS)
+    def test_photographs_of_phones_hold_several(self, tmp_path, decoder):
+        first, second = (Image.fromarray(smooth(64, 80, seed=seed)) for seed in (1, 2))
+        path = tmp_path / "a.jpg"
+        first.save(path, "MPO", save_all=True, append_images=[second])
+        first.save(tmp_path / "b.jpg")
+        for size in (None, 8):
+            expected = self.read(tmp_path / "b.jpg", size=size, decoder="pillow")
+            np.testing.assert_array_equal(self.read(path, size=size, decoder=decoder), expected)
+
+    def test_programs_are_no_images(self, tmp_path):
+        path = tmp_path / "a.png"
+        Image.new("RGB", (4, 4)).save(path, "EPS")
+        with pytest.raises(ImageError, match="is no image that Pillow can read"):
+            self.read(path)
+
     def test_animation_gives_its_first_image(self, tmp_path):
         frames = [Image.new("RGB", (3, 2), color) for color in ("red", "blue")]
         path = tmp_path / "a.gif"

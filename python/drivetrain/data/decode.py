@@ -28,6 +28,8 @@ SETTINGS = (
     "scaled_decoding",
 )
 DECODERS = ("auto", "pillow", "simplejpeg")
+# What Pillow may take a file for, whatever its name: none that runs other programs, as EPS does.
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "PPM", "TIFF", "WEBP", "JPEG2000")
 #: As many as Pillow warns about: a photograph of 9,459 x 9,459.
 MAX_PIXELS = 89_478_485
 # Spellings of Keras and others.
@@ -62,7 +64,8 @@ class ImageError(ValueError):
 
 
 class ImageReader:
-    """Reads image files as uint8 arrays (height, width, channels).
+    """Reads image files as uint8 arrays (height, width, channels): JPEG, PNG, GIF, BMP, PPM, TIFF, WebP and
+    JPEG 2000.
 
     Whatever a file holds becomes 8 bits of the wanted colours: palettes and CMYK become RGB, transparent
     parts are laid on ``background`` (with ``"rgba"`` they stay), 16 bits per channel are divided by 257, of
@@ -188,9 +191,9 @@ class ImageReader:
 
         from PIL import Image, ImageOps
 
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             self._check_pixels(name, *image.size)
-            if image.format == "JPEG":
+            if image.format in ("JPEG", "MPO"):
                 factor = self._factor(image.height, image.width)
                 # Pillow takes the largest factor that leaves at least this.
                 least = image.width // factor, image.height // factor
