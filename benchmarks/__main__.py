@@ -8,6 +8,7 @@ python -m benchmarks probe
 python -m benchmarks tables                                  # estimators beside scikit-learn's
 python -m benchmarks metrics                                 # beside scikit-learn's
 python -m benchmarks loading                                 # how long a training waits for its images
+python -m benchmarks augmentation                            # beside Pillow, albumentations and Keras
 """
 
 import argparse
@@ -182,6 +183,12 @@ def measure_loading(arguments: argparse.Namespace) -> None:
     loading.run(arguments.case, arguments.rounds, arguments.threads)
 
 
+def measure_augmentation(arguments: argparse.Namespace) -> None:
+    from benchmarks import augmentation
+
+    augmentation.run(arguments.case, arguments.rounds, arguments.seconds, arguments.threads)
+
+
 def list_cases(arguments: argparse.Namespace) -> None:
     for name, cases in SUITES.items():
         print(f"{name} ({len(cases)} cases)")
@@ -260,6 +267,12 @@ def parser() -> argparse.ArgumentParser:
     waiter.add_argument("--rounds", type=int, default=5)
     waiter.add_argument("--threads", type=int, default=2)
     waiter.set_defaults(function=measure_loading)
+    imager = commands.add_parser("augmentation", help="images beside Pillow, albumentations and Keras")
+    imager.add_argument("--case", default="", help="only cases whose name contains this; several by ;")
+    imager.add_argument("--rounds", type=int, default=5)
+    imager.add_argument("--seconds", type=float, default=0.5, help="of a turn; default: 0.5")
+    imager.add_argument("--threads", type=int, default=2)
+    imager.set_defaults(function=measure_augmentation)
     return top
 
 

@@ -12,6 +12,7 @@ import pytest
 import drivetrain as dt
 from drivetrain.augment import (
     Compose,
+    ElasticTransform,
     OneOf,
     RandomAffine,
     RandomHorizontalFlip,
@@ -222,6 +223,7 @@ GEOMETRIC = [
     RandomPerspective(0.4, p=1, seed=6),
     RandomHorizontalFlip(p=1, seed=7),
     RandomVerticalFlip(p=1, seed=8),
+    ElasticTransform(60, 6, seed=10),
     Compose([RandomRotation(40), RandomHorizontalFlip(), RandomZoom(0.2)], seed=9),
     Compose([RandomRotation(40), RandomHorizontalFlip(), RandomZoom(0.2)], seed=9, fuse=False),
 ]
@@ -325,6 +327,24 @@ def test_fused_geometry_does_not_touch_the_border_twice() -> None:
     assert not Compose([there, back], fuse=False)(image)[:, 8:].any()
 
 
+def test_elastic_moves_as_far_as_it_says() -> None:
+    from drivetrain.augment.draws import Draws
+
+    draws = Draws(0, 0, np.arange(40))
+    field = ElasticTransform(50, 5).parameters(draws, (40, 48, 64, 3))["field"]
+    # The deviation of uniform noise smoothed by a Gaussian: sqrt(1 / 3) / (2 sqrt(pi) sigma).
+    assert 0.85 < field.std() / (50 * np.sqrt(1 / 3) / (2 * np.sqrt(np.pi) * 5)) < 1.25
+    assert abs(field.mean()) < 0.3
+    assert 1.2 < np.abs(field).mean() < 1.7
+    steps = np.abs(np.diff(field, axis=2)).mean() / np.abs(field).mean()
+    assert steps < 0.25  # neighbours move alike
+    image = np.full((1, 30, 30, 1), 77, np.uint8)
+    assert (ElasticTransform(0)(image) == image).all()
+    some = ElasticTransform(300, 4, p=0.5, seed=1)(smooth(20, 32))
+    same = (some == smooth(20, 32)).all(axis=(1, 2, 3))
+    assert 5 <= same.sum() <= 15
+
+
 @pytest.mark.parametrize(
     ("make", "kind", "message"),
     [
@@ -346,6 +366,8 @@ def test_fused_geometry_does_not_touch_the_border_twice() -> None:
         (lambda: RandomAffine(3, shear=95), ValueError, "within -89 to 89"),
         (lambda: RandomTranslation(2, 0), ValueError, "within -1 to 1"),
         (lambda: RandomZoom(1), ValueError, "more than -1"),
+        (lambda: ElasticTransform(-1), ValueError, "alpha is -1"),
+        (lambda: ElasticTransform(sigma=0), ValueError, "from 0.1 to 40"),
         (lambda: RandomPerspective(2), ValueError, "from 0 to 1"),
         (lambda: RandomHorizontalFlip(seed=-1), ValueError, "seed is -1"),
         (lambda: Compose([]), ValueError, "list of transforms"),

@@ -15,6 +15,7 @@ from .color import (
 )
 from .compose import Compose, OneOf, SomeOf
 from .crops import CenterCrop, Pad, RandomCrop, RandomResizedCrop, Resize
+from .elastic import ElasticTransform
 from .erasing import CoarseDropout, Cutout, RandomErasing
 from .filters import BoxBlur, GaussianBlur, RandomAdjustSharpness
 from .geometry import (
@@ -44,6 +45,7 @@ __all__ = [
     "ColorTransform",
     "Compose",
     "Cutout",
+    "ElasticTransform",
     "GaussianBlur",
     "GaussianNoise",
     "ImageDataGenerator",
