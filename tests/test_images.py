@@ -51,6 +51,14 @@ def animals(tmp_path):
     return root
 
 
+@pytest.fixture
+def many_threads(monkeypatch):
+    """Threads read even the smallest images, which one does alone otherwise."""
+    from drivetrain.data import threads
+
+    monkeypatch.setattr(threads, "LEAST", 0.0)
+
+
 def batches(loader):
     return [tuple(np.asarray(part) for part in batch) for batch in loader]
 
@@ -375,7 +383,7 @@ class TestBadFiles:
         with pytest.raises(ImageError, match=r"cat.1\.png is no image"):
             list(DataLoader(ImageFolder(animals, size=8), 4))
 
-    def test_skip_leaves_out_and_counts(self, animals):
+    def test_skip_leaves_out_and_counts(self, animals, many_threads):
         (animals / "cat" / "1.png").write_bytes(b"broken")
         (animals / "bee" / "9.png").symlink_to(animals / "nothing")
         for size in (8, None):
@@ -389,6 +397,13 @@ class TestBadFiles:
         assert data.check() == data.skipped
         with pytest.raises(ImageError, match="link to nothing"):
             data[2]
+
+    def test_a_bad_first_image(self, tmp_path):
+        for i in range(3):
+            save(tmp_path / "a" / f"{i}.png", np.full((4, 5, 3), i, np.uint8))
+        (tmp_path / "a" / "0.png").write_bytes(b"broken")
+        images, _ = next(iter(DataLoader(ImageFolder(tmp_path, on_error="skip"), 3)))
+        assert np.asarray(images)[:, 0, 0, 0].tolist() == [1, 2]
 
     def test_a_batch_without_any_is_passed_over(self, animals):
         for path in (animals / "bee").iterdir():
@@ -485,7 +500,7 @@ class TestDatasets:
         assert labels.tolist() == [[1, 0], [0, 1]]
         assert data[1][1].tolist() == [0, 1]
 
-    def test_threads_do_not_change_bits(self, animals):
+    def test_threads_do_not_change_bits(self, animals, many_threads):
         for size in (16, None):
             results = []
             for threads in (0, 1, 2, 3, 4):
@@ -494,7 +509,7 @@ class TestDatasets:
                 results.append(batches(loader) + batches(loader))
             assert all(same(results[0], each) for each in results[1:])
 
-    def test_threads_end_with_the_data_set(self, animals):
+    def test_threads_end_with_the_data_set(self, animals, many_threads):
         data = ImageFolder(animals, size=8, threads=4)
         list(DataLoader(data, 8))
         threads = [thread for thread in threading.enumerate() if thread.name.startswith("drivetrain-read")]
@@ -533,8 +548,33 @@ class TestLoader:
         data = Subset(ImageFolder(animals, Recorder(), size=4), [8, 3])
         loader = DataLoader(data, 1)
         assert [(int(images[0, 0, 0, 0]), int(labels)) for images, labels in loader] == [(0, 2), (1, 1)]
-        assert data.classes == ["bee", "cat", "dog"]
+        assert (data.classes, data.targets) == (["bee", "cat", "dog"], [2, 1])
         assert "dataset" in loader.state_dict()
+
+    def test_augmented_training_has_the_same_bits_for_any_threads(self, animals, many_threads):
+        from drivetrain import nn
+        from drivetrain.augment import Compose, RandomAffine, RandomHorizontalFlip
+
+        found = []
+        before = dt.get_num_threads()
+        try:
+            for threads in (0, 1, 2, 3, 4):
+                dt.set_num_threads(max(threads, 1))
+                dt.manual_seed(0)
+                model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 3))
+                model.compile(optimizer="adam", loss="cross_entropy")
+                change = Compose([RandomAffine(20, (0.2, 0.2)), RandomHorizontalFlip()], seed=1)
+                data = ImageFolder(animals, size=8, threads=threads, cache="memory" if threads == 3 else None)
+                model.fit(
+                    DataLoader(data, 4, shuffle=True, batch_transform=change, prefetch=threads % 3),
+                    epochs=3,
+                    verbose=0,
+                )
+                found.append([np.asarray(each.detach()).copy() for each in model.parameters()])
+        finally:
+            dt.set_num_threads(before)
+        for other in found[1:]:
+            assert all(np.array_equal(a, b) for a, b in zip(found[0], other, strict=True))
 
     def test_collate_fn_gets_transformed_samples(self, animals):
         data = ImageFolder(animals, Recorder(), size=4)

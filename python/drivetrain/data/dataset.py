@@ -132,8 +132,9 @@ class Subset(Dataset):
             )
         if hasattr(dataset, "state_dict") and hasattr(dataset, "load_state_dict"):
             self.state_dict, self.load_state_dict = dataset.state_dict, dataset.load_state_dict
-        if hasattr(dataset, "classes"):
+        if hasattr(dataset, "classes") and hasattr(dataset, "targets"):
             self.classes = dataset.classes
+            self.targets = [dataset.targets[index] for index in self.indices.tolist()]
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -6,6 +6,7 @@ import importlib.util
 import operator
 import os
 import struct
+import threading
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from .._extras import need
 COLOR_MODES = {"rgb": 3, "rgba": 4, "grayscale": 1}
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
 ASPECTS = ("stretch", "crop", "pad")
+ORIENTATION = 0x0112  # the tag of EXIF
 SETTINGS = (
     "color_mode",
     "interpolation",
@@ -27,6 +29,7 @@ SETTINGS = (
     "decoder",
     "scaled_decoding",
 )
+JPEGS = ("JPEG", "MPO")  # several in one file are MPO
 DECODERS = ("auto", "pillow", "simplejpeg")
 # What Pillow may take a file for, whatever its name: none that runs other programs, as EPS does.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "PPM", "TIFF", "WEBP", "JPEG2000")
@@ -141,6 +144,7 @@ class ImageReader:
         self._simplejpeg: Any = None
         if self.decoder == "simplejpeg":
             self._simplejpeg = need("decoder='simplejpeg'", "simplejpeg", "simplejpeg", "jpeg")
+        self._local = threading.local()
         self._resampling = images.Resampling[self.interpolation.upper()]
 
     def settings(self) -> dict[str, Any]:
@@ -153,7 +157,7 @@ class ImageReader:
 
         Args:
             path (path): The file.
-            out (uint8 array, optional): (height, width, channels), to be written; with a ``size`` only.
+            out (uint8 array, optional): To be written and returned, if the image has its shape.
 
         Returns:
             uint8 array (height, width, channels)
@@ -193,14 +197,17 @@ class ImageReader:
 
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             self._check_pixels(name, *image.size)
-            if image.format in ("JPEG", "MPO"):
+            if image.format in JPEGS:
                 factor = self._factor(image.height, image.width)
                 # Pillow takes the largest factor that leaves at least this.
                 least = image.width // factor, image.height // factor
                 image.draft("L" if self.channels == 1 else None, least)
-            turned = ImageOps.exif_transpose(image) if self.orientation else image
-            plain = self._in_color_mode(turned)
-            return self._finish(plain, out)
+            upright: Any = image
+            # Asked of the bytes, which is less work; a turning copies the image.
+            may_turn = self.orientation and (image.format not in JPEGS or exif_orientation(data) != 1)
+            if may_turn and image.getexif().get(ORIENTATION, 1) != 1:
+                upright = ImageOps.exif_transpose(image)
+            return self._finish(self._in_color_mode(upright), out)
 
     def _decode_jpeg(self, data: bytes, name: str, out: Pixels | None) -> Pixels | None:
         """By simplejpeg; None where Pillow has to do it: rare colours, turned images, damage."""
@@ -214,21 +221,34 @@ class ImageReader:
         if colors not in ("YCbCr", "Gray", "GRAY") or self.channels == 4:
             return None
         least = scaled((height, width), self._factor(height, width))
-        fits = self.size is None or tuple(self.size) == least
-        direct = out if out is not None and fits and out.shape[:2] == least and is_dense(out) else None
+        shape = (*least, self.channels)
+        fits = self.size is None or self.size == least
+        buffer: Pixels
+        if not fits:
+            buffer = self._scratch(shape)
+        elif out is not None and out.shape == shape and is_dense(out):
+            buffer = out
+        else:
+            buffer = np.empty(shape, np.uint8)
         try:
             pixels: Pixels = self._simplejpeg.decode_jpeg(
-                data, "GRAY" if self.channels == 1 else "RGB", False, False, *least, 1.0, direct
+                data, "GRAY" if self.channels == 1 else "RGB", False, False, *least, 1.0, buffer
             )
         except ValueError:
             return None
-        if direct is not None:
-            return direct
-        if fits and out is None:
-            return pixels
+        if fits:
+            return buffer if pixels.shape == shape else None
         from PIL import Image
 
         return self._finish(Image.fromarray(pixels[..., 0] if self.channels == 1 else pixels), out)
+
+    def _scratch(self, shape: tuple[int, ...]) -> Pixels:
+        """Memory of this thread for what is scaled at once: new memory would cost a fault per page."""
+        size = int(np.prod(shape))
+        there: Pixels | None = getattr(self._local, "scratch", None)
+        if there is None or there.size < size:
+            there = self._local.scratch = np.empty(size, np.uint8)
+        return there[:size].reshape(shape)
 
     def _check_pixels(self, name: str, width: int, height: int) -> None:
         if width * height > self.max_pixels:
@@ -270,7 +290,7 @@ class ImageReader:
             image = self._resize(image)
         pixels = np.asarray(image)
         pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-        if out is None:
+        if out is None or out.shape != pixels.shape:
             return pixels.copy() if not pixels.flags.writeable else pixels
         out[...] = pixels
         return out
@@ -331,7 +351,7 @@ def orientation_of(tiff: bytes) -> int:
         start = struct.unpack_from(order + "I", tiff, 4)[0]
         for entry in range(struct.unpack_from(order + "H", tiff, start)[0]):
             tag, kind, count, value = struct.unpack_from(order + "HHIH", tiff, start + 2 + 12 * entry)
-            if tag == 0x0112:
+            if tag == ORIENTATION:
                 return int(value) if kind == 3 and count == 1 else 0
     except (KeyError, struct.error):
         return 0

@@ -22,6 +22,7 @@ from .image_cache import FileCache, MemoryCache, fingerprint_of, new_batch
 from .threads import Readers
 
 MOST_THREADS = 16
+MOST_AT_ONCE = 2**28  # bytes of a batch whose images need not have one size
 
 
 class ImageFiles(Dataset):
@@ -214,20 +215,27 @@ class ImageFiles(Dataset):
             buffer = new_batch((len(numbers), *size, self.reader.channels))
             self._readers.run(lambda i: self._read_one(numbers[i], buffer[i]), len(numbers))
             return buffer
-        images: list[Any] = [None] * len(numbers)
+        # Most often all are as the first one.
+        first = self._read_one(numbers[0], None) if numbers else None
+        if first is None or first.nbytes * len(numbers) > MOST_AT_ONCE:
+            rows: Any = [None] * len(numbers)
+        else:
+            rows = new_batch((len(numbers), *first.shape))
+            rows[0] = first
+        images: list[Any] = [first, *[None] * (len(numbers) - 1)]
 
         def read(i: int) -> None:
-            images[i] = self._read_one(numbers[i], None)
+            images[i + 1] = self._read_one(numbers[i + 1], rows[i + 1])
 
-        self._readers.run(read, len(numbers))
+        self._readers.run(read, len(numbers) - 1)
         shapes = {image.shape for image in images if image is not None}
         if len(shapes) != 1:
             return images
-        buffer = new_batch((len(numbers), *shapes.pop()))
-        for row, image in zip(buffer, images, strict=True):
-            if image is not None:
-                row[...] = image
-        return buffer
+        if isinstance(rows, list):
+            rows = new_batch((len(numbers), *shapes.pop()))
+            for row, image in zip(rows, images, strict=True):
+                row[...] = 0 if image is None else image
+        return rows
 
     def _read_one(self, index: int, out: Pixels | None) -> Pixels | None:
         """The pixels of a file, out of the cache or into it; None for a bad one that is passed over."""
@@ -235,7 +243,7 @@ class ImageFiles(Dataset):
             return None
         cache = self._cache
         if cache is not None and (kept := cache.get(index)) is not None:
-            if out is None:
+            if out is None or out.shape != kept.shape:
                 return kept
             out[...] = kept
             return out
