@@ -168,10 +168,19 @@ def read_all(
         return header, _contents(file, path, header), document
 
 
-def read_plain(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
-    """Read the arrays of any safetensors file; bfloat16 becomes float32, which holds all its numbers."""
+def read_foreign(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+    """Read the arrays of a safetensors file that another library wrote; bfloat16 becomes float32, which holds
+    all its numbers.
+
+    Raises:
+        ValueError: When it is damaged, or drivetrain wrote it: its weights are in our order of axes.
+    """
     with opened(path) as file:
         header = read_header(file, path)
+        if KEY in header.metadata:
+            raise ValueError(
+                f"{path} is a file that drivetrain wrote, whose weights are ours: use load_weights"
+            )
         contents = _contents(file, path, header)
     return {
         name: (array.astype(np.uint32) << 16).view(np.float32)

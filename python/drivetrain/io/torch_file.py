@@ -98,7 +98,7 @@ def stored_dtype(name: str, order: Any = "<") -> np.dtype[Any]:
 
 def decoded(data: bytes, name: str, order: str) -> Array:
     """The elements of a storage from its bytes."""
-    if name == "bool" and len(data) and max(data) > 1:
+    if name == "bool" and np.frombuffer(data, np.uint8).max(initial=0) > 1:
         raise ValueError("a bool is neither True nor False")
     raw = np.frombuffer(data, stored_dtype(name, order))
     if name == "bfloat16":
@@ -190,8 +190,33 @@ def _persistent(given: Any) -> tuple[str, str, int, Any]:
     return STORAGES[name], key, count, given[5:]
 
 
+class Bounded:
+    """A file that zipfile may ask for more than there is, as damaged archives have it do.
+
+    Python's own files allocate all that is asked for, and raise OSError for places before the beginning.
+    """
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self.file, self.size = file, size
+        self.tell = file.tell
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        start = (0, self.file.tell(), self.size)[whence]
+        if not 0 <= start + place <= 2**62:
+            raise ValueError("it points to what lies outside of it")
+        return self.file.seek(start + place)
+
+    def read(self, count: int = -1) -> bytes:
+        left = max(0, self.size - self.file.tell())
+        return self.file.read(left if count < 0 else min(count, left))
+
+
 def _read_archive(file: BinaryIO, size: int) -> Any:
-    with zipfile.ZipFile(file) as archive:
+    bounded: Any = Bounded(file, size)
+    with zipfile.ZipFile(bounded) as archive:
         members = {info.filename: info for info in archive.infolist()}
         if len(members) != len(archive.infolist()):
             raise ValueError("two of its members have one name")

@@ -101,11 +101,11 @@ def read(weights: Any) -> Mapping[str, Any]:
         raise TypeError(
             f"load_pytorch_weights: weights is a {type(weights).__name__}, expected a path or a state dict"
         )
-    from ..io.tensorfile import read_plain
+    from ..io.tensorfile import read_foreign
     from ..io.torch_file import read_torch
 
     is_safe = os.path.splitext(os.fspath(weights))[1].lower() == ".safetensors"
-    found = read_plain(weights) if is_safe else read_torch(weights)
+    found = read_foreign(weights) if is_safe else read_torch(weights)
     if not isinstance(found, Mapping):
         raise ValueError(f"{weights} holds a {type(found).__name__}, expected a state dict")
     return found
