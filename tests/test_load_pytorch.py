@@ -185,7 +185,7 @@ def test_an_image_whose_size_is_unknown():
     with pytest.raises(ValueError, match=r"give example=\(height, width, channels\)"):
         model.load_pytorch(state)
     model.load_pytorch(state, example=(5, 6, 1))
-    with pytest.raises(ValueError, match="has 24 features|24"):
+    with pytest.raises(ValueError, match="24"):
         model.load_pytorch(state, example=(9, 9, 1))
 
 

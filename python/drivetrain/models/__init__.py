@@ -2,6 +2,7 @@
 
 from .cifar_resnet import resnet20, resnet32, resnet44, resnet56, resnet110
 from .classifiers import Rescale, lenet, mlp, small_cnn
+from .freezing import freeze, parameter_groups, replace_head, unfreeze
 from .googlenet import AuxiliaryLoss, GoogLeNet, GoogLeNetOutputs, Inception, googlenet
 from .mobilenet import InvertedResidual, mobilenet_v2
 from .resnet import (
@@ -13,6 +14,7 @@ from .resnet import (
     resnet101,
     resnet152,
 )
+from .transfer import extract_features, fine_tune
 from .unet import UNet, unet
 from .vgg import vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
 from .weights import load_pytorch_weights
@@ -27,11 +29,16 @@ __all__ = [
     "InvertedResidual",
     "Rescale",
     "UNet",
+    "extract_features",
+    "fine_tune",
+    "freeze",
     "googlenet",
     "lenet",
     "load_pytorch_weights",
     "mlp",
     "mobilenet_v2",
+    "parameter_groups",
+    "replace_head",
     "resnet18",
     "resnet20",
     "resnet32",
@@ -44,6 +51,7 @@ __all__ = [
     "resnet152",
     "small_cnn",
     "unet",
+    "unfreeze",
     "vgg11",
     "vgg11_bn",
     "vgg13",
