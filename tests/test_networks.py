@@ -34,6 +34,7 @@ PUBLISHED = {
     "resnet110": 1_727_962,
     "mobilenet_v2": 3_504_872,
     "googlenet": 6_624_904,
+    "fast_cnn": 760_298,
     "unet": 7_763_041,
 }
 VARIANTS = [
@@ -58,6 +59,7 @@ SMALL = {
     "googlenet": {},
     "vgg11_bn": {"small_images": True},
     "unet": {"base_width": 4},
+    "fast_cnn": {"input_shape": (32, 32, 3), "channels": (4, 8, 8, 16)},
 }
 
 
@@ -225,6 +227,8 @@ def test_blocks_begin_as_identities():
         (lambda: models.resnet20(shortcut="b"), ValueError, "shortcut must be one of 'pad', 'conv'"),
         (lambda: models.mobilenet_v2(width=0), ValueError, "mobilenet_v2: width must be a number above 0"),
         (lambda: models.googlenet(in_channels=1, transform_input=True), ValueError, "is for 3 channels"),
+        (lambda: models.fast_cnn((15, 28, 1)), ValueError, "at least 16 x 16"),
+        (lambda: models.fast_cnn(channels=(8, 8)), ValueError, "channels is"),
         (lambda: models.unet(padding="full"), ValueError, "unet: padding must be one of 'same', 'valid'"),
         (lambda: models.Inception(8, (1, 2)), ValueError, "Inception: channels is"),
     ],
@@ -242,6 +246,7 @@ def test_wrong_arguments(call, kind, message):
         {"class": "InvertedResidual", "args": [8, 8], "kwargs": {"expansion": 10**8}},
         {"class": "Inception", "args": [10**6, [10**6] * 6], "kwargs": {}},
         {"class": "GoogLeNet", "args": [10**10], "kwargs": {}},
+        {"class": "ResidualPair", "args": [10**5], "kwargs": {}},
         {"class": "UNet", "args": [], "kwargs": {"base_width": 10**5}},
     ],
 )

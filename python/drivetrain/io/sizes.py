@@ -44,6 +44,7 @@ ELEMENTS: dict[str, Callable[[Arguments], float]] = {
     **{f"InstanceNorm{axes}d": lambda a: a["num_features"] for axes in (1, 2)},
     "BasicBlock": lambda a: 9 * a["width"] * max(a["inputs"], a["width"]),
     "Bottleneck": lambda a: a["width"] * max(9 * a["width"], 4 * a["inputs"]),
+    "ResidualPair": lambda a: 9 * a["channels"] ** 2,
     "InvertedResidual": lambda a: a["inputs"] * a["expansion"] * max(a["inputs"], a["outputs"], 9),
     "Inception": lambda a: 9 * max(a["inputs"], *a["channels"]) * max(a["channels"]),
     "GoogLeNet": lambda a: max(1024 * a["classes"], 64 * 49 * a["in_channels"]),

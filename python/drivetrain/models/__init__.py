@@ -2,6 +2,7 @@
 
 from .cifar_resnet import resnet20, resnet32, resnet44, resnet56, resnet110
 from .classifiers import Rescale, lenet, mlp, small_cnn
+from .fast_cnn import ResidualPair, fast_cnn
 from .freezing import freeze, parameter_groups, replace_head, unfreeze
 from .googlenet import AuxiliaryLoss, GoogLeNet, GoogLeNetOutputs, Inception, googlenet
 from .mobilenet import InvertedResidual, mobilenet_v2
@@ -28,8 +29,10 @@ __all__ = [
     "Inception",
     "InvertedResidual",
     "Rescale",
+    "ResidualPair",
     "UNet",
     "extract_features",
+    "fast_cnn",
     "fine_tune",
     "freeze",
     "googlenet",
