@@ -98,6 +98,7 @@ def made_in_every_way():
     yield models.GoogLeNet(2, auxiliary=True)
     yield models.AuxiliaryLoss(nn.CrossEntropyLoss())
     yield models.UNet(2, base_width=2)
+    yield models.ResidualPair(4)
 
 
 def test_every_module_comes_back(tmp_path):
