@@ -107,9 +107,10 @@ void fill_table(Table& table, Filter filter, bool antialias, const Side& side, i
         int shift = kMostShift;
         while (std::ldexp(largest, shift) > 32766) --shift;
         table.shift[static_cast<size_t>(number)] = shift;
+        const double factor = std::ldexp(1.0, shift);
         for (size_t k = 0; k < weights.size(); ++k)
             table.fixed[static_cast<size_t>(start * taps) + k] =
-                static_cast<int16_t>(std::lrint(std::ldexp(weights[k], shift)));
+                static_cast<int16_t>(std::lrint(weights[k] * factor));
     } else {
         for (size_t i = 0; i < weights.size(); ++i)
             table.weight[static_cast<size_t>(start * taps) + i] = static_cast<float>(weights[i]);

@@ -29,7 +29,8 @@ DT_INLINE Four load_four(const uint8_t* p) {
 constexpr int64_t kBeyond = 64;
 
 // A band of the output rows of one sample, whose columns are mixed first: as Pillow has it, uint8 is rounded
-// and clipped in between. `ring` has room for the rows that one output row is mixed of.
+// and clipped in between. `ring` has room for the rows that one output row is mixed of, and those done ahead.
+constexpr int64_t kAhead = 4;
 template <class T> struct Band {
     const ResizeArgs& a;
     int64_t table, row_table, column_table; // places in the tables
@@ -39,11 +40,16 @@ template <class T> struct Band {
     int64_t next = 0; // the first row of the image that is not in the ring
 
     int64_t values() const { return a.columns.out * a.channels; }
-    T* line(int64_t row) const { return ring + row % a.rows.taps * (values() + kBeyond); }
+    T* line(int64_t row) const { return ring + row % (a.rows.taps + kAhead) * (values() + kBeyond); }
 };
 
-template <class T> void mix_columns(const Band<T>& b, const T* from, T* to) {
+template <int rows, class T> void mix_columns(const Band<T>& b, const T* from, T* const* lines) {
     const ResizeAxis& x = b.a.columns;
+    if constexpr (rows > 1) {
+        for (int r = 0; r < rows; ++r) mix_columns<1>(b, from + r * x.in * b.a.channels, lines + r);
+        return;
+    }
+    T* to = lines[0];
     const int64_t channels = b.a.channels;
     for (int64_t j = b.column_table; j < b.column_table + x.out; ++j, to += channels) {
         const float* weight = x.weight + j * x.taps;
@@ -87,9 +93,11 @@ DT_INLINE Bytes pairs(int64_t channels, int64_t first) { // pixels `first` and f
     return pattern;
 }
 
-void mix_columns_fixed(const Band<uint8_t>& b, const uint8_t* from, uint8_t* to) {
+// `rows` neighbours at a time, which share what the tables say.
+template <int rows>
+void mix_columns_fixed(const Band<uint8_t>& b, const uint8_t* from, uint8_t* const* lines) {
     const ResizeAxis& x = b.a.columns;
-    const int64_t channels = b.a.channels;
+    const int64_t channels = b.a.channels, in_row = x.in * channels;
     const Bytes front = pairs(channels, 0), back = pairs(channels, 2);
     Bytes two, other_two, lowest; // weights, repeated; the lowest byte of every 32 bits
     for (int i = 0; i < kVectorBytes; ++i) {
@@ -97,27 +105,38 @@ void mix_columns_fixed(const Band<uint8_t>& b, const uint8_t* from, uint8_t* to)
         lowest[i] = i % 16 < 4 ? uint8_t(i % 16 * 4) : kNoByte;
     }
     const int shift = x.shift[b.table];
-    for (int64_t j = 0; j < x.out; j += kTogether, to += kTogether * channels) {
+    for (int64_t j = 0; j < x.out; j += kTogether) {
         const uint8_t* pixels[kTogether];
         const int16_t* weights[kTogether];
         int64_t count = 0;
+#pragma GCC unroll 4
         for (int64_t lane = 0; lane < kTogether; ++lane) {
             const int64_t at = b.column_table + min(j + lane, x.out - 1);
             pixels[lane] = from + x.first[at] * channels;
             weights[lane] = x.fixed + at * x.taps;
             count = max(count, int64_t(x.count[at]));
         }
-        Vec<int32_t> sum = broadcast(int32_t(1 << (shift - 1)));
+        Vec<int32_t> sums[rows];
+        for (int r = 0; r < rows; ++r) sums[r] = broadcast(int32_t(1 << (shift - 1)));
         for (int64_t k = 0; k < count; k += 4) {
-            const Bytes pixel = gathered<16>(pixels), weight = gathered<8>(weights);
-            sum += pair_sums((Words)pick(pixel, front), (Words)pick(weight, two)) +
-                   pair_sums((Words)pick(pixel, back), (Words)pick(weight, other_two));
-            for (int64_t lane = 0; lane < kTogether; ++lane) pixels[lane] += 4 * channels, weights[lane] += 4;
+            const Bytes weight = gathered<8>(weights, k);
+            const Words first = (Words)pick(weight, two), second = (Words)pick(weight, other_two);
+#pragma GCC unroll 4
+            for (int r = 0; r < rows; ++r) {
+                const Bytes pixel = gathered<16>(pixels, k * channels + r * in_row);
+                sums[r] +=
+                    pair_sums((Words)pick(pixel, front), first) + pair_sums((Words)pick(pixel, back), second);
+            }
         }
-        sum = min(max(sum >> shift, Vec<int32_t>{}), broadcast(int32_t{255}));
-        const Bytes bytes = pick((Bytes)sum, lowest);
-        for (int64_t lane = 0; lane < kTogether; ++lane)
-            memcpy(to + lane * channels, reinterpret_cast<const char*>(&bytes) + 16 * lane, 4);
+#pragma GCC unroll 4
+        for (int r = 0; r < rows; ++r) {
+            const Bytes bytes =
+                pick((Bytes)min(max(sums[r] >> shift, Vec<int32_t>{}), broadcast(int32_t{255})), lowest);
+#pragma GCC unroll 4
+            for (int64_t lane = 0; lane < kTogether; ++lane)
+                memcpy(lines[r] + (j + lane) * channels, reinterpret_cast<const char*>(&bytes) + 16 * lane,
+                       4);
+        }
     }
 }
 
@@ -151,15 +170,16 @@ int64_t rows_in_band(const ResizeArgs& a) {
     return max(ceil_div(a.rows.out, bands), min(a.rows.out, int64_t{16}));
 }
 
-template <class T, class Columns, class Rows>
-void resize(const ResizeArgs& a, const Columns& columns, const Rows& rows) {
+template <class T, class Columns, class AllColumns, class Rows>
+void resize(const ResizeArgs& a, const Columns& columns, const AllColumns& four_columns, const Rows& rows) {
     const int64_t high = rows_in_band(a), bands = ceil_div(a.rows.out, high);
     const int64_t in_row = a.columns.in * a.channels, out_row = a.columns.out * a.channels;
     const int64_t beyond = a.columns.taps * a.channels + kBeyond;
     const T* const end = static_cast<const T*>(a.images) + a.batch * a.rows.in * in_row;
     parallel(a.batch * bands, 1, [&](int64_t begin, int64_t end_of_block) {
-        const int64_t ring = a.rows.taps * (out_row + kBeyond) + kPiece;
+        const int64_t ring = (a.rows.taps + kAhead) * (out_row + kBeyond) + kPiece;
         T* const memory = scratch<T>(Scratch::kernel, ring + in_row + beyond);
+        T* const padded = memory + ring;
         memset(memory, 0, size_t(ring) * sizeof(T));
         for (int64_t item = begin; item < end_of_block; ++item) {
             const int64_t sample = item / bands, table = a.shared ? 0 : sample;
@@ -170,17 +190,29 @@ void resize(const ResizeArgs& a, const Columns& columns, const Rows& rows) {
                          static_cast<const T*>(a.images) + sample * a.rows.in * in_row,
                          static_cast<T*>(a.output) + sample * a.rows.out * out_row,
                          memory};
-            for (int64_t i = item % bands * high; i < min(a.rows.out, (item % bands + 1) * high); ++i) {
+            const int64_t first_row = item % bands * high, last_row = min(a.rows.out, first_row + high);
+            int64_t needed = 0; // rows of the image
+            for (int64_t i = band.row_table + first_row; i < band.row_table + last_row; ++i)
+                needed = max(needed, int64_t(a.rows.first[i]) + a.rows.count[i]);
+            for (int64_t i = first_row; i < last_row; ++i) {
                 const int64_t first = a.rows.first[band.row_table + i];
                 const int64_t last = first + a.rows.count[band.row_table + i];
-                for (band.next = max(band.next, first); band.next < last; ++band.next) {
+                for (band.next = max(band.next, first); band.next < last;) {
                     const T* from = band.image + band.next * in_row;
-                    if (end - from < in_row + beyond) { // where nothing may be read behind it
-                        memcpy(memory + ring, from, size_t(in_row) * sizeof(T));
-                        memset(memory + ring + in_row, 0, size_t(beyond) * sizeof(T));
-                        from = memory + ring;
+                    T* lines[kAhead];
+                    for (int64_t r = 0; r < kAhead; ++r) lines[r] = band.line(band.next + r);
+                    if (band.next + kAhead <= needed && end - from >= kAhead * in_row + beyond) {
+                        four_columns(band, from, lines);
+                        band.next += kAhead;
+                        continue;
                     }
-                    columns(band, from, band.line(band.next));
+                    if (end - from < in_row + beyond) { // where nothing may be read behind it
+                        memcpy(padded, from, size_t(in_row) * sizeof(T));
+                        memset(padded + in_row, 0, size_t(beyond) * sizeof(T));
+                        from = padded;
+                    }
+                    columns(band, from, lines);
+                    ++band.next;
                 }
                 rows(band, i, band.output + i * out_row);
             }
@@ -190,11 +222,13 @@ void resize(const ResizeArgs& a, const Columns& columns, const Rows& rows) {
 
 void resize_u8(const ResizeArgs& a) {
     if (a.rows.fixed)
-        resize<uint8_t>(a, mix_columns_fixed, mix_rows_fixed);
+        resize<uint8_t>(a, mix_columns_fixed<1>, mix_columns_fixed<kAhead>, mix_rows_fixed);
     else
-        resize<uint8_t>(a, mix_columns<uint8_t>, mix_rows<uint8_t>);
+        resize<uint8_t>(a, mix_columns<1, uint8_t>, mix_columns<kAhead, uint8_t>, mix_rows<uint8_t>);
 }
-void resize_f32(const ResizeArgs& a) { resize<float>(a, mix_columns<float>, mix_rows<float>); }
+void resize_f32(const ResizeArgs& a) {
+    resize<float>(a, mix_columns<1, float>, mix_columns<kAhead, float>, mix_rows<float>);
+}
 
 } // namespace
 

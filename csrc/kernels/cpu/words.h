@@ -15,7 +15,8 @@ typedef uint16_t UnsignedWords __attribute__((vector_size(kVectorBytes)));
 
 constexpr uint8_t kNoByte = 128;
 
-// gathered: in every 16 bytes of the result, the first 16 or 8 (then 0) from an address of their own.
+// gathered: in every 16 bytes of the result 16, or 8 and then 0, from `offset` elements behind an address of
+// their own.
 // pick: byte i of the result is byte pattern[i] of the same 16 bytes of v; 0 where that is kNoByte.
 // scaled: (a * b + 2^14) >> 15, word by word.
 // pair_sums: the sums of the products of two words each.
@@ -27,10 +28,10 @@ template <int bytes, class T> DT_INLINE __m128i load_bytes(const T* p) {
 }
 #endif
 #if defined(DT_LEVEL_v4)
-template <int bytes, class T> DT_INLINE Bytes gathered(const T* const* from) {
+template <int bytes, class T> DT_INLINE Bytes gathered(const T* const* from, int64_t offset) {
     const auto two = [&](int i) DT_INLINE_LAMBDA {
-        return _mm256_inserti128_si256(_mm256_castsi128_si256(load_bytes<bytes>(from[i])),
-                                       load_bytes<bytes>(from[i + 1]), 1);
+        return _mm256_inserti128_si256(_mm256_castsi128_si256(load_bytes<bytes>(from[i] + offset)),
+                                       load_bytes<bytes>(from[i + 1] + offset), 1);
     };
     return (Bytes)_mm512_maskz_inserti64x4(__mmask8(-1), _mm512_castsi256_si512(two(0)), two(2), 1);
 }
@@ -45,9 +46,9 @@ DT_INLINE Vec<int64_t> low_product(Vec<int64_t> a, Vec<int64_t> b) {
     return (Vec<int64_t>)_mm512_maskz_mul_epu32(__mmask8(-1), (__m512i)a, (__m512i)b);
 }
 #elif defined(DT_LEVEL_v3)
-template <int bytes, class T> DT_INLINE Bytes gathered(const T* const* from) {
-    return (Bytes)_mm256_inserti128_si256(_mm256_castsi128_si256(load_bytes<bytes>(from[0])),
-                                          load_bytes<bytes>(from[1]), 1);
+template <int bytes, class T> DT_INLINE Bytes gathered(const T* const* from, int64_t offset) {
+    return (Bytes)_mm256_inserti128_si256(_mm256_castsi128_si256(load_bytes<bytes>(from[0] + offset)),
+                                          load_bytes<bytes>(from[1] + offset), 1);
 }
 DT_INLINE Bytes pick(Bytes v, Bytes pattern) {
     return (Bytes)_mm256_shuffle_epi8((__m256i)v, (__m256i)pattern);
@@ -60,8 +61,8 @@ DT_INLINE Vec<int64_t> low_product(Vec<int64_t> a, Vec<int64_t> b) {
     return (Vec<int64_t>)_mm256_mul_epu32((__m256i)a, (__m256i)b);
 }
 #elif defined(__SSSE3__)
-template <int bytes, class T> DT_INLINE Bytes gathered(const T* const* from) {
-    return (Bytes)load_bytes<bytes>(from[0]);
+template <int bytes, class T> DT_INLINE Bytes gathered(const T* const* from, int64_t offset) {
+    return (Bytes)load_bytes<bytes>(from[0] + offset);
 }
 DT_INLINE Bytes pick(Bytes v, Bytes pattern) { return (Bytes)_mm_shuffle_epi8((__m128i)v, (__m128i)pattern); }
 DT_INLINE Words scaled(Words a, Words b) { return (Words)_mm_mulhrs_epi16((__m128i)a, (__m128i)b); }
@@ -72,9 +73,10 @@ DT_INLINE Vec<int64_t> low_product(Vec<int64_t> a, Vec<int64_t> b) {
     return (Vec<int64_t>)_mm_mul_epu32((__m128i)a, (__m128i)b);
 }
 #else
-template <int bytes, class T> DT_INLINE Bytes gathered(const T* const* from) {
+template <int bytes, class T> DT_INLINE Bytes gathered(const T* const* from, int64_t offset) {
     Bytes v{};
-    for (int i = 0; i < kVectorBytes / 16; ++i) memcpy(reinterpret_cast<char*>(&v) + 16 * i, from[i], bytes);
+    for (int i = 0; i < kVectorBytes / 16; ++i)
+        memcpy(reinterpret_cast<char*>(&v) + 16 * i, from[i] + offset, bytes);
     return v;
 }
 DT_INLINE Bytes pick(Bytes v, Bytes pattern) {
