@@ -3,6 +3,7 @@
 #include <cmath>
 #include <vector>
 
+#include "core/parallel.h"
 #include "ops/image_tools.h"
 
 namespace dt::ops {
@@ -137,8 +138,16 @@ Table make_table(Filter filter, bool antialias, const std::vector<Side>& sides, 
         t.shift.resize(sides.size()), t.fixed.resize(all);
     else
         t.weight.resize(all);
-    for (size_t s = 0; s < sides.size(); ++s)
-        fill_table(t, filter, antialias, sides[s], static_cast<int64_t>(s));
+    const auto fill = [&](int64_t begin, int64_t end) {
+        for (int64_t s = begin; s < end; ++s)
+            fill_table(t, filter, antialias, sides[static_cast<size_t>(s)], s);
+    };
+    parallel_for(
+        static_cast<int64_t>(sides.size()), 4,
+        [](void* context, int64_t begin, int64_t end) {
+            (*static_cast<decltype(fill)*>(context))(begin, end);
+        },
+        const_cast<void*>(static_cast<const void*>(&fill)));
     t.axis.first = t.first.data(), t.axis.count = t.count.data();
     t.axis.weight = fixed ? nullptr : t.weight.data();
     t.axis.fixed = fixed ? t.fixed.data() : nullptr;

@@ -63,9 +63,23 @@ DT_INLINE void store_four(uint8_t* to, Four v, int64_t n) {
     for (int64_t lane = 0; lane < min(n, int64_t{4}); ++lane) set_pixel(to[lane], v[lane]);
 }
 
-// n pixels, each from a place; `readable` values may be read from `image` on.
-template <class T, int count>
-void sample(const WarpArgs& a, const T* image, int64_t readable, const Places& places, int64_t n, T* to) {
+// A piece of a row of the output: n pixels, each from a place; `readable` bytes may be read from `image` on.
+struct Piece {
+    const WarpArgs& a;
+    const uint8_t* image;
+    int64_t readable;
+    Places places;
+    int64_t n;
+    uint8_t* output;
+    Layout layout; // of up to four channels
+};
+
+template <class T, int count> void sample(const Piece& piece) {
+    const WarpArgs& a = piece.a;
+    const T* const image = reinterpret_cast<const T*>(piece.image);
+    T* to = reinterpret_cast<T*>(piece.output);
+    const int64_t readable = piece.readable / int64_t(sizeof(T)), n = piece.n;
+    const Places& places = piece.places;
     const int64_t channels = a.channels, row = a.in_w * channels;
     constexpr int reach = count == 4 ? 2 : 1;
     const T* const end = to + n * channels;
@@ -103,90 +117,85 @@ void sample(const WarpArgs& a, const T* image, int64_t readable, const Places& p
     }
 }
 
-template <class T>
-void sample_nearest(const WarpArgs& a, const T* image, const Places& places, int64_t n, T* to) {
-    const int64_t channels = a.channels;
-    const size_t bytes = size_t(channels) * sizeof(T);
-    const auto copy = [&](auto move) DT_INLINE_LAMBDA {
-        for (int64_t k = 0; k < n; ++k, to += channels) {
-            const int64_t x = places.x[k], y = places.y[k];
-            const int64_t q = index_of((x + kOne / 2) >> 32, a.in_w, a.fill);
-            const int64_t r = index_of((y + kOne / 2) >> 32, a.in_h, a.fill);
-            if (q < 0 || r < 0 || is_void(x, a.in_w, a.fill, 1) || is_void(y, a.in_h, a.fill, 1))
-                for (int64_t c = 0; c < channels; ++c) set_pixel(to[c], a.fill_value);
+// Pixels are moved as bytes; `places` become offsets, -1 for the fill value.
+template <class T> void sample_nearest(const Piece& piece) {
+    const WarpArgs& a = piece.a;
+    const int64_t bytes = a.channels * int64_t(sizeof(T));
+    int64_t from[kBlock];
+    for (int64_t k = 0; k < piece.n; ++k) {
+        const int64_t x = piece.places.x[k], y = piece.places.y[k];
+        const int64_t q = index_of((x + kOne / 2) >> 32, a.in_w, a.fill);
+        const int64_t r = index_of((y + kOne / 2) >> 32, a.in_h, a.fill);
+        const bool outside = q < 0 || r < 0 || is_void(x, a.in_w, a.fill, 1) || is_void(y, a.in_h, a.fill, 1);
+        from[k] = outside ? -1 : (r * a.in_w + q) * bytes;
+    }
+    const auto copy = [&](int64_t length) DT_INLINE_LAMBDA {
+        uint8_t* to = piece.output;
+        for (int64_t k = 0; k < piece.n; ++k, to += length)
+            if (from[k] >= 0)
+                memcpy(to, piece.image + from[k], size_t(length));
             else
-                move(to, image + (r * a.in_w + q) * channels);
-        }
+                for (int64_t c = 0; c < a.channels; ++c) set_pixel(reinterpret_cast<T*>(to)[c], a.fill_value);
     };
     switch (bytes) { // a copy of any length is a call
     case 1:
-        return copy([](T* t, const T* f) DT_INLINE_LAMBDA { memcpy(t, f, 1); });
+        return copy(1);
     case 3:
-        return copy([](T* t, const T* f) DT_INLINE_LAMBDA { memcpy(t, f, 3); });
+        return copy(3);
     case 4:
-        return copy([](T* t, const T* f) DT_INLINE_LAMBDA { memcpy(t, f, 4); });
+        return copy(4);
     case 12:
-        return copy([](T* t, const T* f) DT_INLINE_LAMBDA { memcpy(t, f, 12); });
+        return copy(12);
     default:
-        return copy([&](T* t, const T* f) DT_INLINE_LAMBDA { memcpy(t, f, bytes); });
+        return copy(bytes);
     }
 }
 
-// Calls body(image, values that may be read from there on, places, how many, output) for pieces of rows.
-template <class T, class F> void for_pieces(const WarpArgs& a, int64_t work, const F& body) {
-    const int64_t image = a.in_h * a.in_w * a.channels;
+void sample_words(const Piece& piece) {
+    uint8_t mixed[4 * kBlock + 8];
+    sample_linear(piece.a, piece.layout, piece.image, piece.readable, piece.places, piece.n, mixed);
+    memcpy(piece.output, mixed, size_t(piece.n * piece.a.channels));
+}
+
+void for_pieces(const WarpArgs& a, int64_t item, int64_t work, void (*sample_piece)(const Piece&)) {
+    const int64_t pixel = a.channels * item, image = a.in_h * a.in_w * pixel;
     // A cubic's pixels reach beyond where places look the same.
     const bool folds = a.interpolation != Interpolation::bicubic || a.fill == Fill::wrap;
     parallel(a.batch * a.out_h, grain_for(a.out_w * work), [&](int64_t begin, int64_t end) {
-        Places places;
+        Piece piece{a, nullptr, 0, {}, 0, nullptr, Layout(min(a.channels, int64_t{4}))};
+        Places& places = piece.places;
         for (int64_t row = begin; row < end; ++row) {
             const int64_t number = row / a.out_h;
-            T* to = static_cast<T*>(a.output) + row * a.out_w * a.channels;
+            piece.image = static_cast<const uint8_t*>(a.images) + number * image;
+            piece.readable = (a.batch - number) * image;
             for (int64_t j = 0; j < a.out_w; j += kBlock) {
-                const int64_t n = min(kBlock, a.out_w - j), whole = round_up(n, kLanes<int64_t>);
+                piece.n = min(kBlock, a.out_w - j);
+                piece.output = static_cast<uint8_t*>(a.output) + (row * a.out_w + j) * pixel;
+                const int64_t whole = round_up(piece.n, kLanes<int64_t>);
                 find_places(a, number, row % a.out_h, j, whole, places);
                 if (folds) fold(places.x, whole, a.in_w, a.fill), fold(places.y, whole, a.in_h, a.fill);
-                body(static_cast<const T*>(a.images) + number * image, (a.batch - number) * image, places, n,
-                     to + j * a.channels);
+                sample_piece(piece);
             }
         }
     });
 }
 
-template <class T, int count> void warp_by(const WarpArgs& a) {
-    for_pieces<T>(a, 4 + a.channels * count * count,
-                  [&](const T* image, int64_t readable, const Places& places, int64_t n, T* to) {
-                      if constexpr (count == 1)
-                          sample_nearest(a, image, places, n, to);
-                      else
-                          sample<T, count>(a, image, readable, places, n, to);
-                  });
-}
 template <class T> void warp(const WarpArgs& a) {
+    const int64_t item = sizeof(T);
     switch (a.interpolation) {
     case Interpolation::nearest:
-        return warp_by<T, 1>(a);
+        return for_pieces(a, item, 4 + a.channels, sample_nearest<T>);
     case Interpolation::bilinear:
-        return warp_by<T, 2>(a);
+        if (sizeof(T) == 1 && a.channels <= 4 && a.in_w * a.channels <= INT32_MAX)
+            return for_pieces(a, item, 4, sample_words);
+        return for_pieces(a, item, 4 + 4 * a.channels, sample<T, 2>);
     default:
-        return warp_by<T, 4>(a);
+        return for_pieces(a, item, 4 + 16 * a.channels, sample<T, 4>);
     }
-}
-
-void warp_u8(const WarpArgs& a) {
-    if (a.interpolation != Interpolation::bilinear || a.channels > 4 || a.in_w * a.channels > INT32_MAX)
-        return warp<uint8_t>(a);
-    const Layout layout(a.channels);
-    for_pieces<uint8_t>(
-        a, 4, [&](const uint8_t* image, int64_t readable, const Places& places, int64_t n, uint8_t* to) {
-            uint8_t mixed[4 * kBlock + 8];
-            sample_linear(a, layout, image, readable, places, n, mixed);
-            memcpy(to, mixed, size_t(n * a.channels));
-        });
 }
 
 } // namespace
 
-Warp warp() { return {warp_u8, warp<float>}; }
+Warp warp() { return {warp<uint8_t>, warp<float>}; }
 
 } // namespace dt::cpu::DT_LEVEL

@@ -40,8 +40,8 @@ struct Corners {
 };
 
 // One pixel at the edge or outside.
-void find_corners(const WarpArgs& a, const uint8_t* image, uint8_t fill, int64_t x, int64_t y, int lane,
-                  Corners& to) {
+[[gnu::noinline]] void find_corners(const WarpArgs& a, const uint8_t* image, uint8_t fill, int64_t x,
+                                    int64_t y, int lane, Corners& to) {
     const bool inside = !is_void(x, a.in_w, a.fill, 1) && !is_void(y, a.in_h, a.fill, 1);
     to.x[lane] = x -= a.in_w > 1 && x == (a.in_w - 1) * kOne;
     to.y[lane] = y -= a.in_h > 1 && y == (a.in_h - 1) * kOne;

@@ -33,7 +33,8 @@ bool is_small(const WarpArgs& a, const double* m) {
 }
 
 // The places of n pixels from j on in row i, whole vectors of them, also behind the end of the row.
-void find_places(const WarpArgs& a, int64_t number, int64_t i, int64_t j, int64_t n, Places& places) {
+[[gnu::noinline]] void find_places(const WarpArgs& a, int64_t number, int64_t i, int64_t j, int64_t n,
+                                   Places& places) {
     if (!a.matrices) {
         const float* field = a.field + (number * a.out_h + i) * a.out_w * 2;
         for (int64_t k = 0; k < n; ++k) {
@@ -79,7 +80,7 @@ DT_INLINE int64_t modulo(int64_t i, int64_t period) {
 }
 
 // A place outside an axis of n pixels as the one inside that looks the same, where there is one.
-int64_t folded(int64_t place, int64_t n, Fill fill) {
+[[gnu::noinline]] int64_t folded(int64_t place, int64_t n, Fill fill) {
     const int64_t last = (n - 1) * kOne;
     switch (fill) {
     case Fill::nearest:
@@ -104,7 +105,7 @@ int64_t folded(int64_t place, int64_t n, Fill fill) {
 }
 
 // All places, whole vectors of them; those that are less than a period away without a division.
-void fold(int64_t* places, int64_t count, int64_t n, Fill fill) {
+[[gnu::noinline]] void fold(int64_t* places, int64_t count, int64_t n, Fill fill) {
     using I = Vec<int64_t>;
     if (fill == Fill::constant || fill == Fill::grid_constant) return;
     const int64_t last = (n - 1) * kOne, all = n * kOne;
@@ -137,8 +138,7 @@ DT_INLINE bool is_void(int64_t place, int64_t n, Fill fill, int reach) {
 }
 
 // The pixel that stands for pixel i of an axis of n; -1: the fill value does.
-DT_INLINE int64_t index_of(int64_t i, int64_t n, Fill fill) {
-    if (uint64_t(i) < uint64_t(n)) return i;
+[[gnu::noinline]] int64_t index_outside(int64_t i, int64_t n, Fill fill) {
     switch (fill) {
     case Fill::grid_constant:
         return -1;
@@ -158,6 +158,10 @@ DT_INLINE int64_t index_of(int64_t i, int64_t n, Fill fill) {
     default:
         return i < 0 ? 0 : n - 1;
     }
+}
+
+DT_INLINE int64_t index_of(int64_t i, int64_t n, Fill fill) {
+    return uint64_t(i) < uint64_t(n) ? i : index_outside(i, n, fill);
 }
 
 } // namespace
