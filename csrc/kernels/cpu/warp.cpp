@@ -44,8 +44,10 @@ DT_INLINE Four load_four(const uint8_t* p) {
 // The sum over the pixels of value(row, column) times their weights: floats, or Four of them.
 template <class V, int count, class F> DT_INLINE V mix(const Taps& across, const Taps& down, const F& value) {
     V sum{};
+#pragma GCC unroll 4
     for (int r = 0; r < count; ++r) {
         V line = value(r, 0) * across.weight[0];
+#pragma GCC unroll 4
         for (int q = 1; q < count; ++q) line += value(r, q) * across.weight[q];
         line *= down.weight[r];
         sum = r ? sum + line : line;

@@ -121,8 +121,9 @@ void sample_linear(const WarpArgs& a, const Layout& layout, const uint8_t* image
         Words words = mix(layout, upper, lower, x, y);
         words = (Words)(outside ? broadcast(fill * 0x0001000100010001) : (I)words);
         const Bytes mixed = pick((Bytes)words, layout.packed);
-        for (int i = 0; i < kVectorBytes / 16; ++i)
-            memcpy(to + i * 2 * a.channels, reinterpret_cast<const char*>(&mixed) + 16 * i, 8);
+#pragma GCC unroll 4
+        for (int i = 0; i < kVectorBytes / 16; ++i) // two pixels
+            memcpy(to + i * (group / (kTogether / 2)), reinterpret_cast<const char*>(&mixed) + 16 * i, 8);
     }
 }
 
