@@ -8,22 +8,8 @@
 namespace dt::cpu::DT_LEVEL {
 namespace {
 
-typedef float Four __attribute__((vector_size(16)));
-
 DT_INLINE void set(float& to, float v) { to = v; }
 DT_INLINE void set(uint8_t& to, float v) { to = uint8_t(v > 0 ? v < 255 ? v + 0.5f : 255.0f : 0.0f); }
-
-DT_INLINE Four load_four(const float* p) {
-    Four v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-DT_INLINE Four load_four(const uint8_t* p) {
-    typedef uint8_t FourBytes __attribute__((vector_size(4)));
-    FourBytes v;
-    memcpy(&v, p, sizeof v);
-    return __builtin_convertvector(v, Four);
-}
 
 // Values behind the end of a line that may be read, besides those of as many pixels as an output is mixed of.
 constexpr int64_t kBeyond = 64;
@@ -57,7 +43,7 @@ template <int rows, class T> void mix_columns(const Band<T>& b, const T* from, T
             const T* pixel = from + x.first[j] * channels + c;
             Four sum{};
             for (int64_t k = 0; k < x.count[j]; ++k, pixel += channels) sum += weight[k] * load_four(pixel);
-            for (int64_t lane = 0; lane < 4 && c + lane < channels; ++lane) set(to[c + lane], sum[lane]);
+            store_four(to + c, sum, channels - c);
         }
     }
 }

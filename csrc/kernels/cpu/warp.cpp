@@ -28,19 +28,6 @@ DT_INLINE Taps find_taps(int64_t place, int count) {
     return taps;
 }
 
-typedef float Four __attribute__((vector_size(16)));
-DT_INLINE Four load_four(const float* p) {
-    Four v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-DT_INLINE Four load_four(const uint8_t* p) {
-    typedef uint8_t FourBytes __attribute__((vector_size(4)));
-    FourBytes v;
-    memcpy(&v, p, sizeof v);
-    return __builtin_convertvector(v, Four);
-}
-
 // The sum over the pixels of value(row, column) times their weights: floats, or Four of them.
 template <class V, int count, class F> DT_INLINE V mix(const Taps& across, const Taps& down, const F& value) {
     V sum{};
@@ -53,16 +40,6 @@ template <class V, int count, class F> DT_INLINE V mix(const Taps& across, const
         sum = r ? sum + line : line;
     }
     return sum;
-}
-
-DT_INLINE void store_four(float* to, Four v, int64_t n) {
-    if (n >= 4)
-        memcpy(to, &v, sizeof v);
-    else
-        for (int64_t lane = 0; lane < n; ++lane) to[lane] = v[lane];
-}
-DT_INLINE void store_four(uint8_t* to, Four v, int64_t n) {
-    for (int64_t lane = 0; lane < min(n, int64_t{4}); ++lane) set_pixel(to[lane], v[lane]);
 }
 
 // A piece of a row of the output: n pixels, each from a place; `readable` bytes may be read from `image` on.

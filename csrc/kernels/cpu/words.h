@@ -100,6 +100,51 @@ DT_INLINE Vec<int64_t> low_product(Vec<int64_t> a, Vec<int64_t> b) {
 }
 #endif
 
+// Four values as float32, and back: rounded to nearest and clipped for uint8 (NaN is 0). Of the results only
+// the first n are written where n is below four.
+typedef float Four __attribute__((vector_size(16)));
+typedef int32_t FourWhole __attribute__((vector_size(16)));
+
+DT_INLINE Four load_four(const float* p) {
+    Four v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+DT_INLINE Four load_four(const uint8_t* p) {
+#if defined(__SSE4_1__)
+    int32_t bytes;
+    memcpy(&bytes, p, sizeof bytes);
+    return (Four)_mm_cvtepi32_ps(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(bytes)));
+#else
+    return Four{float(p[0]), float(p[1]), float(p[2]), float(p[3])};
+#endif
+}
+template <class T> DT_INLINE void store_some(T* to, const T* values, int64_t n) {
+    if (n >= 4)
+        memcpy(to, values, 4 * sizeof(T));
+    else
+        for (int64_t i = 0; i < n; ++i) to[i] = values[i];
+}
+DT_INLINE void store_four(float* to, Four v, int64_t n) {
+    float values[4];
+    memcpy(values, &v, sizeof v);
+    store_some(to, values, n);
+}
+DT_INLINE void store_four(uint8_t* to, Four v, int64_t n) {
+    v = v > 0 ? v : Four{};
+    v = v < 255 ? v : Four{} + 255;
+    const FourWhole whole = __builtin_convertvector(v + 0.5f, FourWhole);
+#if defined(__SSE4_1__)
+    const __m128i words = _mm_packus_epi32((__m128i)whole, (__m128i)whole);
+    const int32_t packed = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
+    uint8_t bytes[4];
+    memcpy(bytes, &packed, sizeof bytes);
+#else
+    const uint8_t bytes[4] = {uint8_t(whole[0]), uint8_t(whole[1]), uint8_t(whole[2]), uint8_t(whole[3])};
+#endif
+    store_some(to, bytes, n);
+}
+
 } // namespace
 } // namespace dt::cpu::DT_LEVEL
 #pragma GCC diagnostic pop
