@@ -249,9 +249,10 @@ void transform(const ImageBatch& batch, const void* from, const float* steps, in
         for (int64_t i = 0; i < batch.samples; ++i) sample(i);
         return;
     }
-    parallel(batch.samples, grain_for(pixels.count * (1 + count)), [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) sample(i);
-    });
+    parallel(batch.samples, grain_for(pixels.count * (1 + count)),
+             [&](int64_t begin, int64_t end) __attribute__((noinline)) {
+                 for (int64_t i = begin; i < end; ++i) sample(i);
+             });
 }
 
 } // namespace

@@ -125,14 +125,16 @@ void filter(const ImageBatch& batch, const void* from, const float* down, int64_
             const float* across, int64_t across_count, const float* centre, bool keep_border, void* to) {
     const int64_t size = batch.width * batch.channels;
     const int64_t work = ceil_div(size * (4 + down_count + across_count), 8);
-    parallel(batch.samples * batch.height, grain_for(work), [&](int64_t begin, int64_t end) {
-        for (int64_t r = begin; r < end; ++r) {
-            const int64_t i = r / batch.height;
-            filter_row(batch, static_cast<const T*>(from) + i * batch.height * size, r % batch.height,
-                       down + i * down_count, down_count, across + i * across_count, across_count, centre[i],
-                       keep_border, static_cast<T*>(to) + r * size);
-        }
-    });
+    parallel(batch.samples * batch.height, grain_for(work),
+             [&](int64_t begin, int64_t end) __attribute__((noinline)) {
+                 for (int64_t r = begin; r < end; ++r) {
+                     const int64_t i = r / batch.height;
+                     filter_row(batch, static_cast<const T*>(from) + i * batch.height * size,
+                                r % batch.height, down + i * down_count, down_count,
+                                across + i * across_count, across_count, centre[i], keep_border,
+                                static_cast<T*>(to) + r * size);
+                 }
+             });
 }
 
 template <class T>
@@ -140,7 +142,7 @@ void erase(const ImageBatch& batch, const int64_t* boxes, int64_t count, const f
            const int64_t* keys, void* to) {
     const int64_t channels = batch.channels, size = batch.width * channels;
     const auto draw = random().uniform[0];
-    const auto rows = [&](int64_t i, const int64_t* box) {
+    const auto rows = [&](int64_t i, const int64_t* box) __attribute__((noinline)) {
         const int64_t length = (box[2] - box[0]) * channels;
         for (int64_t row = box[1]; row < box[3]; ++row) {
             T* y = static_cast<T*>(to) + (i * batch.height + row) * size + box[0] * channels;
@@ -157,10 +159,11 @@ void erase(const ImageBatch& batch, const int64_t* boxes, int64_t count, const f
             }
         }
     };
-    parallel(batch.samples, grain_for(ceil_div(batch.height * size, 4)), [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i)
-            for (int64_t k = 0; k < count; ++k) rows(i, boxes + (i * count + k) * 4);
-    });
+    parallel(batch.samples, grain_for(ceil_div(batch.height * size, 4)),
+             [&](int64_t begin, int64_t end) __attribute__((noinline)) {
+                 for (int64_t i = begin; i < end; ++i)
+                     for (int64_t k = 0; k < count; ++k) rows(i, boxes + (i * count + k) * 4);
+             });
 }
 
 } // namespace
