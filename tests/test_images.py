@@ -551,6 +551,15 @@ class TestLoader:
         assert (data.classes, data.targets) == (["bee", "cat", "dog"], [2, 1])
         assert "dataset" in loader.state_dict()
 
+    def test_images_of_many_sizes_are_cut_to_one(self, animals):
+        from drivetrain.augment import Compose, RandomHorizontalFlip, RandomResizedCrop
+
+        change = Compose([RandomResizedCrop(16), RandomHorizontalFlip()], seed=1)
+        early = batches(DataLoader(ImageFolder(animals, transform=change), 4, shuffle=True))
+        late = batches(DataLoader(ImageFolder(animals), 4, shuffle=True, batch_transform=change))
+        assert [images.shape for images, _ in early] == [(4, 16, 16, 3), (4, 16, 16, 3), (1, 16, 16, 3)]
+        assert same(early, late)
+
     def test_augmented_training_has_the_same_bits_for_any_threads(self, animals, many_threads):
         from drivetrain import nn
         from drivetrain.augment import Compose, RandomAffine, RandomHorizontalFlip
