@@ -1,6 +1,7 @@
 """Image files: folders, reading, bad files, caches, loaders."""
 
 import contextlib
+import math
 import os
 import threading
 import zlib
@@ -543,6 +544,25 @@ class TestLoader:
         for epoch in range(2):
             marks = [mark for images, _ in loader for mark in np.asarray(images)[:, 0, 0, 0].tolist()]
             assert marks == [100 * epoch + i for i in range(9)]
+
+    def test_a_thread_prepares_ahead_where_that_takes_long(self, animals, monkeypatch):
+        from drivetrain.data import loader as module
+
+        made = []
+        begin = module.Prefetcher.__init__
+
+        def begin_and_tell(self, make_items, capacity):
+            made.append(capacity)
+            begin(self, make_items, capacity)
+
+        monkeypatch.setattr(module.Prefetcher, "__init__", begin_and_tell)
+        data = ImageFolder(animals, size=4, cache="memory")
+        loaders = DataLoader(data, 4, shuffle=True), DataLoader(data, 4, shuffle=True, prefetch=1)
+        for limit, expected in ((math.inf, [2, 1]), (math.inf, [1]), (0.0, [2, 1])):
+            monkeypatch.setattr(module, "QUICK", limit)
+            made.clear()
+            assert same(*map(batches, loaders))
+            assert made == expected
 
     def test_parts_of_folders(self, animals):
         data = Subset(ImageFolder(animals, Recorder(), size=4), [8, 3])

@@ -148,13 +148,17 @@ def new_loader(files: Files, config: dict[str, Any]) -> DataLoader:
 
 
 def augmentation(name: str, seed: int) -> Any:
-    """``light``: small shifts, rotations and zooms. ``photo``: flips from left to right besides."""
+    """``light``: small shifts, rotations and zooms. ``photo``: besides, flips from left to right and changes
+    of brightness, contrast and saturation.
+    """
     if name == "none":
         return None
-    from ..augment import Compose, RandomAffine, RandomHorizontalFlip
+    from ..augment import ColorJitter, Compose, RandomAffine, RandomHorizontalFlip
 
     moves: list[Any] = [RandomAffine(10, translate=(0.1, 0.1), scale=(0.9, 1.1), fill_mode="nearest")]
-    return Compose([*moves, RandomHorizontalFlip()] if name == "photo" else moves, seed=seed)
+    if name == "photo":
+        moves += [RandomHorizontalFlip(), ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2)]
+    return Compose(moves, seed=seed)
 
 
 def describe_skipped(loader: Any) -> str:

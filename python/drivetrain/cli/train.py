@@ -43,8 +43,8 @@ folders:
   One folder of images for each class. A part of each class, --test-share, is kept for testing; where the
   folder has folders train and test (or val), these are taken. Images are scaled to --size; JPEG, PNG, BMP,
   GIF, TIFF, WebP and more. It needs Pillow: pip install 'drivetrain[images]'.
-  --augment light shifts, turns and zooms each image a little, another way in every epoch; photo also swaps
-  left and right, which is right for most photographs and wrong for letters.
+  --augment light shifts, turns and zooms each image a little, another way in every epoch; photo also changes
+  brightness and colours and swaps left and right, right for most photographs and wrong for letters.
 
 The columns "val_" are measured on the test images. Nothing is chosen by them: there is no early stopping.
 The same seed gives the same network, bit for bit, whatever the number of threads.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import operator
+import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any
 
@@ -18,6 +20,7 @@ from .prefetch import Prefetcher
 from .sampler import RandomSampler, SequentialSampler
 from .shuffle import check_seed
 
+QUICK = 5e-4  # seconds
 PLACED = ("transform_samples", "transform_batch")
 STATE_KEYS = ("seed", "epoch", "batches_done", "length", "batch_size", "shuffle", "drop_last")
 
@@ -39,7 +42,8 @@ class DataLoader:
         seed (int, or a Generator, default 0): Seed of the shuffling; of a ``drivetrain.Generator`` its seed
             is taken.
         prefetch (int, optional): Batches that a thread prepares ahead; 0 for none. Default: 0 for arrays in
-            memory, where a thread costs more than it saves, and 2 otherwise.
+            memory, where a thread costs more than it saves, and 2 otherwise, as long as no batch of the last
+            epoch took less than half a millisecond.
         collate_fn (callable, optional): Turns a list of samples into a batch. Default: ``default_collate``,
             which stacks them into Tensors.
         batch_transform (transform of `drivetrain.augment`, MixUp, CutMix or callable, optional): Changes
@@ -105,6 +109,8 @@ class DataLoader:
             self.sampler = RandomSampler(len(dataset), seed=self.seed)
         else:
             self.sampler = SequentialSampler(len(dataset))
+        self._may_do_without = prefetch is None
+        self._quickest = math.inf  # seconds for a batch of the last epoch
         self._epoch = 0
         self._batches_done = 0
         self._resumes = False
@@ -132,10 +138,16 @@ class DataLoader:
         def prepare() -> Iterator[Any]:
             # A generator and no map(): it turns a stray StopIteration of a data set into an error.
             for number, indices in enumerate(batches, start=done):
+                begun = time.perf_counter()
                 batch = self._load(indices, epoch, number) if arrays is None else take_rows(arrays, indices)
-                yield batch if batch is None else self._prepared(batch, epoch, number)
+                made = batch if batch is None else self._prepared(batch, epoch, number)
+                self._quickest = min(self._quickest, time.perf_counter() - begun)
+                yield made
 
-        source = Prefetcher(prepare, self.prefetch) if self.prefetch else prepare()
+        # Two threads of Python stand in each other's way: for little work that costs more than it saves.
+        ahead = 0 if self._may_do_without and self._quickest < QUICK else self.prefetch
+        self._quickest = math.inf
+        source = Prefetcher(prepare, ahead) if ahead else prepare()
         try:
             for batch in source:
                 if self._epoch != epoch:
