@@ -401,7 +401,7 @@ NO_OPS = {
     "Tensor.requires_grad_ Tensor.retain_grad Tensor.register_hook Tensor.grad_fn grad",
     "exchange": "tensor asarray from_numpy from_dlpack frombuffer Tensor.numpy Tensor.tobytes "
     "Tensor.__bytes__ Tensor.__array__ Tensor.__dlpack__ Tensor.__dlpack_device__ Tensor.item Tensor.tolist",
-    "images": "warp_images displace_images resize_images",
+    "images": "cut_images warp_images displace_images resize_images",
     "facts about a tensor": "Tensor.is_contiguous Tensor.data_ptr Tensor.__len__ Tensor.__bool__ "
     "Tensor.__int__ Tensor.__float__ Tensor.__index__ Tensor.__iter__ Tensor.__repr__ Tensor.__format__ "
     "Tensor.__reduce__ Tensor.__reduce_ex__ Tensor.__deepcopy__ Tensor.__copy__ Tensor.__hash__ "

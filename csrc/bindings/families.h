@@ -15,6 +15,7 @@ void bind_compare(pybind11::module_& m);
 void bind_conv(pybind11::module_& m);
 void bind_coordinate_descent(pybind11::module_& m);
 void bind_copy(pybind11::module_& m);
+void bind_cut(pybind11::module_& m);
 void bind_create(pybind11::module_& m);
 void bind_dlpack(pybind11::module_& m);
 void bind_dropout(pybind11::module_& m);

@@ -27,6 +27,7 @@ PYBIND11_MODULE(_core, m) {
     bind_conv(m);
     bind_coordinate_descent(m);
     bind_copy(m);
+    bind_cut(m);
     bind_dlpack(m);
     bind_dropout(m);
     bind_elementwise(m);

@@ -2,6 +2,7 @@
 #include "kernels/color.h"
 #include "kernels/conv.h"
 #include "kernels/coordinate_descent.h"
+#include "kernels/cut.h"
 #include "kernels/dropout.h"
 #include "kernels/elementwise.h"
 #include "kernels/embedding.h"
@@ -27,6 +28,7 @@
     X(Color, color)                          \
     X(Conv, conv)                            \
     X(CoordinateDescent, coordinate_descent) \
+    X(Cut, cut)                              \
     X(Dropout, dropout)                      \
     X(Elementwise, elementwise)              \
     X(Embedding, embedding)                  \

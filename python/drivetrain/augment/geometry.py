@@ -13,7 +13,7 @@ from .._arguments import checks_names
 from .._core import Tensor
 from .checks import interval, number, one_of
 from .draws import Draws
-from .matrices import centred, homographies, projected, rotations, shifts, stacked
+from .matrices import centred, homographies, projected, rotations, shifts, stacked, windows
 from .targets import Group
 from .transform import Parameters, Shape, Transform
 
@@ -75,24 +75,21 @@ class MatrixTransform(Transform):
         return {**parameters, "matrices": matrices}
 
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        interpolation = "nearest" if self.exact else self.interpolation
-        return self._warped(images, parameters, interpolation, self.fill_value)
+        return self._warped(images, parameters, self.interpolation, self.fill_value)
 
     def apply_masks(self, masks: Tensor, parameters: Parameters) -> Tensor:
         return self._warped(masks, parameters, "nearest", self.mask_fill)
 
     def _warped(self, images: Tensor, parameters: Parameters, interpolation: str, fill: float) -> Tensor:
         size = parameters.get("size") or self.output_size((images.shape[1], images.shape[2]))
-        matrices = _core.from_numpy(np.ascontiguousarray(parameters["matrices"]))
-        made: Tensor = _core.warp_images(
-            images,
-            matrices,
-            size=size,
-            interpolation=interpolation,
-            fill_mode=FILL_MODES[self.fill_mode],
-            fill_value=fill,
-        )
-        return made
+        matrices, fill_mode = parameters["matrices"], FILL_MODES[self.fill_mode]
+        if parameters.get("exact", self.exact):
+            corners, flips = windows(matrices, size)
+            fill_mode = "constant" if self.fill_mode == "constant" else fill_mode
+            places, turned = _core.from_numpy(corners), _core.from_numpy(flips)
+            return _core.cut_images(images, places, size, turned, fill_mode, fill)
+        numbers = _core.from_numpy(np.ascontiguousarray(matrices))
+        return _core.warp_images(images, numbers, size, interpolation, fill_mode, fill)
 
     def apply_keypoints(
         self, points: Floats, owner: NDArray[np.int64], parameters: Parameters, shape: Shape
@@ -143,7 +140,8 @@ class MatrixTransform(Transform):
                     matrices[~chosen] = np.eye(3)
                 total = total @ matrices
                 size = transform.output_size(size)
-            made.append(leader.changed(group, {"matrices": total, "size": size}))
+            parameters = {"matrices": total, "size": size, "exact": leader.exact}
+            made.append(leader.changed(group, parameters))
         return made
 
 

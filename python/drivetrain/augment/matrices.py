@@ -58,3 +58,12 @@ def projected(matrices: Floats, points: Floats) -> Floats:
     ones = np.ones((len(points), 1))
     moved = (matrices @ np.concatenate([points, ones], axis=1)[..., None])[..., 0]
     return np.asarray(moved[:, :2] / moved[:, 2:])
+
+
+def windows(matrices: Floats, size: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Of matrices that move whole pixels to whole pixels, straight on or mirrored: the first column and row
+    of the window that they show, and how it is mirrored: 1 left to right, 2 top to bottom."""
+    across, down = matrices[:, 0, 0] < 0, matrices[:, 1, 1] < 0
+    x = matrices[:, 0, 2] - np.where(across, size[1] - 1, 0)
+    y = matrices[:, 1, 2] - np.where(down, size[0] - 1, 0)
+    return np.rint(np.stack([x, y], axis=1)).astype(np.int64), (across + 2 * down).astype(np.uint8)

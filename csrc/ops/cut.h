@@ -1,0 +1,14 @@
+#pragma once
+#include <optional>
+#include <string>
+
+#include "core/tensor.h"
+
+namespace dt::ops {
+
+// Windows of images (batch, height, width, channels), uint8 or float32; see kernels/cut.h. It records no
+// gradient.
+Tensor cut_images(const Tensor& images, const Tensor& corners, const Dims& size,
+                  const std::optional<Tensor>& flips, const std::string& fill_mode, double fill_value);
+
+} // namespace dt::ops
