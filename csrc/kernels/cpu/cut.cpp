@@ -11,21 +11,30 @@ namespace {
 
 typedef uint8_t Sixteen __attribute__((vector_size(16)));
 
+DT_INLINE void mirror_some(const uint8_t* from, uint8_t* to, Sixteen pattern) {
+    Sixteen v;
+    memcpy(&v, from, 16);
+    v = __builtin_shuffle(v, pattern);
+    memcpy(to, &v, 16);
+}
+
 // n pixels backwards, as many of them at a time as sixteen bytes have room for.
 void mirror(const uint8_t* from, uint8_t* to, int64_t n, int64_t bytes) {
     int64_t k = 0;
     if (bytes <= 16) {
-        const int64_t together = 16 / bytes, rest = 16 - together * bytes;
+        const int64_t together = 16 / bytes, step = together * bytes, rest = 16 - step;
         Sixteen pattern{};
-        for (int64_t i = 0; i < together * bytes; ++i)
+        for (int64_t i = 0; i < step; ++i)
             pattern[i] = uint8_t(rest + (together - 1 - i / bytes) * bytes + i % bytes);
         // `rest` bytes before the pixels are read, and as many behind them written: both are pixels' too.
-        for (; (n - k - together) * bytes >= rest; k += together) {
-            Sixteen v;
-            memcpy(&v, from + (n - k - together) * bytes - rest, 16);
-            v = __builtin_shuffle(v, pattern);
-            memcpy(to + k * bytes, &v, 16);
-        }
+        const int64_t spare = (n - together) * bytes - rest;
+        int64_t times = spare < 0 ? 0 : spare / step + 1;
+        k = times * together;
+        const uint8_t* source = from + spare;
+        uint8_t* target = to;
+        for (; times >= 4; times -= 4, source -= 4 * step, target += 4 * step)
+            for (int64_t i = 0; i < 4; ++i) mirror_some(source - i * step, target + i * step, pattern);
+        for (; times > 0; --times, source -= step, target += step) mirror_some(source, target, pattern);
     }
     for (; k < n; ++k) memcpy(to + k * bytes, from + (n - k - 1) * bytes, size_t(bytes));
 }
@@ -35,9 +44,12 @@ void cut_row(const CutArgs& a, const uint8_t* row, int64_t x, bool mirrored, uin
     const int64_t end = min(a.in_w - x < 0 ? int64_t{0} : a.in_w - x, a.out_w); // ... from here on
     const int64_t inside = end > before ? end - before : 0;
     const int64_t first = mirrored ? a.out_w - before - inside : before;
-    if (inside && mirrored)
+    if (inside && mirrored) {
+        // Read backwards, row by row: what comes next is not foreseen by the processor.
+        for (int64_t at = 0; at < inside * a.bytes; at += 64)
+            __builtin_prefetch(row + (a.in_w + x + before) * a.bytes + at);
         mirror(row + (x + before) * a.bytes, to + first * a.bytes, inside, a.bytes);
-    else if (inside)
+    } else if (inside)
         memcpy(to + first * a.bytes, row + (x + before) * a.bytes, size_t(inside * a.bytes));
     for (int64_t j = 0; j < a.out_w; ++j) {
         if (j == first) j += inside;
