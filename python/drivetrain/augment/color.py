@@ -51,8 +51,8 @@ class ColorTransform(Transform):
 class StepTransform(ColorTransform):
     """Base of what each pixel goes through by itself: (n, count, 13) steps of `_core.transform_colors`."""
 
-    contrasts = 0  # steps of contrast, of which a pass can have one
-    fuses = True
+    _contrasts = 0  # steps of contrast, of which a pass can have one
+    _fuses = True
 
     def steps(self, draws: Draws, shape: Shape) -> NDArray[np.float32]:
         raise NotImplementedError
@@ -71,11 +71,11 @@ class StepTransform(ColorTransform):
     def fusible(self, transforms: Sequence[Transform]) -> int:
         contrasts = 0
         for count, transform in enumerate(transforms):
-            if not isinstance(transform, StepTransform) or not transform.fuses:
+            if not isinstance(transform, StepTransform) or not transform._fuses:
                 return max(count, 1)
             if transform.max_value != self.max_value:
                 return count
-            contrasts += transform.contrasts
+            contrasts += transform._contrasts
             if contrasts > 1:
                 return max(count, 1)
         return len(transforms)
@@ -123,7 +123,7 @@ class ColorJitter(StepTransform):
         (4, 32, 32, 3)
     """
 
-    contrasts = 1
+    _contrasts = 1
 
     @checks_names
     def __init__(
@@ -142,7 +142,7 @@ class ColorJitter(StepTransform):
         self.contrast = _factors("contrast", contrast)
         self.saturation = _factors("saturation", saturation)
         self.hue = interval("ColorJitter", "hue", hue, low=-0.5, high=0.5)
-        self.contrasts = int(self.contrast != (1, 1))
+        self._contrasts = int(self.contrast != (1, 1))
 
     def steps(self, draws: Draws, shape: Shape) -> NDArray[np.float32]:
         order = draws.permutation(4)
@@ -220,7 +220,7 @@ class RandomChannelShift(StepTransform):
         [[[126, 26, 255]]]
     """
 
-    fuses = False  # shifts are in units of white, which the images tell
+    _fuses = False  # shifts are in units of white, which the images tell
 
     @checks_names
     def __init__(
