@@ -96,7 +96,7 @@ def data(n: int = 10) -> tuple[Any, Any]:
 
 def test_a_batch_is_what_its_parameters_make_of_each_image() -> None:
     """The whole batch at once is the same as one image after the other through the public methods."""
-    images, _ = data()
+    images = data()[0].astype(np.float32)
     generator = ImageDataGenerator(**ARGUMENTS)
     from drivetrain.augment.draws import Draws
     from drivetrain.augment.keras_draws import drawn
@@ -107,8 +107,21 @@ def test_a_batch_is_what_its_parameters_make_of_each_image() -> None:
     assert set(parameters) == set(generator.get_random_transform((12, 10, 3)))
     for place, image in enumerate(images):
         mine = {name: values[place] for name, values in parameters.items()}
-        alone = generator.standardize(generator.apply_transform(image.astype(np.float32), mine))
+        alone = generator.standardize(generator.apply_transform(image, mine))
         np.testing.assert_allclose(together[place], alone, atol=1e-6)
+
+
+def test_bytes_are_moved_as_bytes() -> None:
+    """Half a level is the most that rounding changes; what is outside of a byte is computed in float32."""
+    from drivetrain.augment.draws import Draws
+
+    images, draws = data()[0], Draws(3, 1, np.arange(10))
+    arguments: dict[str, Any] = {"rotation_range": 30, "zoom_range": 0.2, "fill_mode": "constant"}
+    for cval, least in ((17.0, 0.2), (300.0, 0.0), (0.5, 0.0)):
+        generator = ImageDataGenerator(cval=cval, **arguments)
+        exact = generator.augmented(images.astype(np.float32), draws)
+        difference = np.abs(generator.augmented(images, draws) - exact)
+        assert least <= difference.max() <= (0.52 if least else 0)
 
 
 def test_flow_depends_on_seed_epoch_and_position_alone() -> None:

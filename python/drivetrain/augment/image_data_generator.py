@@ -58,7 +58,8 @@ class ImageDataGenerator:
         data_format: "channels_last" or "channels_first".
         validation_split: Share of the samples that is subset="validation".
         interpolation_order: 0 (nearest), 1 (bilinear) or 3 (bicubic; SciPy's splines of order 3 are sharper).
-        dtype: Of the batches: "float32", "float64" or "float16". Images are computed in float32.
+        dtype: Of the batches: "float32", "float64" or "float16". Images are computed in float32; those of
+            uint8 are moved as bytes, rounded to whole levels, which is several times as fast.
 
     What is drawn depends on the seed of `flow`, the epoch and the place of a sample in it alone, and every
     batch is computed at once: numbers differ from those that Keras would draw. `get_random_transform` with a
@@ -539,8 +540,10 @@ class ImageDataGenerator:
         return int(shape[1]), int(shape[2]), int(shape[0])
 
     def _batch(self, x: NDArray[Any]) -> Tensor:
-        """A batch as the kernels take it: float32, channels last."""
+        """A batch with channels last: uint8 where that holds what lies outside too, float32 otherwise."""
         moved = x if self.data_format == "channels_last" else np.moveaxis(x, 1, 3)
+        if moved.dtype == np.uint8 and self.cval in range(256):
+            return _core.from_numpy(np.ascontiguousarray(moved))
         return _core.from_numpy(np.ascontiguousarray(moved, np.float32))
 
     def _from_channels_last(self, x: NDArray[Any]) -> NDArray[Any]:

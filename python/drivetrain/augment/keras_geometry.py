@@ -66,6 +66,8 @@ def transformed(
             fill_mode=fill_mode,
             fill_value=fill_value,
         )
+    if images.dtype.name == "uint8":
+        images = images.astype("float32")
     if parameters.get("channel_shift_intensity") is not None:
         images = shifted_channels(images, parameters["channel_shift_intensity"])
     if parameters.get("brightness") is not None:
