@@ -184,6 +184,35 @@ def test_deep_and_shared_objects_take_no_time():
         read_pickle(deep)
 
 
+MANY = b"]q\x00" + b"0(h\x00h\x00tq\x00" * 90  # a tree of 2 ** 90 leaves, each level of which is one object
+LEGACY = pickle.dumps(0x1950A86A20F9469CFC6C, 2)
+HEAD = LEGACY + pickle.dumps(1001, 2) + pickle.dumps({}, 2)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        MANY + b".",
+        LEGACY + MANY + b"." + pickle.dumps({}, 2),
+        HEAD + b"N." + MANY + b".",
+        HEAD + b"N.(" + MANY + b"l.",
+        HEAD + b"ctorch\ndevice\n(" + MANY + b"tR.",
+        HEAD + b"ctorch\nSize\n(" + MANY + b"tQ.",
+        LEGACY
+        + pickle.dumps(1001, 2)
+        + pickle.dumps({}, 2)
+        + b"ccollections\nOrderedDict\n("
+        + MANY
+        + b"tR.",
+    ],
+)
+def test_what_is_shared_is_not_unfolded(data, tmp_path):
+    """Showing, comparing or hashing these would never end."""
+    (tmp_path / "a.pt").write_bytes(data)
+    with pytest.raises(ValueError, match="no file of PyTorch"):
+        read_torch(tmp_path / "a.pt")
+
+
 # Files made by hand
 
 

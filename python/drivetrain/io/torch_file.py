@@ -143,7 +143,7 @@ class Tables:
             "torch._utils._rebuild_parameter": lambda data, *_: data,
             "torch._utils._rebuild_parameter_with_state": lambda data, *_: data,
             "torch.Size": lambda sizes: tuple(sizes),
-            "torch.device": lambda *where: ":".join(map(str, where)),
+            "torch.device": device,
             **{f"torch.{kind}Storage": None for kind in STORAGES},
             **{f"torch.{name}": None for name in DTYPES},
         }
@@ -168,6 +168,12 @@ class LegacyTables(Tables):
             wanted = "float32" if storage.dtype == "bfloat16" else storage.dtype
             storage.content = np.zeros(storage.count, stored_dtype(wanted, "="))
         return super().tensor(storage, offset, shape, strides)
+
+
+def device(kind: Any, number: Any = None) -> str:
+    if not isinstance(kind, str) or not (number is None or type(number) is int):
+        raise ValueError("a device is none")
+    return kind if number is None else f"{kind}:{number}"
 
 
 def ordered_dict(items: Any = ()) -> dict[Any, Any]:
@@ -263,7 +269,7 @@ def _read_legacy(file: BinaryIO, size: int) -> Any:
         raise ValueError("it does not begin as one")
     protocol, system = next_pickle(), next_pickle()
     if protocol != 1001 or not isinstance(system, dict):
-        raise ValueError(f"it has protocol {protocol!r}, expected 1001")
+        raise ValueError("it has another protocol than 1001")
     order = "<" if system.get("little_endian", True) else ">"
     storages: dict[str, Storage] = {}
     tables = LegacyTables()
@@ -285,7 +291,9 @@ def _read_legacy(file: BinaryIO, size: int) -> Any:
 
     result = next_pickle(tables.names, storage)
     keys = next_pickle()
-    if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(storages):
+    # Nothing is shown or compared that may be nested: what is shared in it counts anew at every place.
+    is_list = isinstance(keys, list) and all(isinstance(key, str) for key in keys)
+    if not is_list or sorted(keys) != sorted(storages):
         raise ValueError("its list of storages is another one")
     for key in keys:
         _fill(file, storages[key], order)
