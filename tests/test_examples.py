@@ -1,0 +1,150 @@
+"""The examples run in small, on the real data where it is installed and always on data made here."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from drivetrain import datasets
+
+pytest.importorskip("matplotlib")
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(name: str, *options: str) -> dict[str, Any]:
+    figures: dict[str, Any] = load(name).main(["--small", *options])
+    assert figures["seed"] == 0
+    assert figures["seconds"] > 0
+    return figures
+
+
+def bars(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """28 x 28 images of bright bars: the class is a height, and one of five widths."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(count) % 10
+    images = random.integers(0, 60, (count, 28, 28, 1)).astype(np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        down, across = 3 + 5 * (label // 5), 2 + 2 * (label % 5)
+        image[14 - down : 14 + down, 14 - across : 14 + across] = 230
+    return images, labels
+
+
+def two_parts(split: str | None = None, **_: Any) -> Any:
+    parts = {"train": bars(800, 0), "test": bars(200, 1)}
+    return parts[split] if split else (parts["train"], parts["test"])
+
+
+def blobs(size: int, stride: int) -> Any:
+    """Bright discs on dark noise, and where they are."""
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[:size, :size]
+    masks = np.stack(
+        [np.hypot(y - cy, x - cx) < 14 for cy, cx in random.uniform(16, size - 16, (100, 2))]
+    ).astype(np.int64)
+    images = (random.integers(0, 30, masks.shape) + 90 * masks).astype(np.uint8)[..., None]
+    return (images[:80], masks[:80]), (images[80:], masks[80:])
+
+
+def colours(folder: Path) -> Path:
+    """Class folders of patches that differ by colour."""
+    image_module = pytest.importorskip("PIL.Image")
+    random = np.random.default_rng(0)
+    for part, count in (("train", 40), ("test", 10)):
+        for name, colour in (("fire", (220, 90, 30)), ("sea", (30, 90, 200)), ("wood", (60, 140, 40))):
+            (folder / part / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = np.clip(colour + random.normal(0, 30, (32, 32, 3)), 0, 255).astype(np.uint8)
+                image_module.fromarray(pixels).save(folder / part / name / f"{number}.png")
+    return folder
+
+
+def has(path: Path) -> bool:
+    """Whether a picture was saved."""
+    return path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("network", ["fast", "resnet18"])
+def test_fashion_cnn(network: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets, "fashion_mnist", two_parts)
+    picture = tmp_path / "wrong.png"
+    figures = run("fashion_cnn", "--network", network, "--picture", str(picture))
+    assert figures["test_accuracy"] > 0.2  # a guess: 0.1
+    assert has(picture)
+
+
+def test_fashion_cnn_on_clothes(tmp_path: Path) -> None:
+    try:
+        datasets.fashion_mnist("test")
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
+    assert run("fashion_cnn", "--picture", str(tmp_path / "wrong.png"))["test_accuracy"] > 0.5
+
+
+def test_photographs(tmp_path: Path) -> None:
+    folder = colours(tmp_path / "colours")
+    figures = run("photographs", "--folder", str(folder), "--pictures", str(tmp_path))
+    assert figures["test_accuracy"] > 0.6
+    assert has(tmp_path / "photographs.png")
+    assert has(tmp_path / "photographs_confusion.png")
+
+
+def test_photographs_of_the_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    try:
+        datasets.photographs("photographs")
+    except ModuleNotFoundError as error:
+        pytest.skip(str(error))
+    assert run("photographs")["test_accuracy"] > 0.25
+    assert has(tmp_path / "photographs.png")
+
+
+def test_transfer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets, "fashion_mnist", two_parts)
+    monkeypatch.setattr(datasets, "mnist5k", two_parts)
+    picture = tmp_path / "curves.png"
+    figures = run("transfer", "--picture", str(picture))
+    # The same task again: what was learnt before must help.
+    assert figures["fine_tuned"] > 0.6
+    assert figures["fine_tuned"] >= figures["from_nothing"]
+    assert has(picture)
+
+
+def test_transfer_to_digits(tmp_path: Path) -> None:
+    try:
+        datasets.fashion_mnist("test")
+        datasets.mnist5k("test")
+    except (FileNotFoundError, ModuleNotFoundError) as error:
+        pytest.skip(str(error))
+    figures = run("transfer", "--picture", str(tmp_path / "curves.png"))
+    assert figures["fine_tuned"] > 0.2
+
+
+def test_nuclei(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets, "nuclei", blobs)
+    picture = tmp_path / "nuclei.png"
+    figures = run("nuclei", "--picture", str(picture))
+    assert figures["test_iou"] > 0.5
+    assert has(picture)
+
+
+def test_nuclei_of_a_micrograph(tmp_path: Path) -> None:
+    try:
+        datasets.nuclei("all")
+    except ModuleNotFoundError as error:
+        pytest.skip(str(error))
+    figures = run("nuclei", "--picture", str(tmp_path / "nuclei.png"))
+    assert figures["test_iou"] > 0.5
