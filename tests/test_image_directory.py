@@ -163,6 +163,15 @@ class TestBalance:
         np.testing.assert_allclose(drawn / 80_000, weights / 8, atol=0.006)
         assert drawn[[0, 3, 5]].sum() == 0
 
+    @pytest.mark.parametrize("replacement", [True, False])
+    def test_anew_in_every_epoch(self, replacement):
+        sampler = WeightedRandomSampler(np.arange(1, 101), 50, replacement, seed=2)
+        epochs = []
+        for epoch in (0, 1, 0):
+            sampler.set_epoch(epoch)
+            epochs.append(sampler.indices().tolist())
+        assert epochs[0] == epochs[2] != epochs[1]
+
     def test_without_replacement(self):
         first = [
             WeightedRandomSampler([1, 3, 0, 4], 3, replacement=False, seed=seed).indices()
