@@ -25,7 +25,7 @@ from benchmarks.modes import interpreters
 WORKER = Path(__file__).with_name("augmenters.py")
 CASES = {
     "warp": "rotation, shift and flip, bilinear",
-    "generator": "the same by ImageDataGenerator, float32",
+    "generator": "the same by ImageDataGenerator",
     "crop": "random resized crop to 128",
     "flip": "horizontal flip",
     "jitter": "colour jitter",

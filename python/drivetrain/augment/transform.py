@@ -227,8 +227,6 @@ class Transform:
         corners = [each[:, [[0, 1], [2, 1], [2, 3], [0, 3]]].reshape(-1, 2) - 0.5 for each in boxes]
         moved = [each.reshape(-1, 4, 2) + 0.5 for each in self._moved(corners, parameters, shape)]
         around = [np.concatenate([each.min(axis=1), each.max(axis=1)], axis=1) for each in moved]
-        for new, old in zip(around, boxes, strict=True):
-            new[(old[:, 2] <= old[:, 0]) | (old[:, 3] <= old[:, 1])] = 0
         return [clipped(each, size) for each in around]
 
     def _moved(self, points: Points, parameters: Parameters, shape: Shape) -> Points:
