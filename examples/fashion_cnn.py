@@ -21,7 +21,7 @@ from drivetrain.data import ArrayDataset, DataLoader
 from drivetrain.train import Trainer
 from drivetrain.train.plots import plot_misclassified
 
-EPOCHS = {"fast": 15, "resnet18": 50}
+EPOCHS = {"fast": 25, "resnet18": 50}
 PRECISION = {"fast": "float32", "resnet18": "bfloat16"}
 
 
@@ -45,7 +45,7 @@ def accuracy(logits: Any, labels: Any) -> float:
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--network", choices=EPOCHS, default="fast")
-    parser.add_argument("--epochs", type=int, help="default: 15, resnet18: 50")
+    parser.add_argument("--epochs", type=int, help="default: 25, resnet18: 50")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), help="resnet18: bfloat16")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--small", action="store_true", help="few images, a narrow network, two epochs")
