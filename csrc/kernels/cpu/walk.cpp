@@ -240,7 +240,7 @@ bool has_tiles(const Walk& w) {
         const int item = kStorageBytes[int(w.storage[k])];
         const Dims& strides = w.loop.strides[k];
         if (strides[1] != item && (k == 0 || strides[0] != item)) return false;
-        turned |= strides[1] != item;
+        turned |= strides[1] != item && strides[1] != 0;
     }
     return turned;
 }
