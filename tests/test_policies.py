@@ -187,6 +187,8 @@ class TestTargets:
         (lambda: TrivialAugmentWide(1), ValueError, "num_magnitude_bins is 1, expected 2 or more"),
         (lambda: AugMix(severity=11), ValueError, "AugMix: severity is 11, expected 1 to 10"),
         (lambda: AugMix(mixture_width=0), ValueError, "AugMix: mixture_width is 0, expected 1 or more"),
+        (lambda: AugMix(mixture_width=2**31), ValueError, "mixture_width is 2147483648, expected at most"),
+        (lambda: AugMix(chain_depth=2**70), ValueError, "AugMix: chain_depth is .*, expected at most 1000"),
         (lambda: AugMix(alpha=0), ValueError, "AugMix: alpha is 0"),
         (lambda: AugMix(all_ops=2), TypeError, "AugMix: all_ops is 2, expected True or False"),
     ],

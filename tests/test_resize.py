@@ -189,6 +189,15 @@ def test_empty_and_large() -> None:
     assert resize(wide, (1, 2), "box").ravel().tolist() == [0, 255]
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("name", ["nearest", "box", "bilinear", "bicubic", "lanczos"])
+def test_the_narrowest_boxes_show_the_last_pixel(name: str, dtype: type) -> None:
+    """Rounding leaves no pixel to the filter where the centre is within half a unit of the border."""
+    x = dt.tensor(np.full((1, 1, 1, 1), 164, dtype))
+    box = dt.tensor([[np.nextafter(1.0, 0), np.nextafter(1.0, 0), 1.0, 1.0]], dtype="float64")
+    assert (dt.resize_images(x, (2, 3), name, boxes=box).numpy() == 164).all()
+
+
 def test_errors() -> None:
     x = dt.tensor(pictures(2, 5, 6, 3))
 

@@ -284,3 +284,9 @@ def test_a_layer_that_does_not_run():
     model = models.googlenet(3, auxiliary=True)
     with pytest.raises(ValueError, match=r"'aux1\.fc1' does not run"):
         models.extract_features(model, np.zeros((2, 32, 32, 3), np.float32), "aux1.fc1")
+
+
+@pytest.mark.parametrize("names", [5, [5], [None]])
+def test_names_that_are_no_text(names):
+    with pytest.raises(TypeError, match="freeze: names is .*, expected a name or a list of names"):
+        freeze(nn.Sequential(nn.Linear(2, 2)), names)

@@ -75,6 +75,11 @@ int64_t find_weights(Filter filter, bool antialias, const Side& side, int64_t in
     double sum = 0;
     for (int64_t k = low; k < high; ++k)
         sum += weights[k - low] = weight_of(filter, (static_cast<double>(k) - centre + 0.5) * narrow);
+    if (sum == 0) { // a box so narrow, at the end of the image, that rounding leaves no pixel to the filter
+        first = static_cast<int32_t>(std::min(in - 1, static_cast<int64_t>(centre)));
+        weights[0] = 1;
+        return 1;
+    }
     for (int64_t k = 0; k < high - low; ++k) weights[k] *= 1 / sum;
     first = static_cast<int32_t>(low);
     return high - low;

@@ -159,13 +159,15 @@ def _bits(kept: int, lost: float, bins: int) -> Floats:
     return np.asarray(kept - np.round(np.arange(bins) / ((bins - 1) / lost)))
 
 
-def _integer(where: str, name: str, value: Any, low: int) -> int:
+def _integer(where: str, name: str, value: Any, low: int, high: int | None = None) -> int:
     try:
         found = operator.index(value)
     except TypeError:
         raise TypeError(f"{where}: {name} is {value!r:.80}, expected an integer") from None
     if isinstance(value, bool) or found < low:
         raise ValueError(f"{where}: {name} is {value!r}, expected {low} or more")
+    if high is not None and found > high:
+        raise ValueError(f"{where}: {name} is {value!r}, expected at most {high}")
     return found
 
 
@@ -316,8 +318,8 @@ class AugMix(_Policy):
 
     Args:
         severity: The largest strength, from 1 to 10.
-        mixture_width: How many chains.
-        chain_depth: Transforms of each chain; drawn from 1 to 3 where it is below 1.
+        mixture_width: How many chains, at most 1000.
+        chain_depth: Transforms of each chain, at most 1000; drawn from 1 to 3 where it is below 1.
         alpha: Of the Dirichlet and Beta distributions that the shares are drawn from.
         all_ops: Whether brightness, colour, contrast and sharpness take part, which some test sets of
             corrupted images have, too.
@@ -359,8 +361,8 @@ class AugMix(_Policy):
         self.severity = _integer("AugMix", "severity", severity, 1)
         if self.severity > self.BINS:
             raise ValueError(f"AugMix: severity is {severity!r}, expected 1 to {self.BINS}")
-        self.mixture_width = _integer("AugMix", "mixture_width", mixture_width, 1)
-        self.chain_depth = _integer("AugMix", "chain_depth", chain_depth, -1)
+        self.mixture_width = _integer("AugMix", "mixture_width", mixture_width, 1, 1000)
+        self.chain_depth = _integer("AugMix", "chain_depth", chain_depth, -1, 1000)
         self.alpha = number("AugMix", "alpha", alpha, 1e-6, 1e6)
         check_flag("AugMix", "all_ops", all_ops)
         self.all_ops = all_ops

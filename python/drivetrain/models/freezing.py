@@ -111,7 +111,9 @@ def _chosen(function: str, model: Any, names: Any, depth: int | None, *, from_in
     if names is None:
         heads = head_names(model)
         return {name for name in everything if not any(is_within(name, head) for head in heads)}
-    patterns = [names] if isinstance(names, str) else list(names)
+    patterns = [names] if isinstance(names, str) else list(names) if isinstance(names, Iterable) else [names]
+    if not all(isinstance(pattern, str) for pattern in patterns):
+        raise TypeError(f"{function}: names is {names!r:.80}, expected a name or a list of names")
     found: set[str] = set()
     for pattern in patterns:
         fitting = [name for name in everything if name and fnmatch.fnmatchcase(name, pattern)]
