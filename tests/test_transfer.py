@@ -288,5 +288,5 @@ def test_a_layer_that_does_not_run():
 
 @pytest.mark.parametrize("names", [5, [5], [None]])
 def test_names_that_are_no_text(names):
-    with pytest.raises(TypeError, match="freeze: names is .*, expected a name or a list of names"):
-        freeze(nn.Sequential(nn.Linear(2, 2)), names)
+    with pytest.raises(TypeError, match=r"freeze: names is .*, expected a name or a list of names"):
+        models.freeze(nn.Sequential(nn.Linear(2, 2)), names)
