@@ -443,3 +443,11 @@ def test_tiny_and_empty() -> None:
         images = np.full(shape, 9, np.uint8)
         for transform in GEOMETRIC:
             assert transform(images).shape == shape
+
+
+def test_labels_and_draws_of_the_wrong_kind() -> None:
+    flip, image = RandomHorizontalFlip(), np.zeros((4, 4, 3), np.uint8)
+    with pytest.raises(TypeError, match="RandomHorizontalFlip: labels is a int, expected one label for each"):
+        flip(image, boxes=[[0, 0, 1, 1]], labels=5)
+    with pytest.raises(TypeError, match="RandomHorizontalFlip: draws is a int, expected Draws"):
+        flip(image, draws=5)

@@ -129,6 +129,8 @@ def read(
     if labels is not None:
         if boxes is None:
             raise ValueError(f"{where}: got labels without boxes, expected the boxes that they belong to")
+        if not hasattr(labels, "__len__"):
+            raise TypeError(f"{where}: labels is a {type(labels).__name__}, expected one label for each box")
         form.parts.append("labels")
     if not isinstance(pictures, list):
         groups = [Group(np.arange(form.count), pictures, layers, corners, points)]

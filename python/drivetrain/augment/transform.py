@@ -114,6 +114,8 @@ class Transform:
         groups, form = read(type(self).__name__, images, masks, boxes, keypoints, labels)
         if draws is None:
             draws = self._next_draws(form.count)
+        elif not isinstance(draws, Draws):
+            raise TypeError(f"{type(self).__name__}: draws is a {type(draws).__name__}, expected Draws")
         elif len(draws) != form.count:
             raise ValueError(
                 f"{type(self).__name__}: draws are for {len(draws)} samples, got {form.count} images"
