@@ -423,7 +423,7 @@ def test_generators_can_be_pickled() -> None:
         ({"interpolation_order": 2}, ValueError, "expected 0, 1 or 3"),
         ({"dtype": "int32"}, ValueError, "dtype is 'int32'"),
         ({"preprocessing_function": 3}, TypeError, "expected a function"),
-        ({"horizontal_flip": 0.5}, TypeError, "expected True or False"),
+        ({"horizontal_flip": 0.5}, TypeError, "horizontal_flip must be True or False, got 0.5"),
         ({"rescale": float("inf")}, ValueError, "rescale"),
         ({"zca_epsilon": -1}, ValueError, "zca_epsilon is -1"),
         ({"rotation": 3}, TypeError, "did you mean 'rotation_range'"),

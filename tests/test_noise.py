@@ -161,7 +161,7 @@ class TestErasing:
     ("call", "error", "message"),
     [
         (lambda: GaussianNoise(sigma=-1), ValueError, "GaussianNoise: sigma is"),
-        (lambda: GaussianNoise(clip=1), TypeError, "GaussianNoise: clip is 1, expected True or False"),
+        (lambda: GaussianNoise(clip=1), TypeError, "GaussianNoise: clip must be True or False, got 1"),
         (lambda: SaltAndPepper(1.5), ValueError, "SaltAndPepper: amount is"),
         (lambda: SaltAndPepper(0.5, (0.2, 3)), ValueError, "SaltAndPepper: salt_vs_pepper is"),
         (

@@ -190,7 +190,7 @@ class TestTargets:
         (lambda: AugMix(mixture_width=2**31), ValueError, "mixture_width is 2147483648, expected at most"),
         (lambda: AugMix(chain_depth=2**70), ValueError, "AugMix: chain_depth is .*, expected at most 1000"),
         (lambda: AugMix(alpha=0), ValueError, "AugMix: alpha is 0"),
-        (lambda: AugMix(all_ops=2), TypeError, "AugMix: all_ops is 2, expected True or False"),
+        (lambda: AugMix(all_ops=2), TypeError, "AugMix: all_ops must be True or False, got 2"),
     ],
 )
 def test_wrong_arguments(call: Callable[[], Any], error: type[Exception], message: str) -> None:

@@ -74,11 +74,6 @@ def number(where: str, name: str, value: Any, low: float = -math.inf, high: floa
     return float(value)
 
 
-def check_flag(where: str, name: str, value: Any) -> None:
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{where}: {name} is {value!r:.80}, expected True or False")
-
-
 def check_shift(where: str, name: str, value: Any) -> Any:
     """A float, an int, or an array of numbers to choose from."""
     expected = "a number of at least 0, or a sequence of numbers"

@@ -15,11 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
 from .._arguments import checks_names
+from .._checks import flag
 from .._core import Tensor
 from ..autograd import no_grad
 from ..data.convert import refuse_masked
 from ..data.shuffle import check_seed
-from .checks import check_flag, check_shift, interval, number, one_of
+from .checks import check_shift, interval, number, one_of
 from .draws import Draws
 from .keras_draws import PARAMETERS, drawn, drawn_as_keras_does
 from .keras_geometry import INTERPOLATIONS, transformed
@@ -158,9 +159,9 @@ class ImageDataGenerator:
     def _check_switches(self) -> None:
         """Some steps need or exclude others."""
         for name in ("featurewise_center", "samplewise_center", "featurewise_std_normalization"):
-            check_flag("ImageDataGenerator", name, getattr(self, name))
+            flag("ImageDataGenerator", name, getattr(self, name))
         for name in ("samplewise_std_normalization", "zca_whitening", "horizontal_flip", "vertical_flip"):
-            check_flag("ImageDataGenerator", name, getattr(self, name))
+            flag("ImageDataGenerator", name, getattr(self, name))
 
         def switch(of: str, name: str, to: bool) -> None:
             if getattr(self, name) != to:

@@ -8,8 +8,9 @@ import numpy as np
 
 from .. import _core
 from .._arguments import checks_names
+from .._checks import flag
 from .._core import Tensor
-from .checks import check_flag, interval, number
+from .checks import interval, number
 from .color import ColorTransform
 from .draws import Draws
 from .pixels import share
@@ -77,7 +78,7 @@ class GaussianNoise(_Noise):
         where = type(self).__name__
         self.mean = number(where, "mean", mean)
         self.sigma = _sigma(where, sigma)
-        check_flag(where, "clip", clip)
+        flag(where, "clip", clip)
         self.clip = clip
 
     def parameters(self, draws: Draws, shape: Shape) -> Parameters:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._arguments import checks_names
+from .._checks import flag
 from .._core import Tensor
-from .checks import check_flag, interval, number, one_of
+from .checks import interval, number, one_of
 from .color import check_white
 from .draws import Draws
 from .pixels import share
@@ -107,7 +108,7 @@ class _Statistics(Transform):
         super().__init__(p, seed=seed)
         where = type(self).__name__
         self.over = one_of(where, "over", over, ("dataset", "sample"))
-        check_flag(where, "channels", channels)
+        flag(where, "channels", channels)
         self.channels = channels
         self.scale_: Floats | None = None
         self.shift_: Floats | None = None

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._arguments import checks_names
+from .._checks import flag
 from .._core import Tensor
 from . import pixels
-from .checks import check_flag, number, one_of
+from .checks import number, one_of
 from .color import ColorTransform, equalized, solarized, stretched
 from .draws import Draws
 from .geometry import INTERPOLATIONS, MatrixTransform
@@ -364,7 +365,7 @@ class AugMix(_Policy):
         self.mixture_width = _integer("AugMix", "mixture_width", mixture_width, 1, 1000)
         self.chain_depth = _integer("AugMix", "chain_depth", chain_depth, -1, 1000)
         self.alpha = number("AugMix", "alpha", alpha, 1e-6, 1e6)
-        check_flag("AugMix", "all_ops", all_ops)
+        flag("AugMix", "all_ops", all_ops)
         self.all_ops = all_ops
 
     def space(self, height: int, width: int) -> Space:
