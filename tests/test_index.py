@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -286,3 +287,27 @@ def test_writes_to_memory_that_numpy_gave_twice() -> None:
     b = np.arange(5000.0)
     dt.from_numpy(b[1:])[:] = dt.from_numpy(b[:-1])
     np.testing.assert_array_equal(b[1:], np.arange(4999.0))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "bfloat16"])
+def test_many_writes_to_one_axis_keep_their_order(dtype: str) -> None:
+    """Where a place is written twice the last one stays, whichever thread writes; sums add up in order."""
+    rng = np.random.default_rng(5)
+    size, count = 300_001, 400_003
+    places = rng.integers(-size, size, count)
+    values = rng.integers(0, 200, count).astype("uint8")
+    want, total = np.zeros(size, "uint8"), np.zeros(size)
+    want[places] = values
+    np.add.at(total, places, values / 64.0)
+    isa, threads = dt.get_isa(), dt.get_num_threads()
+    for level, number in itertools.product(dt.isa_levels(), (1, 3)):
+        dt.set_isa(level)
+        dt.set_num_threads(number)
+        x = dt.zeros(size, dtype=dtype)
+        x[dt.tensor(places)] = dt.tensor(values).astype(dtype)
+        np.testing.assert_array_equal(x.astype("uint8").numpy(), want)
+        x = dt.zeros(size)
+        x.scatter_add_(dt.tensor(places % size), dt.tensor(values / 64.0).float(), 0)
+        np.testing.assert_array_equal(x.numpy(), total)
+    dt.set_isa(isa)
+    dt.set_num_threads(threads)

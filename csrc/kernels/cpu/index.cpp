@@ -72,9 +72,11 @@ DT_INLINE void each_row(const Items& it, char* indexed, char* plain, int64_t fro
     }
 }
 
-// Calls body(i, offset) for the items [begin, end), whose offsets are made some at a time.
+// Calls body(i, offset) for the items [begin, end), whose offsets are made some at a time. What will be
+// written after `to` is asked for ahead: writes to random places wait for one another otherwise.
 template <class F>
-DT_INLINE void each_item(const IndexArgs& args, int64_t begin, int64_t end, const F& body) {
+DT_INLINE void each_item(const IndexArgs& args, int64_t begin, int64_t end, const F& body,
+                         const char* to = nullptr) {
     constexpr int64_t chunk = 1024;
     int64_t offsets[chunk];
     for (int64_t first = begin; first < end; first += chunk) {
@@ -92,7 +94,10 @@ DT_INLINE void each_item(const IndexArgs& args, int64_t begin, int64_t end, cons
             for (int64_t i = 0; i < n; ++i)
                 offsets[i] += from_start(axis.index[first + i], axis.size) * axis.step;
         }
-        for (int64_t i = 0; i < n; ++i) body(first + i, offsets[i]);
+        for (int64_t i = 0; i < n; ++i) {
+            if (to && i + 32 < n) __builtin_prefetch(to + offsets[i + 32], 1);
+            body(first + i, offsets[i]);
+        }
     }
 }
 
@@ -109,9 +114,11 @@ template <class U> void get_values(const IndexArgs& args) {
 template <class U> void put_values(const IndexArgs& args) {
     const char* from = static_cast<const char*>(args.plain);
     char* to = static_cast<char*>(args.indexed);
-    each_item(args, 0, args.count,
-              [from, to, step = args.plain_step](int64_t i, int64_t offset)
-                  DT_INLINE_LAMBDA { memcpy(to + offset, from + i * step, sizeof(U)); });
+    each_item(
+        args, 0, args.count,
+        [from, to, step = args.plain_step](int64_t i, int64_t offset)
+            DT_INLINE_LAMBDA { memcpy(to + offset, from + i * step, sizeof(U)); },
+        to);
 }
 
 void get(DType dtype, const IndexArgs& args) {
@@ -170,12 +177,14 @@ template <class S> void add_halves(S* out, const S* in, int64_t n) {
 
 template <class T, class F> void add_items(const IndexArgs& args, const Items& it, F sum) {
     if (it.size == 1)
-        return each_item(args, 0, args.count,
-                         [to = static_cast<char*>(args.indexed), from = static_cast<const char*>(args.plain),
-                          step = args.plain_step, sum](int64_t i, int64_t offset) DT_INLINE_LAMBDA {
-                             T& out = *reinterpret_cast<T*>(to + offset);
-                             out = sum(out, *reinterpret_cast<const T*>(from + i * step));
-                         });
+        return each_item(
+            args, 0, args.count,
+            [to = static_cast<char*>(args.indexed), from = static_cast<const char*>(args.plain),
+             step = args.plain_step, sum](int64_t i, int64_t offset) DT_INLINE_LAMBDA {
+                T& out = *reinterpret_cast<T*>(to + offset);
+                out = sum(out, *reinterpret_cast<const T*>(from + i * step));
+            },
+            static_cast<char*>(args.indexed));
     const int64_t to = it.loop.strides[0].back(), from = it.loop.strides[1].back();
     const bool packed = to == int64_t(sizeof(T)) && from == to;
     write_items(args, it, kPartBytes / int64_t(sizeof(T)),
