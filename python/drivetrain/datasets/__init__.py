@@ -15,14 +15,22 @@ fashion_mnist  70,000 of 28 x 28 x 1       0 to 255             ``apt install da
 ``adult`` gives a table, as a pandas frame with labels: 32,561 people and whether they earn more than 50,000
 dollars, out of ``pip install drivetrain[adult]``. ``photographs`` writes class folders of patches of 16
 photographs (``pip install drivetrain[photographs]``), and ``nuclei`` gives tiles of a micrograph with masks.
+
+Texts: ``movie_reviews`` (10,605 sentences and their scores), ``jargon_file`` (1.7 MB of English) and
+``libreoffice_chinese`` (phrases and their translations). Time series: ``japanese_vowels`` and
+``italy_power_demand``.
 """
 
 from .cells import nuclei
 from .census import adult
 from .fashion import FASHION_CLASSES, fashion_mnist
 from .idx import read_idx
+from .jargon import jargon_file
 from .mnist import mnist5k
 from .patches import photographs
+from .reviews import movie_reviews
+from .series import italy_power_demand, japanese_vowels
+from .translations import libreoffice_chinese
 from .uci import digits
 
 __all__ = [
@@ -30,7 +38,12 @@ __all__ = [
     "adult",
     "digits",
     "fashion_mnist",
+    "italy_power_demand",
+    "japanese_vowels",
+    "jargon_file",
+    "libreoffice_chinese",
     "mnist5k",
+    "movie_reviews",
     "nuclei",
     "photographs",
     "read_idx",

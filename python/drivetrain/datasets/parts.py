@@ -34,3 +34,20 @@ def stratified_parts(
     train, test = split_indices(len(labels), test_size=test_size, seed=seed, stratify=labels, where=name)
     train_part, test_part = (images[train], labels[train]), (images[test], labels[test])
     return {"train": train_part, "test": test_part}[split] if split else (train_part, test_part)
+
+
+def text_parts(
+    name: str,
+    texts: list[str],
+    labels: NDArray[Any],
+    split: str | None,
+    test_size: float | int,
+    seed: int,
+    stratify: NDArray[np.int64] | None = None,
+) -> Any:
+    """Return what ``split`` asks for of a shuffled division of texts and labels."""
+    if split == "all":
+        return texts, labels
+    parts = split_indices(len(texts), test_size=test_size, seed=seed, stratify=stratify, where=name)
+    train, test = (([texts[i] for i in part], labels[part]) for part in parts)
+    return {"train": train, "test": test}[split] if split else (train, test)
