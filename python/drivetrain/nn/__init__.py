@@ -17,6 +17,9 @@ from .activation import SiLU as SiLU
 from .activation import Softmax as Softmax
 from .activation import Softplus as Softplus
 from .activation import Tanh as Tanh
+from .attention import MultiHeadAttention as MultiHeadAttention
+from .attention import MultiheadAttention as MultiheadAttention
+from .cache import KeyValueCache as KeyValueCache
 from .containers import ModuleDict as ModuleDict
 from .containers import ModuleList as ModuleList
 from .containers import ParameterList as ParameterList
@@ -69,7 +72,16 @@ from .pool import GlobalMaxPool1d as GlobalMaxPool1d
 from .pool import GlobalMaxPool2d as GlobalMaxPool2d
 from .pool import MaxPool1d as MaxPool1d
 from .pool import MaxPool2d as MaxPool2d
+from .positions import LearnedPositions as LearnedPositions
+from .positions import RotaryPositions as RotaryPositions
+from .positions import SinusoidalPositions as SinusoidalPositions
 from .shape import Flatten as Flatten
 from .shape import Identity as Identity
 from .shape import Unflatten as Unflatten
+from .transformer import SwiGLU as SwiGLU
+from .transformer import Transformer as Transformer
+from .transformer import TransformerDecoder as TransformerDecoder
+from .transformer import TransformerDecoderLayer as TransformerDecoderLayer
+from .transformer import TransformerEncoder as TransformerEncoder
+from .transformer import TransformerEncoderLayer as TransformerEncoderLayer
 from .upsample import Upsample as Upsample
