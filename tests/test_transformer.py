@@ -248,9 +248,9 @@ class TestLayers:
             nn.TransformerEncoderLayer(8, 2, batch_first=True)
         with pytest.raises(TypeError, match="TransformerEncoder: the layer is a int"):
             nn.TransformerEncoder(8, 2)
+        encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 8), 2)
+        encoder.layers[1].self_attn.embed_dim = 9
         with pytest.raises(ValueError, match=r"in layer 'layers.1.self_attn' \(MultiheadAttention\)"):
-            encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 8), 2)
-            encoder.layers[1].self_attn.embed_dim = 9
             encoder(dt.zeros((1, 2, 8)))
 
 
@@ -281,7 +281,7 @@ class TestCache:
 
     def test_it_grows_and_picks(self):
         cache, kept = nn.KeyValueCache(block=4), []
-        for i in range(11):
+        for _ in range(11):
             kept.append(sample(3, 2, 1, 5))
             keys, values = cache.append(dt.tensor(kept[-1]), dt.tensor(-kept[-1]))
             expected = np.concatenate(kept, axis=2)
@@ -289,7 +289,7 @@ class TestCache:
             assert np.array_equal(values.numpy(), -expected)
         cache.pick(dt.tensor([2, 2]))
         assert np.array_equal(cache.all()[0].numpy(), expected[[2, 2]])
-        with pytest.raises(ValueError, match="keys of 3 sequences were given .* but it holds 2"):
+        with pytest.raises(ValueError, match=r"keys of 3 sequences were given .* but it holds 2"):
             cache.append(dt.tensor(kept[0]), dt.tensor(kept[0]))
         cache.clear()
         assert len(cache) == 0

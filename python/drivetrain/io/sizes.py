@@ -31,6 +31,28 @@ def unet(a: Arguments) -> float:
     return float(max(9 * (16 * width) ** 2, 9 * a["in_channels"] * width, a["classes"] * width))
 
 
+def attention(a: Arguments) -> float:
+    width = a["embed_dim"]
+    shared = width // a["num_heads"] * (a["num_kv_heads"] or a["num_heads"])
+    return float(2 * width**2 + shared * ((a["kdim"] or width) + (a["vdim"] or width)))
+
+
+def gpt(a: Arguments) -> float:
+    width, layers = a["width"], a["layers"]
+    block = 2 * width**2 + 2 * width * (a["feedforward"] or 4 * width)
+    return float((a["vocab_size"] + 1) * width + layers * block)
+
+
+def copies(a: Arguments) -> float:
+    layer = a["encoder_layer"] if "encoder_layer" in a else a["decoder_layer"]
+    size, count = sum(parameter.size for parameter in layer.parameters()), a["num_layers"]
+    return float(max((count - 1) * size, count if count > ALWAYS_FINE else 0))
+
+
+def layers(a: Arguments) -> float:
+    return float(2 * a["d_model"] * (a["d_model"] + a["dim_feedforward"]))
+
+
 ELEMENTS: dict[str, Callable[[Arguments], float]] = {
     "Linear": lambda a: a["in_features"] * a["out_features"],
     "Bilinear": lambda a: a["in1_features"] * a["in2_features"] * a["out_features"],
@@ -49,6 +71,17 @@ ELEMENTS: dict[str, Callable[[Arguments], float]] = {
     "Inception": lambda a: 9 * max(a["inputs"], *a["channels"]) * max(a["channels"]),
     "GoogLeNet": lambda a: max(1024 * a["classes"], 64 * 49 * a["in_channels"]),
     "UNet": unet,
+    "MultiheadAttention": attention,
+    "SwiGLU": lambda a: (
+        a["hidden_features"] * (2 * a["in_features"] + (a["out_features"] or a["in_features"]))
+    ),
+    "LearnedPositions": lambda a: a["max_length"] * a["features"],
+    "TransformerEncoderLayer": layers,
+    "TransformerDecoderLayer": layers,
+    "TransformerEncoder": copies,
+    "TransformerDecoder": copies,
+    "Transformer": lambda a: layers(a) * (a["num_encoder_layers"] + a["num_decoder_layers"]),
+    "GPT": gpt,
 }
 
 

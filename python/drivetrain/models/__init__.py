@@ -4,7 +4,9 @@ from .cifar_resnet import resnet20, resnet32, resnet44, resnet56, resnet110
 from .classifiers import Rescale, lenet, mlp, small_cnn
 from .fast_cnn import ResidualPair, fast_cnn
 from .freezing import freeze, parameter_groups, replace_head, unfreeze
+from .generation import Beams, Decoder, RecurrentDecoder, beam_search, generate, stream
 from .googlenet import AuxiliaryLoss, GoogLeNet, GoogLeNetOutputs, Inception, googlenet
+from .gpt import GPT, gpt
 from .mobilenet import InvertedResidual, mobilenet_v2
 from .resnet import (
     BasicBlock,
@@ -21,21 +23,28 @@ from .vgg import vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19
 from .weights import load_pytorch_weights
 
 __all__ = [
+    "GPT",
     "AuxiliaryLoss",
     "BasicBlock",
+    "Beams",
     "Bottleneck",
+    "Decoder",
     "GoogLeNet",
     "GoogLeNetOutputs",
     "Inception",
     "InvertedResidual",
+    "RecurrentDecoder",
     "Rescale",
     "ResidualPair",
     "UNet",
+    "beam_search",
     "extract_features",
     "fast_cnn",
     "fine_tune",
     "freeze",
+    "generate",
     "googlenet",
+    "gpt",
     "lenet",
     "load_pytorch_weights",
     "mlp",
@@ -53,6 +62,7 @@ __all__ = [
     "resnet110",
     "resnet152",
     "small_cnn",
+    "stream",
     "unet",
     "unfreeze",
     "vgg11",

@@ -38,7 +38,9 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def _norm(kind: str, features: int, eps: float, bias: bool, dtype: Any) -> Module:
+def norm_of(kind: str, features: int, eps: float, bias: bool, dtype: Any) -> Module:
+    """The norm that a name stands for."""
+    choice("norm", "norm", kind, ("layer",))
     return LayerNorm(features, eps, bias=bias, dtype=dtype)
 
 
@@ -113,7 +115,7 @@ class _Layer(Module):
         self.dropout = Dropout(dropout)
         self.linear2 = Linear(hidden, d_model, bias, dtype)
         for i in range(1, self._parts + 1):
-            setattr(self, f"norm{i}", _norm(norm, d_model, layer_norm_eps, bias, dtype))
+            setattr(self, f"norm{i}", norm_of(norm, d_model, layer_norm_eps, bias, dtype))
         for i in range(1, self._parts + 1):
             setattr(self, f"dropout{i}", Dropout(dropout))
 
@@ -139,7 +141,7 @@ class _Layer(Module):
 
 
 def _dropped(dropout: Dropout, x: Tensor) -> Tensor:
-    return dropout(x) if dropout.training and dropout.p else x  # type: ignore[no-any-return]
+    return dropout(x) if dropout.training and dropout.p else x
 
 
 class TransformerEncoderLayer(_Layer):
@@ -157,7 +159,7 @@ class TransformerEncoderLayer(_Layer):
             residual connections.
         bias: Whether linear layers and norms have one.
         dtype: Floating-point dtype of the parameters.
-        norm: "layer", or "rms" for `RMSNorm`.
+        norm: "layer", the kind of norms.
         num_kv_heads, positions: See `MultiheadAttention`.
 
     Shapes: input and output (batch, time, d_model).
