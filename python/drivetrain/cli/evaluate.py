@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from . import report, runs
+from . import report, runs, text
 from .exit_codes import OK
 
 DESCRIPTION = """\
-Measure the model of a run folder again, on the images that its training tested on.
+Measure the model of a run folder again, on the images or the text that its training tested on.
 """
 
 
@@ -24,7 +24,9 @@ def add_command(commands: Any) -> None:
     parser.add_argument("run_folder", metavar="RUN", help="the folder that drivetrain train left")
     parser.add_argument("--split", choices=("test", "train"), default="test", help="default: test")
     parser.add_argument(
-        "--data", metavar="FOLDER", help="folder of the images or of fashion_mnist, where it moved"
+        "--data",
+        metavar="FOLDER",
+        help="folder of the images or of fashion_mnist, or file of the text, if moved",
     )
     parser.set_defaults(run=run)
 
@@ -34,6 +36,9 @@ def run(options: argparse.Namespace) -> int:
 
     folder = Path(options.run_folder)
     config = runs.read_config(folder)
+    if config["dataset"] == text.TEXT:
+        text.evaluate(folder, config, options.split, options.data)
+        return OK
     model = runs.read_model(folder)
     is_folder = config["dataset"] == recipes.FOLDER
     files = folders.read_files(folder, config["classes"]) if is_folder else None

@@ -18,6 +18,8 @@ Train small neural networks on the CPU.
 
   drivetrain train digits               train a network on 8 x 8 digits in seconds
   drivetrain predict runs/digits a.png  say what is on an image
+  drivetrain train text book.txt        train a language model
+  drivetrain generate runs/book         print text from it
 """
 EPILOG = """\
 Exit codes: 0 done, 1 failed, 2 wrong arguments, 130 ended by Ctrl-C (what was trained is saved).
@@ -35,16 +37,25 @@ def new_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"drivetrain {__version__}")
     parser.add_argument("--traceback", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    from . import evaluate, info, predict, train
+    from . import evaluate, generate, info, predict, text, train
 
-    for module in (train, evaluate, predict, info):
+    for module in (train, text, evaluate, predict, generate, info):
         module.add_command(commands)
     return parser
 
 
+def joined(arguments: Sequence[str]) -> list[str]:
+    """The arguments with "train text" as one command: it has options of its own."""
+    words = list(arguments)
+    first = next((i for i, word in enumerate(words) if not word.startswith("-")), 0)
+    if words[first : first + 2] == ["train", "text"]:
+        words[first : first + 2] = ["train text"]
+    return words
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; wrong arguments raise SystemExit(2), as argparse does."""
-    options = new_parser().parse_args(arguments)
+    options = new_parser().parse_args(joined(sys.argv[1:] if arguments is None else arguments))
     try:
         code: int = options.run(options)
         sys.stdout.flush()

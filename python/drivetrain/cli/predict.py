@@ -12,6 +12,7 @@ import numpy as np
 from . import runs
 from .argument_types import positive_int
 from .exit_codes import FAILED, OK
+from .text import TEXT
 
 DESCRIPTION = """\
 Say what is on images. Each is made like the images that the network was trained on. A network that was
@@ -50,6 +51,8 @@ def run(options: argparse.Namespace) -> int:
 
     folder = Path(options.run_folder)
     config = runs.read_config(folder)
+    if config["dataset"] == TEXT:
+        raise ValueError(f"{folder} has a language model; print text from it: drivetrain generate {folder}")
     recipe = recipes.recipe_of(config)
     model = runs.read_model(folder)
     code = OK

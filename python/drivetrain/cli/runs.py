@@ -52,7 +52,7 @@ def check_unfinished(folder: Path) -> None:
         results = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except (ValueError, RecursionError):
         results = {}
-    if isinstance(results, dict) and "test_accuracy" in results:
+    if isinstance(results, dict) and not results.keys().isdisjoint(("test_accuracy", "test_bits_per_byte")):
         raise ValueError(f"the run in {folder} has come to its end; leave out --resume to train anew")
 
 
@@ -70,9 +70,10 @@ def read_config(folder: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged ({error})") from error
     from .recipes import FOLDER, RECIPES
+    from .text import TEXT
 
     dataset = config.get("dataset") if isinstance(config, dict) else None
-    if not isinstance(dataset, str) or dataset not in (*RECIPES, FOLDER):
+    if not isinstance(dataset, str) or dataset not in (*RECIPES, FOLDER, TEXT):
         raise ValueError(f"{path} names no known data set")
     if dataset == FOLDER:
         check_folder_config(path, config)

@@ -18,12 +18,14 @@ from .mixup import CutMix, MixUp, RandomChoice
 from .sampler import RandomSampler, Sampler, SequentialSampler
 from .show import show_images
 from .split import random_split, train_test_split
+from .windows import FileWindows
 
 __all__ = [
     "ArrayDataset",
     "CutMix",
     "DataLoader",
     "Dataset",
+    "FileWindows",
     "FolderListing",
     "ImageError",
     "ImageFiles",
