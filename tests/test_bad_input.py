@@ -223,6 +223,9 @@ def flags():
         "LearningRateScheduler": abs,
         "AveragedModel": nn.Linear(2, 2),
         "DecoupledDecay": optim.SGD([dt.ones(2, requires_grad=True)]),
+        "GPT": 5,
+        "TransformerClassifier": (5, 2),
+        "TranslationTransformer": 5,
     }
     for source in (callbacks, metrics, optim.regularization, optim.swa_utils, dt.models):
         for name, kind in sorted(vars(source).items()):
@@ -230,7 +233,8 @@ def flags():
                 continue
             for argument, parameter in inspect.signature(kind).parameters.items():
                 if isinstance(parameter.default, bool) or argument == "verbose":
-                    first = [needed[name]] if name in needed else []
+                    given = needed.get(name, ())
+                    first = given if isinstance(given, tuple) else (given,)
                     yield pytest.param(kind, first, argument, id=f"{name}.{argument}")
 
 

@@ -99,6 +99,12 @@ def made_in_every_way():
     yield models.AuxiliaryLoss(nn.CrossEntropyLoss())
     yield models.UNet(2, base_width=2)
     yield models.ResidualPair(4)
+    for positions in ("learned", "sinusoidal", "rotary"):
+        yield models.gpt(5, 4, 8, 2, 2, positions=positions)
+    yield models.transformer_classifier(5, 2, 8, heads=2)
+    yield models.translation_transformer(5, width=8, layers=1, heads=2)
+    yield nn.TransformerEncoderLayer(8, 2, 8, activation="swiglu", positions=nn.RotaryPositions(4))
+    yield nn.SwiGLU(4, 8)
 
 
 def test_every_module_comes_back(tmp_path):

@@ -25,7 +25,7 @@ LARGEST = 1 << 16  # bytes of a tensor among the arguments: weights of classes, 
 def known_classes() -> dict[str, type]:
     """The public module classes of drivetrain by name."""
     return {
-        name: value
+        value.__name__: value  # an alias is no other class
         for package in (models, nn)
         for name, value in vars(package).items()
         if isinstance(value, type) and issubclass(value, nn.Module) and not name.startswith("_")

@@ -43,6 +43,11 @@ def gpt(a: Arguments) -> float:
     return float((a["vocab_size"] + 1) * width + layers * block)
 
 
+def translation(a: Arguments) -> float:
+    tables = a["vocab_size"] + (a["target_vocab_size"] or 0)
+    return float(tables * a["width"]) + 2 * gpt({**a, "vocab_size": -1})
+
+
 def copies(a: Arguments) -> float:
     layer = a["encoder_layer"] if "encoder_layer" in a else a["decoder_layer"]
     size, count = sum(parameter.size for parameter in layer.parameters()), a["num_layers"]
@@ -82,6 +87,8 @@ ELEMENTS: dict[str, Callable[[Arguments], float]] = {
     "TransformerDecoder": copies,
     "Transformer": lambda a: layers(a) * (a["num_encoder_layers"] + a["num_decoder_layers"]),
     "GPT": gpt,
+    "TransformerClassifier": lambda a: gpt({"context_length": 0, **a}),
+    "TranslationTransformer": translation,
 }
 
 

@@ -18,6 +18,8 @@ from .resnet import (
     resnet152,
 )
 from .transfer import extract_features, fine_tune
+from .transformer_classifier import TransformerClassifier, transformer_classifier
+from .translation import TranslationTransformer, translation_transformer
 from .unet import UNet, unet
 from .vgg import vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
 from .weights import load_pytorch_weights
@@ -36,6 +38,8 @@ __all__ = [
     "RecurrentDecoder",
     "Rescale",
     "ResidualPair",
+    "TransformerClassifier",
+    "TranslationTransformer",
     "UNet",
     "beam_search",
     "extract_features",
@@ -63,6 +67,8 @@ __all__ = [
     "resnet152",
     "small_cnn",
     "stream",
+    "transformer_classifier",
+    "translation_transformer",
     "unet",
     "unfreeze",
     "vgg11",

@@ -21,7 +21,19 @@ from ..nn.checks import integer, real
 
 @runtime_checkable
 class Decoder(Protocol):
-    """What remembers the tokens so far and says what may come next."""
+    """What remembers the tokens so far and says what may come next: anything with these two methods.
+
+    Example:
+        >>> import drivetrain as dt
+        >>> from drivetrain.models import generate
+        >>> class Successor:
+        ...     def advance(self, tokens):
+        ...         return dt.one_hot(tokens[:, -1] + 1, 10)
+        ...     def pick(self, rows):
+        ...         pass
+        >>> generate(Successor(), [3], 4, temperature=0).tolist()
+        [3, 4, 5, 6, 7]
+    """
 
     def advance(self, tokens: Tensor) -> Tensor:
         """Takes the next tokens, (rows, time), and gives the logits of the one behind, (rows, vocabulary)."""
@@ -35,6 +47,16 @@ class RecurrentDecoder:
 
     The logits are (rows, time, vocabulary); the state is None at first and later a tensor, or a tuple of
     them, whose second axis has the rows: what `nn.LSTM` and `nn.GRU` hand on.
+
+    Example:
+        >>> import drivetrain as dt
+        >>> from drivetrain.models import RecurrentDecoder, generate
+        >>> def count(tokens, state):  # the next token is the number of tokens so far
+        ...     seen = dt.zeros((1, len(tokens)), dtype="int64") if state is None else state
+        ...     seen = seen + tokens.shape[1]
+        ...     return dt.one_hot(seen[0], 10).reshape(-1, 1, 10), seen
+        >>> generate(RecurrentDecoder(count), [7, 7], 3, temperature=0).tolist()
+        [7, 7, 2, 3, 4]
     """
 
     def __init__(self, model: Any, state: Any = None) -> None:
@@ -219,7 +241,14 @@ class Choice(NamedTuple):
 
 
 class Beams(NamedTuple):
-    """What `beam_search` has found, the best first."""
+    """What `beam_search` has found, the best first.
+
+    Example:
+        >>> from drivetrain.models import beam_search, gpt
+        >>> found = beam_search(gpt(5, context_length=8, width=8, layers=1, heads=2), [1, 2], 4, beams=3)
+        >>> found.scores.shape, found.lengths.tolist()
+        ((1, 3), [[4, 4, 4]])
+    """
 
     tokens: Tensor  # (batch, beams, time): the prompt, the new tokens, padding
     scores: Tensor  # (batch, beams), float64

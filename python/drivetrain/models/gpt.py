@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from .. import _core, nn
 from .._arguments import checks_names
+from .._checks import flags
 from .._core import Tensor
 from ..nn import init
 from ..nn.checks import choice, integer
@@ -41,6 +42,7 @@ class GPT(Generates, nn.Module):
         kv_heads: int | None = None,
     ) -> None:
         super().__init__()
+        flags("gpt", tied=tied, bias=bias)
         self.context_length = integer("gpt", "context_length", context_length)
         self.vocab_size = integer("gpt", "vocab_size", vocab_size)
         choice("gpt", "positions", positions, ("learned", "sinusoidal", "rotary"))

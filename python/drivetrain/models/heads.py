@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 
 class Headed:
     """A network that knows its last layers by name, and is made with an argument ``classes``.
@@ -13,8 +15,9 @@ class Headed:
 
     def _say_classes(self, classes: int) -> None:
         arguments, keywords = self.__dict__["_constructor"]
-        if arguments:
-            arguments = (classes, *arguments[1:])
+        place = list(inspect.signature(type(self)).parameters).index("classes")
+        if place < len(arguments):
+            arguments = (*arguments[:place], classes, *arguments[place + 1 :])
         else:
             keywords = {**keywords, "classes": classes}
         self.__dict__["_constructor"] = (arguments, keywords)

@@ -479,10 +479,10 @@ class Transformer(Module):
         def norm() -> Module:
             return LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype)
 
-        self.encoder = custom_encoder or TransformerEncoder(
+        self.encoder: Any = custom_encoder or TransformerEncoder(
             TransformerEncoderLayer(d_model, nhead, *options), num_encoder_layers, norm()
         )
-        self.decoder = custom_decoder or TransformerDecoder(
+        self.decoder: Any = custom_decoder or TransformerDecoder(
             TransformerDecoderLayer(d_model, nhead, *options), num_decoder_layers, norm()
         )
         self.reset_parameters()
