@@ -49,15 +49,7 @@ EVERY = [
 OWN_REASONS = ("SCIPY_ARRAY_API is not set", "does not have a decision_function method")
 
 
-# In scikit-learn's words, of its own estimators that train on batches. These compute in float32: the results
-# agree to its rounding, which these two checks do not allow for; test_estimators_neural_net.py has the test.
-REASON = "sample_weight is not equivalent to removing/repeating samples."
-ROUNDED = {f"check_sample_weight_equivalence_on_{kind}_data": REASON for kind in ("dense", "sparse")}
-
-
-@parametrize_with_checks(
-    EVERY, expected_failed_checks=lambda one: ROUNDED if "NeuralNet" in type(one).__name__ else {}
-)
+@parametrize_with_checks(EVERY)
 def test_scikit_learn_accepts(estimator, check):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SkipTestWarning)

@@ -36,11 +36,12 @@ def classifier(**options):
     return NeuralNetClassifier(build, **{"max_epochs": 20, "lr": 0.02, "random_state": 0, **options})
 
 
-def test_the_training_is_the_trainers():
-    model = classifier(module__dropout=0.2, batch_size=32).fit(X, Y)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_training_is_the_trainers(dtype):
+    model = classifier(module__dropout=0.2, batch_size=32, dtype=dtype).fit(X, Y)
     seed = int(np.random.RandomState(0).randint(2**31 - 1))
     dt.manual_seed(seed)
-    module = build(4, 3, dropout=0.2)
+    module = build(4, 3, dropout=0.2).to(dtype)
     trainer = Trainer(
         module, loss="cross_entropy", optimizer=optim.Adam(module.parameters(), lr=0.02), seed=seed
     )
@@ -97,18 +98,52 @@ def test_two_classes(criterion):
     np.testing.assert_allclose(chances.sum(axis=1), 1, rtol=1e-5)
 
 
-def test_weights_of_rows_and_classes():
-    """A weight of 2 is the same row twice, and none is no row, up to the rounding of float32."""
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-4), ("float64", 1e-12)])
+def test_weights_of_rows(dtype, tolerance):
+    """A weight of 2 is the same row twice, and none is no row, up to rounding."""
     weights = np.arange(len(Y)) % 3
-    options = {"batch_size": 400, "max_epochs": 30}
+    options = {"batch_size": 400, "max_epochs": 30, "dtype": dtype}
     weighted = classifier(**options).fit(X, Y, sample_weight=weights)
     repeated = classifier(**options).fit(np.repeat(X, weights, axis=0), np.repeat(Y, weights))
-    np.testing.assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), atol=1e-4)
+    np.testing.assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), atol=tolerance)
+
+
+def test_weights_of_classes():
     by_class = classifier(class_weight={"setosa": 0.0, "versicolor": 1.0, "virginica": 3.0}).fit(X, NAMES)
     rows = np.array([0.0, 1.0, 3.0])[Y]
     by_row = classifier().fit(X, NAMES, sample_weight=rows)
     np.testing.assert_array_equal(by_class.predict_proba(X), by_row.predict_proba(X))
     assert not (by_class.predict(X) == "setosa").any()
+
+
+def test_what_it_computes_in():
+    """Tables as they are, all else float32."""
+
+    def dtype_of(x, **options):
+        convolution = nn.Sequential(nn.Conv2d(1, 4, 2), nn.Flatten(), nn.Linear(4, 3))
+        module = build if x.ndim == 2 else convolution
+        model = NeuralNetClassifier(module, max_epochs=1, random_state=0, **options).fit(x, Y)
+        assert {each.dtype.name for each in model.module_.parameters()} == {model.predict_proba(x).dtype.name}
+        return model.predict_proba(x).dtype.name
+
+    images = X.reshape(-1, 2, 2, 1)
+    assert dtype_of(X) == dtype_of(X, dtype="float64") == dtype_of(images, dtype="float64") == "float64"
+    assert dtype_of(X.astype(np.float32)) == dtype_of(X.astype(np.int64)) == dtype_of(images) == "float32"
+    assert dtype_of(X, dtype="float32") == dtype_of(X, trainer__precision="bf16") == "float32"
+    going_on = classifier().partial_fit(X.astype(np.float32), Y).partial_fit(X, Y)
+    assert going_on.predict_proba(X).dtype == np.float32
+
+
+def test_class_weights_beside_whole_numbers_are_not_rounded():
+    def embed(n_outputs):
+        return nn.Sequential(nn.Embedding(3, 4), nn.Flatten(), nn.Linear(4, n_outputs))
+
+    tokens, labels = np.arange(30).reshape(-1, 1) % 3, np.arange(30) % 3 == 0
+    options = {"dtype": "int64", "max_epochs": 1, "random_state": 0, "batch_size": 30}
+    by_class = NeuralNetClassifier(embed, class_weight={True: 1.5, False: 0.5}, **options).fit(tokens, labels)
+    by_row = NeuralNetClassifier(embed, **options).fit(tokens, labels, np.where(labels, 1.5, 0.5))
+    plain = NeuralNetClassifier(embed, **options).fit(tokens, labels)
+    assert by_class.history_["loss"] == by_row.history_["loss"] != plain.history_["loss"]
 
 
 def test_early_stopping_keeps_the_best_weights():

@@ -188,6 +188,33 @@ class TestData:
         trainer = classifier()
         np.testing.assert_array_equal(trainer.predict(x), trainer.predict(x.astype(np.float32)))
 
+    @pytest.mark.parametrize("weighted", [False, True])
+    def test_a_model_of_float64_is_given_float64(self, weighted):
+        """One step of plain descent, as NumPy computes it."""
+        x, y = np.random.default_rng(0).normal(size=(20, 4)), np.random.default_rng(1).normal(size=20)
+        share = np.random.default_rng(2).random(20) if weighted else None
+        model = nn.Linear(4, 1).double()
+        before = np.concatenate([model.weight.detach().numpy().ravel(), model.bias.detach().numpy()])
+        trainer = Trainer(model, loss="mse", optimizer=optim.SGD(model.parameters(), lr=0.1), metrics=["mae"])
+        trainer.fit(x, y, 20, shuffle=False, verbose=0, sample_weight=share, validation_data=(x, y))
+        design = np.column_stack([x, np.ones(20)])
+        pull = (design @ before - y) * (1 if share is None else share)
+        after = np.concatenate([model.weight.detach().numpy().ravel(), model.bias.detach().numpy()])
+        np.testing.assert_allclose(after, before - 0.1 * 2 / 20 * design.T @ pull, rtol=1e-13)
+        predicted = trainer.predict(x)
+        assert predicted.dtype == np.float64
+        np.testing.assert_allclose(predicted[:, 0], design @ after, rtol=1e-13)
+        loss, mae = trainer.evaluate(x, y, verbose=0)
+        assert loss == pytest.approx(np.mean((design @ after - y) ** 2), rel=1e-12)
+        assert mae == pytest.approx(np.abs(design @ after - y).mean(), rel=1e-12)
+        np.testing.assert_array_equal(trainer.predict(x.astype(np.float32)).dtype, np.float64)
+
+    def test_classes_of_a_model_of_float64_are_weighed(self):
+        model = nn.Linear(4, 3).double()
+        trainer = Trainer(model, loss="cross_entropy", optimizer="adam")
+        trainer.fit(X, Y, class_weight={0: 2.0, 1: 0.5}, epochs=2, verbose=0)
+        assert model.weight.dtype.name == "float64"
+
     def test_several_inputs(self):
         class Sum(nn.Module):
             def __init__(self):

@@ -79,8 +79,9 @@ def row_weights(
 ) -> Array | None:
     """Return the weights of the rows, those of their classes included; None where all weigh 1."""
     weights: Array | None = None
+    dtype = x.dtype if x.dtype.kind == "f" else np.float64
     if sample_weight is not None:
-        weights = np.asarray(_check_sample_weight(sample_weight, x, dtype=x.dtype))
+        weights = np.asarray(_check_sample_weight(sample_weight, x, dtype=dtype))
         if weights.size and not weights.min() >= 0:
             raise ValueError(
                 f"{type(estimator).__name__}.fit: sample_weight contains {weights.min()}, "
@@ -89,7 +90,7 @@ def row_weights(
         if not weights.any():
             raise ValueError(f"{type(estimator).__name__}.fit: sample_weight has nothing but zeros")
     if class_weight is not None:
-        by_class = compute_sample_weight(class_weight, labels).astype(x.dtype)
+        by_class = compute_sample_weight(class_weight, labels).astype(dtype)
         weights = by_class if weights is None else weights * by_class
     return weights
 

@@ -186,11 +186,12 @@ def extract_features(
 
 
 def _run(model: Any, x: Any, name: str, batch_size: int, kept: list[Any], pool: str) -> Any:
-    from ..train.precision import as_model_wants, half_of
+    from ..train.precision import as_model_wants, floats_of, half_of
     from ..train.predictor import in_mode
     from ..train.sources import make_source
 
-    data, half = make_source("extract_features", x, batch_size=batch_size), half_of(model)
+    data = make_source("extract_features", x, batch_size=batch_size, floats=floats_of(model))
+    half = half_of(model)
     with in_mode(model, training=False), no_grad():
         for batch in data.epoch():
             kept.clear()

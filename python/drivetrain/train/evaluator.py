@@ -11,7 +11,7 @@ from .._checks import flag
 from ..metrics import Mean
 from .callbacks import Callback, CallbackList, Logs
 from .lookup import find_loss, find_metrics
-from .precision import as_model_wants, half_of, in_float32, region
+from .precision import as_model_wants, floats_of, half_of, in_float32, region
 from .predictor import Predictor, in_mode
 from .sources import Batch, Source, make_source
 
@@ -58,7 +58,15 @@ class Evaluator(Predictor):
                 first; a dict with ``return_dict=True``.
         """
         flag("evaluate", "return_dict", return_dict)
-        data = make_source("evaluate", x, y, sample_weight, batch_size=batch_size, steps=steps)
+        data = make_source(
+            "evaluate",
+            x,
+            y,
+            sample_weight,
+            batch_size=batch_size,
+            steps=steps,
+            floats=floats_of(self.model),
+        )
         hooks = self._hooks(verbose, callbacks, [], epochs=1, steps=data.steps)
         logs = self._evaluate(data, hooks)
         if return_dict:

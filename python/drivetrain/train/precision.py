@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from .._core import Tensor, dtype
+from .._core import Tensor, dtype, float32, float64
 from ..autograd import autocast
 from ..autograd._autocast import HALF_FORMATS
 
@@ -45,6 +45,17 @@ def half_of(model: Any) -> Any:
         if parameter.dtype.is_floating_point:
             return parameter.dtype if is_half(parameter) else None
     return None
+
+
+def floats_of(model: Any) -> Any:
+    """The dtype of the data for a model: float64 for one of float64 (`model.double()`), float32 for others.
+
+    A model in a half format is given float32, which `as_model_wants` rounds.
+    """
+    for parameter in model.parameters():
+        if parameter.dtype.is_floating_point:
+            return float64 if parameter.dtype is float64 else float32
+    return float32
 
 
 def as_model_wants(inputs: tuple[Any, ...], half: Any) -> tuple[Any, ...]:

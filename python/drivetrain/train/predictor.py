@@ -12,7 +12,7 @@ from .. import no_grad
 from .._arguments import checks_names
 from ..nn import Module
 from .callbacks import Callback, CallbackList, as_callbacks
-from .precision import as_model_wants, half_of, in_float32, region
+from .precision import as_model_wants, floats_of, half_of, in_float32, region
 from .progress import ProgressBar
 from .sources import make_source
 
@@ -21,6 +21,7 @@ class Predictor:
     """Runs a model over data of any length.
 
     A model in a half format (``model.half()``) is given inputs of that format; what it gives becomes float32.
+    One of float64 (``model.double()``) is given float64, and gives it.
 
     Args:
         model: Module.
@@ -54,7 +55,7 @@ class Predictor:
 
         The arguments are those of ``fit``; targets that a data set or loader brings are passed over.
         """
-        data = make_source("predict", x, batch_size=batch_size, steps=steps)
+        data = make_source("predict", x, batch_size=batch_size, steps=steps, floats=floats_of(self.model))
         hooks = self._hooks(verbose, callbacks, [], epochs=1, steps=data.steps)
         hooks.call("on_predict_begin", {})
         outputs: list[tuple[Any, ...]] = []

@@ -17,10 +17,11 @@ from ..data import ArrayDataset, DataLoader
 from ..data.convert import refuse_masked
 from ..metrics.checks import as_weights
 
-# Inputs of these dtypes become float32 (images are bytes, NumPy's numbers are float64); token indices stay
-# integers.
-INPUT_TO_FLOAT = ("uint8", "float64", "float16", "bfloat16")
-TARGET_TO_FLOAT = ("bool", "float64", "float16", "bfloat16")
+# What becomes the model's floats, float32 or float64, which are NumPy's numbers (images are bytes); token
+# indices stay integers.
+FLOATS = ("float32", "float64", "float16", "bfloat16")
+INPUT_TO_FLOAT = ("uint8", *FLOATS)
+TARGET_TO_FLOAT = ("bool", *FLOATS)
 TARGET_TO_INTEGER = ("uint8", "int8", "int16", "uint16", "int32", "uint32")
 
 
@@ -41,7 +42,8 @@ class Source:
 
     With ``steps`` an epoch has so many batches. Those of a training (``endless``) go on where the last
     epoch ended, and start again when the data is used up; a validation sees the first ones, each once.
-    An iterator goes on in both. Without ``steps``, an epoch is one pass.
+    An iterator goes on in both. Without ``steps``, an epoch is one pass. ``floats`` is the dtype of the
+    model: inputs, targets and weights have it as well.
 
     Its state says where it stands. A loader with a state of its own goes on from there; of other data as many
     batches are passed over as were given.
@@ -54,8 +56,10 @@ class Source:
         steps: int | None,
         class_weight: Any = None,
         endless: bool = False,
+        floats: Any = float32,
     ) -> None:
         self.where = where
+        self.floats = floats
         self.batches = batches
         self.wanted_steps = steps
         self.class_weight = class_weight
@@ -83,7 +87,7 @@ class Source:
             for raw in self._whole() if self.wanted_steps is None else self._limited(self.wanted_steps):
                 # Counted before it is handed out: whoever saves the state has trained on it.
                 self._done += 1
-                batch = raw if is_ready(raw) else to_batch(self.where, raw)
+                batch = raw if is_ready(raw, self.floats) else to_batch(self.where, raw, self.floats)
                 if self.class_weight is not None:
                     batch = weigh_classes(self.where, batch, self.class_weight)
                 yield batch
@@ -233,6 +237,7 @@ def make_source(
     class_weight: Mapping[int, float] | None = None,
     first_epoch: int = 0,
     endless: bool = False,
+    floats: Any = float32,
 ) -> Source:
     """Make a source of arrays, a data set, a loader, a generator or any other iterable of batches."""
     if steps is not None:
@@ -254,9 +259,9 @@ def make_source(
                 raise ValueError(f"{where}: got sample_weight without y")
             weights = as_weights(where, sample_weight, len(inputs[0]))
             assert weights is not None
-            arrays.append(weights.astype(np.float32))
+            arrays.append(weights.astype(floats.name))
         loader = new_loader(ArrayDataset(*arrays), batch_size, shuffle, seed, first_epoch)
-        return Source(where, Rows(loader, len(inputs), y is not None), steps, class_weight, endless)
+        return Source(where, Rows(loader, len(inputs), y is not None), steps, class_weight, endless, floats)
     if y is not None or sample_weight is not None:
         raise ValueError(
             f"{where}: x is a {type(x).__name__}, which brings its own targets: leave out y and sample_weight"
@@ -267,12 +272,12 @@ def make_source(
         and not isinstance(x, (DataLoader, dict, str, bytes))
     ):
         loader = new_loader(x, batch_size, shuffle, seed, first_epoch)
-        return Source(where, loader, steps, class_weight, endless)
+        return Source(where, loader, steps, class_weight, endless, floats)
     if not isinstance(x, Iterable) or isinstance(x, (dict, str, bytes)):
         raise TypeError(
             f"{where}: x is a {type(x).__name__}, expected arrays, a data set, a loader or a generator"
         )
-    return Source(where, x, steps, class_weight, endless)
+    return Source(where, x, steps, class_weight, endless, floats)
 
 
 def new_loader(dataset: Any, batch_size: int, shuffle: bool, seed: int, first_epoch: int) -> DataLoader:
@@ -298,7 +303,7 @@ class Rows:
             yield Batch(parts[: self.inputs], rest[0] if rest else None, rest[1] if len(rest) > 1 else None)
 
 
-def is_ready(raw: Any) -> bool:
+def is_ready(raw: Any, floats: Any) -> bool:
     """Whether `to_batch` would change nothing: the case of every step."""
     if type(raw) is not Batch or len(raw.inputs) != 1 or raw.weight is not None:
         return False
@@ -306,10 +311,10 @@ def is_ready(raw: Any) -> bool:
     if type(x) is not Tensor or type(y) is not Tensor:
         return False
     dtype = y.dtype
-    return x.dtype is float32 and (dtype is int64 or dtype is float32) and x.ndim > 0 and len(x) > 0
+    return x.dtype is floats and (dtype is int64 or dtype is floats) and x.ndim > 0 and len(x) > 0
 
 
-def to_batch(where: str, raw: Any) -> Batch:
+def to_batch(where: str, raw: Any, floats: Any) -> Batch:
     """Take a batch apart: x, (x, y) or (x, y, weights), where x may be several inputs; fix the dtypes."""
     if not isinstance(raw, Batch):
         parts = tuple(raw) if isinstance(raw, (tuple, list)) else (raw,)
@@ -319,26 +324,28 @@ def to_batch(where: str, raw: Any) -> Batch:
             )
         x, y, weight = (*parts, None, None)[:3]
         raw = Batch(tuple(x) if isinstance(x, (tuple, list)) else (x,), y, weight)
-    inputs = tuple(to_tensor(where, "x", item, INPUT_TO_FLOAT, ()) for item in raw.inputs)
-    target = (
-        None if raw.target is None else to_tensor(where, "y", raw.target, TARGET_TO_FLOAT, TARGET_TO_INTEGER)
-    )
-    weight = None if raw.weight is None else to_tensor(where, "sample_weight", raw.weight, ("float64",), ())
+
+    def part(name: str, value: Any, to_float: tuple[str, ...], to_integer: tuple[str, ...] = ()) -> Any:
+        return None if value is None else to_tensor(where, name, value, floats, to_float, to_integer)
+
+    inputs = tuple(part("x", item, INPUT_TO_FLOAT) for item in raw.inputs)
+    target = part("y", raw.target, TARGET_TO_FLOAT, TARGET_TO_INTEGER)
+    weight = part("sample_weight", raw.weight, ("float32", "float64"))
     if not inputs or inputs[0].ndim == 0 or inputs[0].shape[0] == 0:
         raise ValueError(f"{where}: a batch has no samples")
     return Batch(inputs, target, weight)
 
 
 def to_tensor(
-    where: str, name: str, value: Any, to_float: tuple[str, ...], to_integer: tuple[str, ...]
+    where: str, name: str, value: Any, floats: Any, to_float: tuple[str, ...], to_integer: tuple[str, ...]
 ) -> Any:
     if isinstance(value, Tensor):
         dtype = value.dtype
-        if dtype is float32 or dtype is int64 or dtype.name not in (*to_float, *to_integer):
+        if dtype is floats or dtype is int64 or dtype.name not in (*to_float, *to_integer):
             return value
     array = numpy_of(where, name, value)
     if array.dtype.name in to_float:
-        return from_numpy(array.astype(np.float32))
+        return from_numpy(array.astype(floats.name, copy=False))
     if array.dtype.name in to_integer:
         return from_numpy(array.astype(np.int64))
     return from_numpy(array)
@@ -371,6 +378,8 @@ def weigh_classes(where: str, batch: Batch, class_weight: Mapping[int, float]) -
             f"{where}: class_weight needs one class per sample, y has shape {tuple(batch.target.shape)}"
         )
     weights = np.array([class_weight.get(int(label), 1.0) for label in labels[:, 0]], np.float32)
+    if batch.inputs[0].dtype.name == "float64":
+        weights = weights.astype(np.float64)
     if batch.weight is not None:
         weights *= np.asarray(batch.weight.detach())
     return batch._replace(weight=from_numpy(weights))
@@ -409,4 +418,4 @@ class Validation(NamedTuple):
 
 def kept_batches(data: Source, count: int | None) -> Source:
     """A source that gives the same batches in every epoch: the first ones of another."""
-    return Source(data.where, list(itertools.islice(data.epoch(), count)), None)
+    return Source(data.where, list(itertools.islice(data.epoch(), count)), None, floats=data.floats)

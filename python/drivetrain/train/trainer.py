@@ -20,7 +20,7 @@ from .interrupts import interrupts_wait
 from .lookup import find_optimizer
 from .loop import EpochLogs, LoopState
 from .options import Limits, check_parameters
-from .precision import find_precision, region
+from .precision import find_precision, floats_of, region
 from .predictor import in_mode
 from .resume import Resumable, Resumption, Running, find
 from .schedule import Schedule
@@ -87,8 +87,9 @@ class Trainer(Resumable, BatchTraining):
         loop (LoopState): Where the training is: epoch, batch, steps made.
 
     Batches are converted where that is harmless: inputs of other floats and uint8 become float32 (uint8 is
-    not scaled), targets of other floats and bool float32, small integers of targets int64. Targets of shape
-    (n,) are taken as (n, 1) where the model gives (n, 1).
+    not scaled), targets of other floats and bool float32, small integers of targets int64; for a model of
+    float64 (``model.double()``), float64. Targets of shape (n,) are taken as (n, 1) where the model gives
+    (n, 1).
 
     Source: the arguments and the history are Keras's, the optimizer is PyTorch's.
 
@@ -264,6 +265,7 @@ class Trainer(Resumable, BatchTraining):
             class_weight=class_weight,
             first_epoch=max(initial_epoch, self.loop.epochs_done),
             endless=True,
+            floats=floats_of(self.model),
         )
         if self._limits.overfit:
             data = kept_batches(data, self._limits.train_batches(data.steps))
@@ -413,6 +415,12 @@ class Trainer(Resumable, BatchTraining):
             raise ValueError(
                 f"fit: validation_data has {len(parts)} parts, expected (x, y) or (x, y, sample_weight)"
             )
-        source = make_source("fit: validation_data", *parts, batch_size=batch_size, steps=steps)
+        source = make_source(
+            "fit: validation_data",
+            *parts,
+            batch_size=batch_size,
+            steps=steps,
+            floats=floats_of(self.model),
+        )
         # Lightning's way to say that there is to be none.
         return None if self._limits.val_batches(source.steps) == 0 else Validation(source, freq)

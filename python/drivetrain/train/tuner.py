@@ -15,6 +15,7 @@ from .. import _core, default_generator
 from .._arguments import checks_names
 from .._checks import choice, integer, real
 from .plots import new_figure
+from .precision import floats_of
 from .predictor import in_mode
 from .resume import copied
 from .sources import Source, make_source
@@ -202,6 +203,7 @@ def lr_find(
             seed=default_generator.seed if trainer.seed is None else trainer.seed,
             steps=steps,
             endless=True,
+            floats=floats_of(trainer.model),
         )
         losses, diverged = try_rates(trainer, source, lrs, smoothing, limit)
     return RateTrial(lrs[: len(losses)], losses, smoothing, diverged)
@@ -451,7 +453,12 @@ class Measure:
 
     def __call__(self, batch_size: int) -> Size:
         source = make_source(
-            "batch_size_find", *self.data, batch_size=batch_size, steps=self.count + 1, endless=True
+            "batch_size_find",
+            *self.data,
+            batch_size=batch_size,
+            steps=self.count + 1,
+            endless=True,
+            floats=floats_of(self.trainer.model),
         )
         times = []
         _core.empty_cache()
