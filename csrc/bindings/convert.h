@@ -13,7 +13,7 @@ namespace dt::bindings {
 struct Where {
     const char *op, *arg;
 };
-[[noreturn]] void wrong_type(const Where& where, const char* expected, PyObject* got);
+[[noreturn, gnu::cold]] void wrong_type(const Where& where, const char* expected, PyObject* got);
 
 bool read_integer(PyObject* o,
                   int64_t& value); // an int or what has __index__; not bool; ValueError past 64 bits
@@ -82,15 +82,21 @@ template <class T> struct Convert<std::optional<T>> {
     }
 };
 
+struct TypeName { // of an argument
+    const char* name;
+    bool or_none = false;
+
+    std::string text() const { return std::string(name) + (or_none ? " | None" : ""); }
+};
 template <class T> struct IsOptional : std::false_type {};
 template <class T> struct IsOptional<std::optional<T>> : std::true_type {
     using Value = T;
 };
-template <class T> std::string type_name() {
+template <class T> constexpr TypeName type_name() {
     if constexpr (IsOptional<T>::value)
-        return type_name<typename IsOptional<T>::Value>() + " | None";
+        return {Convert<typename IsOptional<T>::Value>::type, true};
     else
-        return Convert<T>::type;
+        return {Convert<T>::type};
 }
 
 inline PyObject* to_python(Tensor t) { return wrap(std::move(t)); }
@@ -112,7 +118,7 @@ template <class A, class B> PyObject* to_python(const std::pair<A, B>& v) {
     return to_python(std::vector<Tensor>{v.first, v.second});
 }
 
-template <class R> std::string result_type() {
+template <class R> [[gnu::cold]] std::string result_type() {
     using T = std::decay_t<R>;
     if constexpr (std::is_void_v<R>)
         return "None";
@@ -129,7 +135,7 @@ template <class R> std::string result_type() {
         for (size_t i = 0; i < std::tuple_size_v<T>; ++i) s += i ? ", Tensor" : "Tensor";
         return s + "]";
     } else
-        return type_name<T>();
+        return type_name<T>().text();
 }
 
 } // namespace dt::bindings

@@ -19,7 +19,7 @@ struct Doc {
     Doc(const std::string& written) : Doc(written.c_str()) {}
 };
 
-inline void add_section(std::string& text, const char* title, const char* lines) {
+[[gnu::cold]] inline void add_section(std::string& text, const char* title, const char* lines) {
     if (!*lines) return;
     text += std::string("\n\n") + title + ":";
     std::string line;
@@ -34,7 +34,7 @@ inline void add_section(std::string& text, const char* title, const char* lines)
     }
 }
 
-inline std::string to_text(const Doc& doc) {
+[[gnu::cold]] inline std::string to_text(const Doc& doc) {
     std::string text = doc.summary;
     add_section(text, "Args", doc.args);
     add_section(text, "Returns", doc.returns);
@@ -46,7 +46,7 @@ inline std::string to_text(const Doc& doc) {
 // What an elementwise function takes, and what comes out.
 enum class Takes { numbers, any, floats, bits, tests };
 
-inline Doc elementwise(Takes takes, const char* summary, const char* example) {
+[[gnu::cold]] inline Doc elementwise(Takes takes, const char* summary, const char* example) {
     switch (takes) {
     case Takes::numbers:
         return {summary, "x: Tensor of any shape, of integers or floats.",
@@ -70,7 +70,7 @@ inline Doc elementwise(Takes takes, const char* summary, const char* example) {
     }
 }
 
-inline Doc elementwise_pair(Takes takes, const char* summary, const char* example) {
+[[gnu::cold]] inline Doc elementwise_pair(Takes takes, const char* summary, const char* example) {
     const char* args =
         "x1, x2: Tensors whose shapes broadcast; one of them may be a number, which takes the dtype of\n"
         "    the other.";
@@ -94,7 +94,8 @@ inline Doc elementwise_pair(Takes takes, const char* summary, const char* exampl
 }
 
 // A function over `axis`; `returns` ends the sentence "Tensor without those axes ...".
-inline Doc reduction(const char* summary, const char* returns, const char* example, const char* more = "") {
+[[gnu::cold]] inline Doc reduction(const char* summary, const char* returns, const char* example,
+                                   const char* more = "") {
     static std::string args; // read before the next call
     args = std::string("x: Tensor of any shape and dtype.\n"
                        "axis: An int, several, or None for all axes.\n") +
@@ -104,7 +105,7 @@ inline Doc reduction(const char* summary, const char* returns, const char* examp
 }
 
 // "t.exp_()": the function of that name, in place.
-inline std::string in_place_doc(const std::string& name, const std::string& arguments = "") {
+[[gnu::cold]] inline std::string in_place_doc(const std::string& name, const std::string& arguments = "") {
     return "The same as `" + name +
            "`, in place.\n\nReturns:\n    The tensor itself.\n\nRaises:\n"
            "    TypeError: where the result would have another dtype.\n"

@@ -62,10 +62,9 @@ PyObject* tuple_of(PyObject* const* given, Py_ssize_t count, py::object& gathere
     return gathered.ptr();
 }
 
-} // namespace
-
+// Sorts the given arguments into `slots`.
 void parse(const Spec& spec, PyObject* self, PyObject* const* given, Py_ssize_t count, PyObject* names,
-           PyObject** slots, py::object& gathered) {
+           Slots slots, py::object& gathered) {
     const size_t n = spec.args.size();
     size_t next = 0;
     if (self) slots[next++] = self;
@@ -97,9 +96,59 @@ void parse(const Spec& spec, PyObject* self, PyObject* const* given, Py_ssize_t 
         }
     }
     for (size_t i = 0; i < n; ++i)
-        if (!slots[i] && spec.args[i].required())
+        if (!slots[i] && !spec.args[i].value)
             type_error({spec.shown, ": missing argument '", spec.args[i].name, "'"});
 }
+
+// Its signature, twice: how CPython reads it from the docstring, and with types.
+void describe(Spec& spec, const TypeName* types, const std::string& result) {
+    std::string plain = spec.name + "(", typed = "(";
+    bool star = false, typed_star = false; // what follows is keyword-only
+    for (size_t i = 0; i < spec.args.size(); ++i) {
+        const Parameter& arg = spec.args[i];
+        const char* separator = i ? ", " : "";
+        plain += separator + std::string(arg.keyword_only && !star ? "*, " : "") +
+                 (spec.is_method && i == 0 ? "$self" : arg.name);
+        typed += separator + std::string(arg.keyword_only && !typed_star ? "*, " : "") +
+                 (arg.variadic ? "*" : "") + arg.name;
+        star |= arg.keyword_only;
+        typed_star |= arg.keyword_only || arg.variadic;
+        if (!(spec.is_method && i == 0)) typed += ": " + types[i].text();
+        if (arg.value) {
+            const std::string shown = shown_default(arg.value);
+            plain += "=" + shown;
+            if (!arg.variadic) typed += " = " + shown;
+        }
+        if (spec.is_method && i == 0) plain += ", /";
+    }
+    spec.doc = plain + ")\n--\n\n" + spec.doc;
+    spec.definition.ml_name = spec.name.c_str();
+    spec.definition.ml_flags = METH_FASTCALL | METH_KEYWORDS;
+    spec.definition.ml_doc = spec.doc.c_str();
+    signature_table()[py::str((spec.is_method ? "Tensor." : "") + spec.name)] = typed + ") -> " + result;
+}
+
+Spec& make_spec(Binding& b, const char* name, const Doc& doc, Args args, const char* shown) {
+    auto* spec = new Spec; // lives as long as the process, like the functions themselves
+    spec->name = name;
+    spec->shown = shown ? shown : name;
+    spec->doc = to_text(doc);
+    const auto add = [spec](const Arg& a) {
+        spec->args.push_back(
+            {a.name, PyUnicode_InternFromString(a.name), a.value(), a.keyword_only, a.variadic});
+    };
+    if (b.is_method) add(Arg("self"));
+    for (size_t i = 0; i < args.size; ++i) add(args.data[i]);
+    spec->is_method = b.is_method;
+    spec->call = b.call;
+    spec->definition.ml_meth = reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(b.function));
+    if (!b.spec) b.spec = spec;
+    if (spec->args.size() != b.signature->count) throw std::logic_error(std::string("arguments of ") + name);
+    describe(*spec, b.signature->types, b.signature->result());
+    return *spec;
+}
+
+} // namespace
 
 void set_python_error(const Spec* spec) {
     const auto set = [spec](PyObject* type, const std::exception& e) {
@@ -118,42 +167,49 @@ void set_python_error(const Spec* spec) {
     } catch (const std::exception& e) { set(PyExc_RuntimeError, e); }
 }
 
-void finish(Spec& spec, const std::vector<std::string>& types, const std::string& result) {
-    std::string plain = spec.name + "(", typed = "(";
-    bool star = false, typed_star = false; // what follows is keyword-only
-    for (size_t i = 0; i < spec.args.size(); ++i) {
-        Arg& arg = spec.args[i];
-        arg.interned = PyUnicode_InternFromString(arg.name);
-        const char* separator = i ? ", " : "";
-        plain += separator + std::string(arg.keyword_only && !star ? "*, " : "") +
-                 (spec.is_method && i == 0 ? "$self" : arg.name);
-        typed += separator + std::string(arg.keyword_only && !typed_star ? "*, " : "") +
-                 (arg.variadic ? "*" : "") + arg.name;
-        star |= arg.keyword_only;
-        typed_star |= arg.keyword_only || arg.variadic;
-        if (!(spec.is_method && i == 0)) typed += ": " + types[i];
-        if (!arg.required()) {
-            const std::string shown = shown_default(arg.value);
-            plain += "=" + shown;
-            if (!arg.variadic) typed += " = " + shown;
-        }
-        if (spec.is_method && i == 0) plain += ", /";
+py::object Arg::value() const {
+    switch (kind) {
+    case Default::boolean:
+        return py::bool_(boolean);
+    case Default::integer:
+        return py::int_(integer);
+    case Default::real:
+        return py::float_(real);
+    case Default::text:
+        return py::str(text);
+    default:
+        return py::reinterpret_borrow<py::object>(object);
     }
-    spec.doc = plain + ")\n--\n\n" + spec.doc;
-    spec.definition.ml_name = spec.name.c_str();
-    spec.definition.ml_flags = METH_FASTCALL | METH_KEYWORDS;
-    spec.definition.ml_doc = spec.doc.c_str();
-    signature_table()[py::str((spec.is_method ? "Tensor." : "") + spec.name)] = typed + ") -> " + result;
 }
 
-void add_function(py::module_& m, Spec& spec) {
+PyObject* call(const Spec& spec, PyObject* self, PyObject* const* given, Py_ssize_t count, PyObject* names) {
+    FloatMode mode;
+    try {
+        PyObject* slots[kMostArguments];
+        constexpr size_t usual = 8; // of a length known here: no call
+        std::fill_n(slots, usual, nullptr);
+        if (spec.args.size() > usual) std::fill_n(slots + usual, spec.args.size() - usual, nullptr);
+        py::object gathered;
+        parse(spec, self, given, count, names, slots, gathered);
+        const profile::Span span(spec.shown, profile::Kind::op);
+        return spec.call(spec, slots);
+    } catch (...) {
+        set_python_error(&spec);
+        return nullptr;
+    }
+}
+
+void add_function(py::module_& m, Binding& binding, const char* name, const Doc& doc, Args args,
+                  const char* shown) {
+    Spec& spec = make_spec(binding, name, doc, args, shown);
     py::object module_name = m.attr("__name__");
     PyObject* f = PyCFunction_NewEx(&spec.definition, m.ptr(), module_name.ptr());
     if (!f) throw py::error_already_set();
     m.attr(spec.name.c_str()) = py::reinterpret_steal<py::object>(f);
 }
 
-void add_method(Spec& spec) {
+void add_method(Binding& binding, const char* name, const Doc& doc, Args args, const char* shown) {
+    Spec& spec = make_spec(binding, name, doc, args, shown);
     PyObject* f = PyDescr_NewMethod(tensor_type(), &spec.definition);
     if (!f || PyObject_SetAttrString(reinterpret_cast<PyObject*>(tensor_type()), spec.name.c_str(), f) < 0)
         throw py::error_already_set();

@@ -27,15 +27,37 @@ DType promote(DType a, DType b) {
     return a > b ? a : b;
 }
 
-Text::Text(double v) {
+void Text::append_to(std::string& s) const {
+    switch (kind_) {
+    case Kind::characters:
+        s += characters_;
+        return;
+    case Kind::string:
+        s += *string_;
+        return;
+    case Kind::view:
+        s += *view_;
+        return;
+    case Kind::integer:
+        s += std::to_string(integer_);
+        return;
+    case Kind::dims:
+        s += to_string(*dims_);
+        return;
+    case Kind::dtype:
+        s += name(dtype_);
+        return;
+    case Kind::real:
+        break;
+    }
     char buffer[32];
-    std::snprintf(buffer, sizeof buffer, "%g", v);
-    s = v != v ? "nan" : buffer; // never "-nan"
+    std::snprintf(buffer, sizeof buffer, "%g", real_);
+    s += real_ != real_ ? "nan" : buffer; // never "-nan"
 }
 
 std::string join(std::initializer_list<Text> parts) {
     std::string s;
-    for (const Text& p : parts) s += p.s;
+    for (const Text& p : parts) p.append_to(s);
     return s;
 }
 

@@ -28,28 +28,42 @@ struct MemoryError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// One piece of a message.
-struct Text {
-    std::string s;
-    Text(const char* v) : s(v) {}
-    Text(std::string v) : s(std::move(v)) {}
-    Text(std::string_view v) : s(v) {}
-    Text(int64_t v) : s(std::to_string(v)) {}
-    Text(int v) : s(std::to_string(v)) {}
-    Text(size_t v) : s(std::to_string(v)) {}
-    Text(double v);
-    Text(const Dims& v) : s(to_string(v)) {}
-    Text(DType v) : s(name(v)) {}
+// One piece of a message. Refers to what it was made of, and so lasts no longer than the call it stands in: a
+// check then costs little code where it is written.
+class Text {
+  public:
+    Text(const char* v) : kind_(Kind::characters), characters_(v) {}
+    Text(const std::string& v) : kind_(Kind::string), string_(&v) {}
+    Text(const std::string_view& v) : kind_(Kind::view), view_(&v) {}
+    Text(int64_t v) : kind_(Kind::integer), integer_(v) {}
+    Text(int v) : Text(int64_t{v}) {}
+    Text(size_t v) : Text(static_cast<int64_t>(v)) {}
+    Text(double v) : kind_(Kind::real), real_(v) {}
+    Text(const Dims& v) : kind_(Kind::dims), dims_(&v) {}
+    Text(DType v) : kind_(Kind::dtype), dtype_(v) {}
+    void append_to(std::string& s) const;
+
+  private:
+    enum class Kind { characters, string, view, integer, real, dims, dtype } kind_;
+    union {
+        const char* characters_;
+        const std::string* string_;
+        const std::string_view* view_;
+        int64_t integer_;
+        double real_;
+        const Dims* dims_;
+        DType dtype_;
+    };
 };
 
-std::string join(std::initializer_list<Text> parts);
+[[gnu::cold]] std::string join(std::initializer_list<Text> parts);
 
 // Messages read "conv2d: input has 3 channels (shape (32, 28, 28, 3), NHWC), but weight (8, 3, 3, 1) expects
 // 1".
-[[noreturn]] void value_error(std::initializer_list<Text> parts);
-[[noreturn]] void type_error(std::initializer_list<Text> parts);
-[[noreturn]] void index_error(std::initializer_list<Text> parts);
-[[noreturn]] void runtime_error(std::initializer_list<Text> parts);
-[[noreturn]] void float_error(std::initializer_list<Text> parts);
+[[noreturn, gnu::cold]] void value_error(std::initializer_list<Text> parts);
+[[noreturn, gnu::cold]] void type_error(std::initializer_list<Text> parts);
+[[noreturn, gnu::cold]] void index_error(std::initializer_list<Text> parts);
+[[noreturn, gnu::cold]] void runtime_error(std::initializer_list<Text> parts);
+[[noreturn, gnu::cold]] void float_error(std::initializer_list<Text> parts);
 
 } // namespace dt
