@@ -15,8 +15,8 @@ namespace dt::bindings {
 [[gnu::cold]] void bind_conv(pybind11::module_& m);
 [[gnu::cold]] void bind_coordinate_descent(pybind11::module_& m);
 [[gnu::cold]] void bind_copy(pybind11::module_& m);
-[[gnu::cold]] void bind_cut(pybind11::module_& m);
 [[gnu::cold]] void bind_create(pybind11::module_& m);
+[[gnu::cold]] void bind_cut(pybind11::module_& m);
 [[gnu::cold]] void bind_dlpack(pybind11::module_& m);
 [[gnu::cold]] void bind_dropout(pybind11::module_& m);
 [[gnu::cold]] void bind_elementwise(pybind11::module_& m);
@@ -35,6 +35,7 @@ namespace dt::bindings {
 [[gnu::cold]] void bind_random(pybind11::module_& m);
 [[gnu::cold]] void bind_reduce(pybind11::module_& m);
 [[gnu::cold]] void bind_resize(pybind11::module_& m);
+[[gnu::cold]] void bind_rnn(pybind11::module_& m);
 [[gnu::cold]] void bind_shape(pybind11::module_& m);
 [[gnu::cold]] void bind_softmax(pybind11::module_& m);
 [[gnu::cold]] void bind_system(pybind11::module_& m);

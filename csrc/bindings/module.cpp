@@ -51,6 +51,7 @@ PYBIND11_MODULE(_core, m) {
     bind_profile(m);
     bind_random(m);
     bind_resize(m);
+    bind_rnn(m);
     bind_softmax(m);
     bind_system(m);
     bind_warp(m);

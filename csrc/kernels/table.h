@@ -18,6 +18,7 @@
 #include "kernels/random.h"
 #include "kernels/reduce.h"
 #include "kernels/resize.h"
+#include "kernels/rnn.h"
 #include "kernels/softmax.h"
 #include "kernels/warp.h"
 
@@ -44,6 +45,7 @@
     X(Random, random)                        \
     X(Reduce, reduce)                        \
     X(Resize, resize)                        \
+    X(Rnn, rnn)                              \
     X(Softmax, softmax)                      \
     X(Warp, warp)
 // clang-format on

@@ -25,11 +25,14 @@ void run_gemm(DType dtype, const GemmArgs& args) { // of the operands
     }
 }
 
-// `c`: the dtype of the result, that of the operands or, of half formats, float32.
-void run_gemm(DType operands, DType c, GemmArgs& args) {
+} // namespace
+
+void multiply_into(DType operands, DType c, GemmArgs& args) {
     args.c_float32 = c != operands;
     run_gemm(operands, args);
 }
+
+namespace {
 
 // Two matrices (rank 2, any strides) of one floating-point dtype; `result` is that or, of half formats,
 // float32.
@@ -41,7 +44,7 @@ Tensor multiply_matrices(const Tensor& a, const Tensor& b, DType result) {
     args.a = a.data(), args.a_row = a.strides()[0], args.a_col = a.strides()[1];
     args.b = b.data(), args.b_row = b.strides()[0], args.b_col = b.strides()[1];
     args.c = c.data(), args.c_row = args.n;
-    run_gemm(a.dtype(), result, args);
+    multiply_into(a.dtype(), result, args);
     return c;
 }
 
@@ -94,7 +97,7 @@ Tensor multiply_stacks(const Tensor& a, const Tensor& b, DType result) {
         args.a = static_cast<char*>(a.data()) + at_a * item;
         args.b = static_cast<char*>(b.data()) + at_b * item;
         args.c = static_cast<char*>(c.data()) + i * batch[last] * args.m * args.n * c_item;
-        run_gemm(a.dtype(), result, args);
+        multiply_into(a.dtype(), result, args);
     }
     return c;
 }
@@ -241,7 +244,7 @@ Tensor linear_input_gradient(const Tensor& grad, const Tensor& weight, const Dim
     args.a = grad.data(), args.a_row = args.k;
     args.b = weight.data(), args.b_row = weight.strides()[0], args.b_col = weight.strides()[1];
     args.c = g.data(), args.c_row = args.n;
-    run_gemm(grad.dtype(), result, args);
+    multiply_into(grad.dtype(), result, args);
     return g;
 }
 
@@ -254,7 +257,7 @@ Tensor linear_weight_gradient(const Tensor& grad, const Tensor& x, const Dims& s
     args.a = grad.data(), args.a_row = 1, args.a_col = args.m;
     args.b = x.data(), args.b_row = args.n;
     args.c = g.data(), args.c_row = args.n;
-    run_gemm(grad.dtype(), result, args);
+    multiply_into(grad.dtype(), result, args);
     return g;
 }
 

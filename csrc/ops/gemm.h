@@ -19,6 +19,8 @@ Tensor linear_activation(const Tensor& input, const Tensor& weight, const std::o
 Tensor linear_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, Activation activation);
 Tensor linear_input_gradient(const Tensor& grad, const Tensor& weight, const Dims& shape, DType result);
 Tensor linear_weight_gradient(const Tensor& grad, const Tensor& x, const Dims& shape, DType result);
+// The kernel itself. `c`: the dtype of the result, that of the operands or, of half formats, float32.
+void multiply_into(DType operands, DType c, GemmArgs& args);
 // In which the two give the gradient of an operand of dtype `of`, all computing in `computing`: what is left
 // is converted.
 DType gradient_dtype(DType computing, DType of);

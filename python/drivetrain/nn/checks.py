@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._checks import choice as choice
+from .._checks import flag as flag
 from .._checks import integer as integer
 from .._checks import integers as integers
 from .._checks import real as real

@@ -1,4 +1,4 @@
-"""What is done to gradients between backward and the optimizer's step."""
+"""What is done to gradients between backward and the optimizer's step; batches of sequences."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from .. import _core
 from .._core import Tensor
 from ..autograd import no_grad
 from .checks import real
+from .packing import PackedSequence as PackedSequence
+from .packing import pack_padded_sequence as pack_padded_sequence
+from .packing import pad_packed_sequence as pad_packed_sequence
+from .packing import pad_sequence as pad_sequence
+from .packing import unpad_sequence as unpad_sequence
 
 
 def _parameters(name: str, parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
