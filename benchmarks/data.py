@@ -154,3 +154,36 @@ def module_call(o: Options) -> Data:
 
 
 fit = network
+
+
+def rnn_weights(cell: str, inputs: int, hidden: int, layers: int, rng: np.random.Generator) -> list[Data]:
+    """PyTorch's parameters of each layer, in its order of gates."""
+    wide, found = (4 if cell == "LSTM" else 3) * hidden, []
+    for layer in range(layers):
+        shapes = {"weight_ih": (wide, hidden if layer else inputs), "weight_hh": (wide, hidden)}
+        shapes |= {"bias_ih": (wide,), "bias_hh": (wide,)}
+        bound = np.float32(1 / np.sqrt(hidden))
+        found.append({k: (2 * rng.random(s, dtype=np.float32) - 1) * bound for k, s in shapes.items()})
+    return found
+
+
+def recurrent(o: Options) -> Data:
+    return {
+        "x": normal(o["batch"], o["time"], o["inputs"]),
+        "layers": rnn_weights(o["cell"], o["inputs"], o["hidden"], o["layers"], np.random.default_rng(1)),
+        "grad": normal(o["batch"], o["time"], o["hidden"], seed=2),
+    }
+
+
+def language_model(o: Options) -> Data:
+    rng = np.random.default_rng(0)
+    tokens = rng.integers(0, o["words"], (o["batch"], o["time"] + 1))
+    scale = np.float32(1 / np.sqrt(o["width"]))
+    return {
+        "tokens": tokens[:, :-1].copy(),
+        "targets": tokens[:, 1:].copy(),
+        "embedding": normal(o["words"], o["width"], seed=1) * scale,
+        "layers": rnn_weights(o["cell"], o["width"], o["width"], o["layers"], rng),
+        "weight": normal(o["words"], o["width"], seed=2) * scale,
+        "bias": np.zeros(o["words"], np.float32),
+    }

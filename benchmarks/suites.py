@@ -8,6 +8,7 @@ from benchmarks.cases import FLAT, NO_IMAGES, NUMPY, Bar, Case, Variant
 from benchmarks.convolutions import CONV, CONV_3X3, HALF_CONVOLUTIONS
 from benchmarks.kernels import HALF_KERNELS, KERNELS, OPTIMIZERS, elementwise, layer
 from benchmarks.products import GEMM, GEMM_1024, GEMM_CORE, HALF_PRODUCTS, gemm
+from benchmarks.sequences import SEQUENCES
 
 # --- Training steps ---
 
@@ -238,6 +239,7 @@ SUITES: dict[str, list[Case]] = {
     "half kernels": HALF_KERNELS,
     "half convolutions": HALF_CONVOLUTIONS,
     "half networks": HALF_NETWORKS,
+    "sequences": SEQUENCES,
     "overhead": OVERHEAD,
     "guard": fits.GUARD,
     "half training": fits.HALF,

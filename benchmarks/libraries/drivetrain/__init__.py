@@ -5,9 +5,9 @@ from typing import Any
 import drivetrain as dt
 from benchmarks.libraries import builders
 
-from . import kernels, networks
+from . import kernels, networks, sequences
 
-BUILD = builders(kernels, networks) | {"fit": networks.fit}
+BUILD = builders(kernels, networks) | sequences.BUILD | {"fit": networks.fit}
 
 
 def version() -> str:

@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from benchmarks.libraries import builders
 
-from . import kernels, networks
+from . import kernels, networks, sequences
 
-BUILD = builders(kernels, networks)
+BUILD = builders(kernels, networks) | sequences.BUILD
 
 
 def version() -> str:

@@ -6,9 +6,9 @@ import torch
 
 from benchmarks.libraries import builders
 
-from . import kernels, networks
+from . import kernels, networks, sequences
 
-BUILD = builders(kernels, networks)
+BUILD = builders(kernels, networks) | sequences.BUILD
 
 
 def version() -> str:
