@@ -8,6 +8,7 @@ namespace dt::bindings {
 
 [[gnu::cold]] void add_dtypes(pybind11::module_& m);
 [[gnu::cold]] void bind_activation(pybind11::module_& m);
+[[gnu::cold]] void bind_attention(pybind11::module_& m);
 [[gnu::cold]] void bind_autograd(pybind11::module_& m);
 [[gnu::cold]] void bind_buffer(pybind11::module_& m);
 [[gnu::cold]] void bind_color(pybind11::module_& m);

@@ -21,6 +21,7 @@ PYBIND11_MODULE(_core, m) {
     m.attr("__version__") = DT_VERSION;
     add_dtypes(m);
     bind_tensor(m);
+    bind_attention(m);
     bind_autograd(m);
     bind_buffer(m);
     bind_color(m);

@@ -1,4 +1,5 @@
 #pragma once
+#include "kernels/attention.h"
 #include "kernels/color.h"
 #include "kernels/conv.h"
 #include "kernels/coordinate_descent.h"
@@ -26,6 +27,7 @@
 // filled struct.
 // clang-format off
 #define DT_FAMILIES(X)                       \
+    X(Attention, attention)                  \
     X(Color, color)                          \
     X(Conv, conv)                            \
     X(CoordinateDescent, coordinate_descent) \
