@@ -74,6 +74,17 @@ void bind_norm(py::module_& m) {
          ">>> x = dt.tensor([[1.0, 3.0], [10.0, 30.0]])\n>>> dt.layer_norm(x, 2, eps=0.0).tolist()\n"
          "[[-1.0, 1.0], [-1.0, 1.0]]"},
         {"input"_a, "normalized_shape"_a, "weight"_a = none, "bias"_a = none, "eps"_a = 1e-5});
+    op<&ops::rms_norm>(
+        m, "rms_norm",
+        {"Divides by the root of the mean square over the last axes (Zhang and Sennrich, 2019).",
+         "input: Tensor of floats.\nnormalized_shape: The sizes of those axes.\n"
+         "weight: Tensor of that shape and of the dtype of input, float32 beside halves too, or None.\n"
+         "eps: Added to the mean square; None for the epsilon of float64 or float32, in which it computes.",
+         "Tensor of the shape and dtype of input.",
+         "ValueError: for wrong shapes.\nTypeError: for wrong dtypes.",
+         ">>> dt.rms_norm(dt.tensor([[3.0, -4.0], [5.0, 5.0]]), 2, dt.tensor([5.0, 5.0])).round().tolist()\n"
+         "[[4.0, -6.0], [5.0, 5.0]]"},
+        {"input"_a, "normalized_shape"_a, "weight"_a = none, "eps"_a = none});
 }
 
 } // namespace dt::bindings

@@ -45,20 +45,23 @@ struct GroupNormGradArgs {
     double* scratch = nullptr;     // group_scratch() values
 };
 
-// Each row of `size` values is normalised by itself.
+// Each row of `size` values is normalised by itself; RMS norm, where it is not `centred`, takes 0 for its
+// mean.
 struct LayerNormArgs {
     int64_t rows = 0, size = 0;
+    bool centred = true;
     const void* input = nullptr;
     const void* weight = nullptr; // size values, or none
     const void* bias = nullptr;   // size values, or none
     void* output = nullptr;
     double epsilon = 1e-5;
-    void* mean = nullptr;        // rows values, written
+    void* mean = nullptr;        // rows values, written; none where not centred
     void* inverse_std = nullptr; // rows values, written
 };
 
 struct LayerNormGradArgs {
     int64_t rows = 0, size = 0;
+    bool centred = true;
     const void* input = nullptr;
     const void* weight = nullptr;
     const void* mean = nullptr;

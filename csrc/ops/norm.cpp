@@ -244,17 +244,18 @@ void layer_backward(Backward& b, const Tensor& input, const Tensor& weight, cons
                     const Tensor& inverse, const Like& weight_like, const Like& bias_like) {
     const Tensor grad = plain::contiguous(b.grad());
     LayerNormGradArgs args;
-    args.rows = mean.size();
+    args.rows = inverse.size();
     args.size = input.size() / args.rows;
+    args.centred = mean.defined();
     args.input = input.data();
     args.weight = data_of(weight);
-    args.mean = mean.data();
+    args.mean = data_of(mean);
     args.inverse_std = inverse.data();
     args.output_grad = grad.data();
     Tensor grads[3];
     if (b.needs(0)) grads[0] = empty_like(input);
     for (int i : {1, 2})
-        if (b.needs(i)) grads[i] = Tensor::empty((i == 1 ? weight_like : bias_like).shape, mean.dtype());
+        if (b.needs(i)) grads[i] = Tensor::empty((i == 1 ? weight_like : bias_like).shape, inverse.dtype());
     args.input_grad = data_of(grads[0]);
     args.weight_grad = data_of(grads[1]);
     args.bias_grad = data_of(grads[2]);
@@ -267,6 +268,51 @@ void layer_backward(Backward& b, const Tensor& input, const Tensor& weight, cons
     const DType dtypes[] = {input.dtype(), weight_like.dtype, bias_like.dtype};
     for (int i : {0, 1, 2})
         if (grads[i].defined()) b.give(i, plain::convert(grads[i], dtypes[i]));
+}
+
+// Of each row of the last axes; RMS norm where it is not `centred`.
+Tensor row_norm(const char* op, const Tensor& input, const Dims& normalized_shape, const Tensor& w,
+                const Tensor& b, double eps, bool centred) {
+    check_floating(op, "input", input);
+    const int count = normalized_shape.rank();
+    if (count == 0) value_error({op, ": normalized_shape must name at least one axis"});
+    if (count > input.rank() || last_dims(input, count) != normalized_shape)
+        value_error({op, ": input has shape ", input.shape(), ", whose last axes must be normalized_shape ",
+                     normalized_shape});
+    check_parameter(op, "weight", w, input, normalized_shape, " (normalized_shape)");
+    check_parameter(op, "bias", b, input, normalized_shape, " (normalized_shape)");
+    check_between(op, "eps", eps, 0, kInfinity);
+    Tensor out = empty_like(input);
+    const bool records = recording({&input, &w, &b});
+    if (!out.size()) {
+        if (records)
+            record(op, out, {&input, &w, &b},
+                   [x = like(out), w = like(w), b = like(b)](Backward& g) { give_zeros(g, {x, w, b}); });
+        return out;
+    }
+    const Tensor x = plain::contiguous(input), weights = prepared(w), biases = prepared(b);
+    LayerNormArgs args;
+    args.size = normalized_shape.product();
+    args.rows = x.size() / args.size;
+    args.centred = centred;
+    Tensor inverse = Tensor::empty({args.rows}, computing_dtype(x.dtype())), mean;
+    if (centred) mean = empty_like(inverse);
+    args.input = x.data();
+    args.weight = data_of(weights);
+    args.bias = data_of(biases);
+    args.output = out.data();
+    args.epsilon = eps;
+    args.mean = data_of(mean);
+    args.inverse_std = inverse.data();
+    {
+        LongWork work(nanoseconds(out));
+        kernels().norm.layer.forward[precision(x)](args);
+    }
+    if (records)
+        record(op, out, {&input, &w, &b},
+               [x = Saved(x), weights = Saved(weights), mean, inverse, w = like(w), b = like(b)](
+                   Backward& g) { layer_backward(g, x.get(), weights.get(), mean, inverse, w, b); });
+    return out;
 }
 
 } // namespace
@@ -329,46 +375,15 @@ Tensor group_norm(const Tensor& input, int64_t num_groups, const Optional& weigh
 
 Tensor layer_norm(const Tensor& input, const Dims& normalized_shape, const Optional& weight,
                   const Optional& bias, double eps) {
-    const char* op = "layer_norm";
-    check_floating(op, "input", input);
-    const int count = normalized_shape.rank();
-    if (count == 0) value_error({op, ": normalized_shape must name at least one axis"});
-    if (count > input.rank() || last_dims(input, count) != normalized_shape)
-        value_error({op, ": input has shape ", input.shape(), ", whose last axes must be normalized_shape ",
-                     normalized_shape});
-    Tensor w = given(weight), b = given(bias);
-    check_parameter(op, "weight", w, input, normalized_shape, " (normalized_shape)");
-    check_parameter(op, "bias", b, input, normalized_shape, " (normalized_shape)");
-    check_between(op, "eps", eps, 0, kInfinity);
-    Tensor out = empty_like(input);
-    const bool records = recording({&input, &w, &b});
-    if (!out.size()) {
-        if (records)
-            record(op, out, {&input, &w, &b},
-                   [x = like(out), w = like(w), b = like(b)](Backward& g) { give_zeros(g, {x, w, b}); });
-        return out;
-    }
-    const Tensor x = plain::contiguous(input), weights = prepared(w), biases = prepared(b);
-    LayerNormArgs args;
-    args.size = normalized_shape.product();
-    args.rows = x.size() / args.size;
-    Tensor mean = Tensor::empty({args.rows}, computing_dtype(x.dtype())), inverse = empty_like(mean);
-    args.input = x.data();
-    args.weight = data_of(weights);
-    args.bias = data_of(biases);
-    args.output = out.data();
-    args.epsilon = eps;
-    args.mean = mean.data();
-    args.inverse_std = inverse.data();
-    {
-        LongWork work(nanoseconds(out));
-        kernels().norm.layer.forward[precision(x)](args);
-    }
-    if (records)
-        record(op, out, {&input, &w, &b},
-               [x = Saved(x), weights = Saved(weights), mean, inverse, w = like(w), b = like(b)](
-                   Backward& g) { layer_backward(g, x.get(), weights.get(), mean, inverse, w, b); });
-    return out;
+    return row_norm("layer_norm", input, normalized_shape, given(weight), given(bias), eps, true);
+}
+
+Tensor rms_norm(const Tensor& input, const Dims& normalized_shape, const Optional& weight,
+                const std::optional<double>& eps) {
+    const double least = computing_dtype(input.dtype()) == DType::float64
+                             ? std::numeric_limits<double>::epsilon()
+                             : std::numeric_limits<float>::epsilon();
+    return row_norm("rms_norm", input, normalized_shape, given(weight), Tensor(), eps.value_or(least), false);
 }
 
 } // namespace dt::ops

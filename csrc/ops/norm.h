@@ -13,5 +13,7 @@ Tensor group_norm(const Tensor& input, int64_t num_groups, const Optional& weigh
                   double eps);
 Tensor layer_norm(const Tensor& input, const Dims& normalized_shape, const Optional& weight,
                   const Optional& bias, double eps);
+Tensor rms_norm(const Tensor& input, const Dims& normalized_shape, const Optional& weight,
+                const std::optional<double>& eps);
 
 } // namespace dt::ops

@@ -178,11 +178,12 @@ template <class T> void check_inverse_std(Checks& c) {
     }
 }
 
-template <class T> void check_layer(Checks& c, int64_t rows, int64_t size, bool affine) {
+template <class T> void check_layer(Checks& c, int64_t rows, int64_t size, bool affine, bool centred) {
     using P = Beside<T>;
     const int which = precision(dtype_of<T>);
     const int64_t n = rows * size;
-    c.at("layer norm of (", rows, ", ", size, ")", affine ? ", weight and bias" : "");
+    c.at(centred ? "layer norm of (" : "RMS norm of (", rows, ", ", size, ")",
+         affine ? ", weight and bias" : "");
     const Array<T> x = c.uniform_array<T>(n, -1, 2), dy = c.uniform_array<T>(n);
     const Array<P> weight = c.uniform_array<P>(size), bias = c.uniform_array<P>(size);
     Array<T> y(n), dx(n);
@@ -192,14 +193,21 @@ template <class T> void check_layer(Checks& c, int64_t rows, int64_t size, bool 
     args.epsilon = kEpsilon;
     args.weight = affine ? weight.data() : nullptr;
     args.bias = affine ? bias.data() : nullptr;
-    args.mean = mean.data(), args.inverse_std = inverse.data();
+    args.centred = centred, args.mean = centred ? mean.data() : nullptr;
+    args.inverse_std = inverse.data();
     c.call(c.table.norm.layer.forward[which], args);
     const Shape s{rows, size, 1, 1};
-    const Statistics m = measure(s, x);
+    Statistics m = measure(s, x);
+    if (!centred)
+        for (int64_t r = 0; r < rows; ++r) {
+            double& mean_of_row = m.mean[size_t(r)];
+            m.variance[size_t(r)] += mean_of_row * mean_of_row;
+            mean_of_row = 0;
+        }
     const auto inverse_of = [&](int64_t r) { return 1 / std::sqrt(m.variance[size_t(r)] + kEpsilon); };
     const auto hat = [&](int64_t i) { return (x.at(i) - m.mean[size_t(i / size)]) * inverse_of(i / size); };
     const double some = 16 + std::sqrt(double(size));
-    c.expect("mean", mean, some, [&](int64_t r) { return Want(m.mean[size_t(r)], 2); });
+    if (centred) c.expect("mean", mean, some, [&](int64_t r) { return Want(m.mean[size_t(r)], 2); });
     c.expect("inverse_std", inverse, some, [&](int64_t r) { return Want(inverse_of(r)); });
     c.expect("output", y, some, [&](int64_t i) {
         return Want(hat(i) * (affine ? weight.at(i % size) : 1) + (affine ? bias.at(i % size) : 0), 12);
@@ -208,16 +216,17 @@ template <class T> void check_layer(Checks& c, int64_t rows, int64_t size, bool 
     LayerNormGradArgs grad;
     Array<double> scratch(c.call(c.table.norm.layer.scratch, rows, size));
     grad.rows = rows, grad.size = size, grad.input = x.data(), grad.weight = affine ? weight.data() : nullptr;
-    grad.mean = mean.data(), grad.inverse_std = inverse.data(), grad.output_grad = dy.data();
+    grad.centred = centred, grad.mean = args.mean, grad.inverse_std = inverse.data();
+    grad.output_grad = dy.data();
     grad.input_grad = dx.data(), grad.scratch = scratch.data();
     grad.weight_grad = affine ? dw.data() : nullptr;
-    grad.bias_grad = affine ? db.data() : nullptr;
+    grad.bias_grad = affine && centred ? db.data() : nullptr;
     c.call(c.table.norm.layer.backward[which], grad);
     std::vector<Sum> first(static_cast<size_t>(rows)), second(first), weight_sums(static_cast<size_t>(size)),
         bias_sums(weight_sums);
     const auto h = [&](int64_t i) { return dy.at(i) * (affine ? weight.at(i % size) : 1); };
     for (int64_t i = 0; i < n; ++i) {
-        first[size_t(i / size)].add(h(i) / double(size));
+        if (centred) first[size_t(i / size)].add(h(i) / double(size));
         second[size_t(i / size)].add(h(i) * hat(i) / double(size));
         weight_sums[size_t(i % size)].add(dy.at(i) * hat(i));
         bias_sums[size_t(i % size)].add(dy.at(i));
@@ -229,7 +238,7 @@ template <class T> void check_layer(Checks& c, int64_t rows, int64_t size, bool 
     if (!affine) return;
     c.expect("weight_grad", dw, 32,
              [&](int64_t i) { return Want(weight_sums[size_t(i)].value, 4 * bias_sums[size_t(i)].size); });
-    c.expect("bias_grad", db, 32, [&](int64_t i) { return bias_sums[size_t(i)]; });
+    if (centred) c.expect("bias_grad", db, 32, [&](int64_t i) { return bias_sums[size_t(i)]; });
 }
 
 } // namespace
@@ -254,11 +263,14 @@ void check_norm(Checks& c) {
                 check_group_backward<T>(c, s, variant | 16);
             }
         if constexpr (!is_half(dtype_of<T>)) check_inverse_std<T>(c);
-        for (bool affine : {false, true})
-            for (int64_t rows : {0, 1, 3, 20})
-                for (int64_t size : {1, 3, 4, 8, 16, 17, 33, 100}) check_layer<T>(c, rows, size, affine);
-        check_layer<T>(c, 700, 130, true);
-        check_layer<T>(c, 3, 20000, true);
+        for (bool centred : {false, true}) {
+            for (bool affine : {false, true})
+                for (int64_t rows : {0, 1, 3, 20})
+                    for (int64_t size : {1, 3, 4, 8, 16, 17, 33, 100})
+                        check_layer<T>(c, rows, size, affine, centred);
+            check_layer<T>(c, 700, 130, true, centred);
+            check_layer<T>(c, 3, 20000, true, centred);
+        }
     });
 }
 

@@ -146,6 +146,33 @@ def layer_reference(
     return reference.layer_norm(x, weight, bias, eps, 1 if isinstance(shape, int) else len(shape))
 
 
+def rms_samples(rng: Rng) -> Iterator[Sample]:
+    for shape in ((4, 6), (2, 3, 5), (7,), (3, 17), (2, 65)):
+        c = shape[-1]
+        yield Sample((draw(rng, *shape), c))
+        yield Sample((draw(rng, *shape), (c,), draw(rng, c)), {"eps": 0.01})
+    yield Sample((draw(rng, 2, 3, 4), (3, 4), draw(rng, 3, 4)))
+    yield Sample((draw(rng, 3, 20), 20, draw_float32(rng, 20)), dtypes=HALVES)
+
+
+def rms_empty(rng: Rng) -> Iterator[Sample]:
+    yield Sample((np.zeros((0, 4)), 4, draw(rng, 4)))
+    yield Sample((np.zeros((3, 0)), (0,)))
+
+
+def rms_large(rng: Rng) -> Iterator[Sample]:
+    for shape in ((3, 5000), (700, 63), (513, 64), (40, 1025)):
+        yield Sample((draw(rng, *shape), shape[-1], draw(rng, shape[-1])))
+
+
+def rms_reference(
+    x: np.ndarray, shape: int | tuple[int, ...], weight: np.ndarray | None = None, eps: float = 0.0
+) -> np.ndarray:
+    axes = tuple(range(x.ndim - (1 if isinstance(shape, int) else len(shape)), x.ndim))
+    y = x / np.sqrt((x * x).sum(axes, keepdims=True) / max(1, np.prod([x.shape[a] for a in axes])) + eps)
+    return np.asarray(y if weight is None else y * weight)
+
+
 def parameter_errors(name: str, *extra: Any) -> list[Error]:
     """Wrong weight, dtype and rank; `extra` stands between input and weight."""
     f = getattr(dt, name)
@@ -271,6 +298,31 @@ ROWS = [
             ),
             Error(lambda: dt.layer_norm(zeros(2, 3), (4, 2, 3)), ValueError, "whose last axes must be"),
             Error(lambda: dt.layer_norm(zeros(2, 3), ()), ValueError, "must name at least one axis"),
+        ],
+    ),
+    Op(
+        name="rms_norm",
+        reference=rms_reference,
+        samples=rms_samples,
+        empty_samples=rms_empty,
+        large_samples=rms_large,
+        dtypes=ALL_FLOATS,
+        differentiable=(0, 2),
+        tolerance=TOLERANCE,
+        errors=[
+            Error(
+                lambda: dt.rms_norm(zeros(2, 3), 4),
+                ValueError,
+                r"rms_norm: input has shape \(2, 3\), whose last axes must be normalized_shape \(4,\)",
+            ),
+            Error(lambda: dt.rms_norm(zeros(2, 3), ()), ValueError, "must name at least one axis"),
+            Error(
+                lambda: dt.rms_norm(zeros(2, 3), 3, zeros(4)),
+                ValueError,
+                r"weight has shape \(4,\), expected",
+            ),
+            Error(lambda: dt.rms_norm(zeros(2, 3), 3, eps=-1.0), ValueError, "rms_norm: eps is -1"),
+            Error(lambda: dt.rms_norm([1.0], 3), TypeError, "rms_norm: input must be a Tensor, got list"),
         ],
     ),
 ]

@@ -38,7 +38,7 @@ template <class T> struct Product {
     bool accumulate = false;
     int64_t segments = 1, a_segment = 0;
 
-    void run() const {
+    [[gnu::noinline]] void run() const {
         Tile<T> tile;
         tile.segments = segments, tile.a_segment = a_segment, tile.depth = depth;
         tile.a_row = a_row, tile.a_depth = a_depth, tile.b_row = b.step;
@@ -69,6 +69,10 @@ template <class T, int n> void take(const int64_t (&sizes)[n], T** const (&place
     }
 }
 
+[[gnu::noinline]] inline Kept kept_weights(const RandomSource& source, int64_t group, uint32_t threshold) {
+    return kept_of_group(source, group, threshold);
+}
+
 // Of one call: its arguments, and how they are stored.
 template <class T> struct Problem {
     using V = Vec<T>;
@@ -85,12 +89,12 @@ template <class T> struct Problem {
     }
     static int64_t width(int64_t size) { return round_up(size, kLanes<T>); } // of a row of working memory
 
-    void read(const void* from, int64_t n, T* to) const {
+    [[gnu::noinline]] void read(const void* from, int64_t n, T* to) const {
         if constexpr (sizeof(T) == 4)
             if (is_half(stored)) return halves_to_floats(stored, n, from, to);
         copy_row(to, static_cast<const T*>(from), n);
     }
-    void write(const T* from, int64_t n, void* to) const {
+    [[gnu::noinline]] void write(const T* from, int64_t n, void* to) const {
         if constexpr (sizeof(T) == 4)
             if (is_half(stored)) return floats_to_halves(stored, n, from, to);
         copy_row(static_cast<T*>(to), from, n);
@@ -105,8 +109,8 @@ template <class T> struct Problem {
         return in_place(x, size) ? 0 : width(size) * count;
     }
     // Rows [first, first + count) of a head, in `to` where they are not read in place.
-    Rows<T> rows(const HeadArray& x, int64_t size, int64_t b, int64_t h, int64_t first, int64_t count,
-                 T* to) const {
+    [[gnu::noinline]] Rows<T> rows(const HeadArray& x, int64_t size, int64_t b, int64_t h, int64_t first,
+                                   int64_t count, T* to) const {
         if (in_place(x, size)) return {reinterpret_cast<const T*>(address(x, b, h, first)), x.time};
         for (int64_t i = 0; i < count; ++i) read(address(x, b, h, first + i), size, to + i * width(size));
         return {to, width(size)};
@@ -125,15 +129,16 @@ template <class T> struct Problem {
         memset(to + count * step, 0, size_t((padded - count) * step) * sizeof(T));
     }
     // Rows as panels of [feature][row].
-    void turn(const T* rows, int64_t size, int64_t count, T* to) const {
+    [[gnu::noinline]] void turn(const T* rows, int64_t size, int64_t count, T* to) const {
         for (int64_t i = 0; i < count; i += kPanel<T>)
             Strided<T>{rows, width(size), 1}.pack(to + i * size, kPanel<T>, i, min(count - i, kPanel<T>), 0,
                                                   size);
     }
 
     // A panel of scores: `count` queries from q0 on (`cols` of them are computed) with keys [k0, k0 + keys).
-    void score(int64_t b, int64_t h, int64_t q0, int64_t count, int64_t cols, const T* turned_queries,
-               const Rows<T>& key, int64_t k0, int64_t keys, T* s, T* mask_memory) const {
+    [[gnu::noinline]] void score(int64_t b, int64_t h, int64_t q0, int64_t count, int64_t cols,
+                                 const T* turned_queries, const Rows<T>& key, int64_t k0, int64_t keys, T* s,
+                                 T* mask_memory) const {
         Product<T>{key.at, key.step, 1, {turned_queries, kPanel<T>}, keys, cols, args.size, s, kPanel<T>}
             .run();
         if (args.mask.kind != AttentionMask::Kind::none)
@@ -182,7 +187,7 @@ template <class T> struct Problem {
         const int64_t row = (b * args.heads + h) * ceil_div(args.queries, kMaskQueries) + q0 / kMaskQueries;
         const int64_t first = row * ceil_div(args.keys, kMaskKeys) + k0 / kMaskKeys;
         for (int64_t k = 0; k < keys; k += kMaskKeys) {
-            const Kept kept = kept_of_group(args.random, first + k / kMaskKeys, threshold);
+            const Kept kept = kept_weights(args.random, first + k / kMaskKeys, threshold);
             for (int64_t i = 0; i < min(kMaskKeys, keys - k); ++i)
                 body(k + i, kept.bits[i / 2] >> (i % 2 * kMaskQueries + q0 % kMaskQueries));
         }

@@ -1,4 +1,4 @@
-// Layer norm: each row by itself.
+// Layer norm and RMS norm: each row by itself.
 #include "kernels/cpu/half.h"
 #include "kernels/cpu/lanes.h"
 #include "kernels/cpu/norm_parts.h"
@@ -21,11 +21,14 @@ template <class S> void layer_forward(const LayerNormArgs& args) {
         for (int64_t r = begin; r < end; ++r) {
             const S* x = static_cast<const S*>(args.input) + r * n;
             S* y = static_cast<S*>(args.output) + r * n;
-            const T total = sum_vectors<T>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
-                __builtin_prefetch(x + i + kAhead<S>);
-                return load(x + i, part);
-            });
-            const T mean = total / T(n);
+            T mean = 0;
+            if (args.centred)
+                mean = sum_vectors<T>(n,
+                                      [&](int64_t i, auto part) DT_INLINE_LAMBDA {
+                                          __builtin_prefetch(x + i + kAhead<S>);
+                                          return load(x + i, part);
+                                      }) /
+                       T(n);
             const T squares = sum_vectors<T>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
                 const Vec<T> d = fill_rest(load(x + i, part) - mean, T(0), part);
                 return d * d;
@@ -37,7 +40,7 @@ template <class S> void layer_forward(const LayerNormArgs& args) {
                 if (bias) v += load(bias + i, part);
                 streaming ? stream(y + i, v, part) : store(y + i, v, part);
             });
-            static_cast<T*>(args.mean)[r] = mean;
+            if (args.mean) static_cast<T*>(args.mean)[r] = mean;
             static_cast<T*>(args.inverse_std)[r] = inverse;
         }
         if (streaming) finish_streaming();
@@ -63,7 +66,7 @@ DT_INLINE RowSums<T> sum_row(const S* x, const S* grad, const T* weight, int64_t
         const Vec<T> d = fill_rest(load(x + i, part) - mean, T(0), part);
         if (weight_sums) {
             store(weight_sums + i, load(weight_sums + i, part) + g * (d * inverse), part);
-            store(bias_sums + i, load(bias_sums + i, part) + g, part);
+            if (bias_sums) store(bias_sums + i, load(bias_sums + i, part) + g, part);
         }
         if (weight) g *= load(weight + i, part);
         sums.grad += g;
@@ -87,10 +90,12 @@ void layer_backward_row(const LayerNormGradArgs& args, int64_t r, T* weight_sums
     const S* x = static_cast<const S*>(args.input) + r * n;
     const S* grad = static_cast<const S*>(args.output_grad) + r * n;
     const T* weight = static_cast<const T*>(args.weight);
-    const T mean = static_cast<const T*>(args.mean)[r], inverse = static_cast<const T*>(args.inverse_std)[r];
+    const T mean = args.centred ? static_cast<const T*>(args.mean)[r] : T(0),
+            inverse = static_cast<const T*>(args.inverse_std)[r];
     const RowSums<T> sums = sum_row(x, grad, weight, n, mean, inverse, weight_sums, bias_sums);
     if (!args.input_grad) return;
-    const T first = sum(sums.grad) / T(n), second = sum(sums.product) * inverse * inverse / T(n);
+    const T first = args.centred ? sum(sums.grad) / T(n) : T(0),
+            second = sum(sums.product) * inverse * inverse / T(n);
     S* dx = static_cast<S*>(args.input_grad) + r * n;
     for_vectors<T>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
         Vec<T> g = load(grad + i, part);
@@ -107,7 +112,7 @@ template <class S> void layer_backward(const LayerNormGradArgs& args) {
     const bool streaming = args.input_grad && can_stream(static_cast<S*>(args.input_grad), args.rows * n, n);
     parallel(args.rows, block, [&](int64_t begin, int64_t end) {
         T* weight_sums = sums ? reinterpret_cast<T*>(args.scratch + begin / block * 2 * n) : nullptr;
-        T* bias_sums = sums ? weight_sums + n : nullptr;
+        T* bias_sums = args.bias_grad ? weight_sums + n : nullptr;
         for (int64_t i = 0; sums && i < 2 * n; ++i) weight_sums[i] = 0;
         for (int64_t r = begin; r < end; ++r)
             layer_backward_row<S>(args, r, weight_sums, bias_sums, streaming);

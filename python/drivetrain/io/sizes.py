@@ -64,6 +64,7 @@ ELEMENTS: dict[str, Callable[[Arguments], float]] = {
     "Embedding": lambda a: a["num_embeddings"] * a["embedding_dim"],
     "PReLU": lambda a: a["num_parameters"],
     "LayerNorm": lambda a: math.prod(n) if isinstance(n := a["normalized_shape"], (tuple, list)) else n,
+    "RMSNorm": lambda a: math.prod(n) if isinstance(n := a["normalized_shape"], (tuple, list)) else n,
     "GroupNorm": lambda a: a["num_channels"],
     **{f"Conv{axes}d": kernel(axes) for axes in (1, 2)},
     **{f"ConvTranspose{axes}d": kernel(axes) for axes in (1, 2)},

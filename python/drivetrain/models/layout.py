@@ -38,6 +38,7 @@ PLACE_KEEPING = (
     nn.Identity,
     nn.BatchNorm1d,
     nn.LayerNorm,
+    nn.RMSNorm,
 )
 TRIED = (64, 32, 28, 224)  # heights and widths of images
 
@@ -59,7 +60,7 @@ class Layout:
         module = self.modules.get(path)
         if isinstance(module, CONVOLUTIONS) and last == "weight" and array.ndim == module.rank + 2:
             return np.moveaxis(array, 1, -1)
-        if isinstance(module, nn.LayerNorm) and array.ndim > 2:
+        if isinstance(module, (nn.LayerNorm, nn.RMSNorm)) and array.ndim > 2:
             return np.moveaxis(array, 0, -1)
         if isinstance(module, nn.Linear):
             if path in self.unflattened:
@@ -172,7 +173,9 @@ class Tracer:
                 if address in self.made_by and address not in self.images:
                     self.unflattened[self.made_by[address]] = tuple(value.shape[1:])
                 self.images[address] = self.last = tuple(value.shape[1:])
-            elif value.ndim == 2 and isinstance(module, (nn.Linear, nn.BatchNorm1d, nn.LayerNorm)):
+            elif value.ndim == 2 and isinstance(
+                module, (nn.Linear, nn.BatchNorm1d, nn.LayerNorm, nn.RMSNorm)
+            ):
                 image = self._image_of(value, address)
                 if image is not None and int(np.prod(image[:-1])) > 1:
                     self._note(name, image)

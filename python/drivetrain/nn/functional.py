@@ -56,6 +56,7 @@ from .._core import pad as pad
 from .._core import prelu as prelu
 from .._core import relu as relu
 from .._core import relu6 as relu6
+from .._core import rms_norm as rms_norm
 from .._core import scaled_dot_product_attention as scaled_dot_product_attention
 from .._core import selu as selu
 from .._core import shared_dropout as shared_dropout

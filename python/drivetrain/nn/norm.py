@@ -318,6 +318,51 @@ class LayerNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 
+class RMSNorm(Module):
+    """Divides by the root mean square over the last axes, sample by sample (Zhang and Sennrich, 2019).
+
+    Cheaper than `LayerNorm`: no mean is taken off, and there is no bias.
+
+    Args:
+        normalized_shape: Sizes of those axes, or one number for the last axis alone.
+        eps: Added to the mean square; None for the epsilon of float32 (of float64 where input has that).
+        elementwise_affine: Whether there is a weight of that shape.
+        dtype: Floating-point dtype of the weight.
+
+    Example:
+        >>> import drivetrain as dt
+        >>> dt.nn.RMSNorm(16)(dt.rand((4, 10, 16))).shape
+        (4, 10, 16)
+    """
+
+    weight: Parameter | None
+
+    def __init__(
+        self,
+        normalized_shape: int | tuple[int, ...] | list[int],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        dtype: Any = "float32",
+    ) -> None:
+        super().__init__()
+        count = len(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else 1
+        if count == 0:
+            raise ValueError("RMSNorm: normalized_shape must have at least one axis, got ()")
+        self.normalized_shape = integers("RMSNorm", "normalized_shape", normalized_shape, count)
+        self.eps = None if eps is None else _epsilon("RMSNorm", eps)
+        self.elementwise_affine = elementwise_affine
+        dtype = floating_dtype("RMSNorm", dtype)
+        self.weight = (
+            Parameter(_core.ones(self.normalized_shape, dtype=dtype)) if elementwise_affine else None
+        )
+
+    def forward(self, input: _core.Tensor) -> _core.Tensor:
+        return _core.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+
+
 class GroupNorm(Module):
     """Normalises groups of neighbouring channels, sample by sample (Wu and He, 2018).
 
