@@ -187,3 +187,25 @@ def language_model(o: Options) -> Data:
         "weight": normal(o["words"], o["width"], seed=2) * scale,
         "bias": np.zeros(o["words"], np.float32),
     }
+
+
+def generation(o: Options) -> Data:
+    """The weights of a GPT, by our names; large enough for logits that are far from each other."""
+    width = o["width"]
+    shapes = {"tokens.weight": (o["vocabulary"], width), "positions.weight": (o["context"], width)}
+    for i in range(o["layers"]):
+        block = f"blocks.layers.{i}."
+        shapes |= {
+            f"{block}self_attn.in_proj_weight": (3 * width, width),
+            f"{block}self_attn.in_proj_bias": (3 * width,),
+            f"{block}self_attn.out_proj.weight": (width, width),
+            f"{block}self_attn.out_proj.bias": (width,),
+            f"{block}linear1.weight": (4 * width, width),
+            f"{block}linear1.bias": (4 * width,),
+            f"{block}linear2.weight": (width, 4 * width),
+            f"{block}linear2.bias": (width,),
+        }
+        shapes |= {f"{block}norm{n}.{part}": (width,) for n in (1, 2) for part in ("weight", "bias")}
+    shapes |= {f"blocks.norm.{part}": (width,) for part in ("weight", "bias")}
+    state = {name: 0.1 * normal(*shape, seed=i) for i, (name, shape) in enumerate(shapes.items())}
+    return {"state": {k: v + 1 if "norm" in k and k.endswith("weight") else v for k, v in state.items()}}

@@ -102,6 +102,15 @@ def test_ways_to_fit_agree(case: Case, workers: tuple[Worker, Worker]) -> None:
         assert driver.agree(fit, loop, case.tolerance if "bfloat16" in case.name else 1e-5)
 
 
+@pytest.mark.parametrize("case", suites.SUITES["generation"], ids=lambda case: case.name)
+def test_generation_agrees_with_pytorch(case: Case, workers: tuple[Worker, Worker]) -> None:
+    pytest.importorskip("torch")
+    case = case.scaled_down()
+    theirs = Worker("torch", "eager", 1)
+    found = [w.setup("", case.kind, case.options, 1) for w in (workers[0], theirs)]
+    assert driver.difference(case, *found) is None
+
+
 def test_what_a_library_lacks_is_said(workers: tuple[Worker, Worker]) -> None:
     assert "missing" in workers[1].setup("", "fit", {}, 1)
 

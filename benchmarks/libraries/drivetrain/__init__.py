@@ -5,9 +5,11 @@ from typing import Any
 import drivetrain as dt
 from benchmarks.libraries import builders
 
-from . import kernels, networks, sequences
+from . import kernels, language, networks, sequences
 
-BUILD = builders(kernels, networks) | sequences.BUILD | {"fit": networks.fit}
+BUILD = (
+    builders(kernels, networks) | sequences.BUILD | {"fit": networks.fit, "generation": language.generation}
+)
 
 
 def version() -> str:

@@ -6,9 +6,9 @@ import torch
 
 from benchmarks.libraries import builders
 
-from . import kernels, networks, sequences
+from . import kernels, language, networks, sequences
 
-BUILD = builders(kernels, networks) | sequences.BUILD
+BUILD = builders(kernels, networks) | sequences.BUILD | {"generation": language.generation}
 
 
 def version() -> str:

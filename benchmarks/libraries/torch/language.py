@@ -1,0 +1,110 @@
+"""Language models."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from benchmarks.libraries import Job
+
+from .kernels import arrays
+
+
+class Attention(nn.Module):
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.inward = nn.Linear(width, 3 * width)
+        self.outward = nn.Linear(width, width)
+        self.cache: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def forward(self, x: torch.Tensor, at: Any = None) -> torch.Tensor:
+        """`at`: where the one position of `x` stands, a number, or a tensor where shapes must not change."""
+        batch, time, width = x.shape
+        parts = self.inward(x).view(batch, time, 3, self.heads, width // self.heads)
+        q, k, v = parts.permute(2, 0, 3, 1, 4)
+        if at is None:
+            out = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        elif isinstance(at, torch.Tensor):
+            for kept, new in zip(self.cache, (k, v), strict=True):
+                kept.index_copy_(2, at, new)
+            mask = torch.arange(self.cache[0].shape[2])[None] <= at[:, None]
+            out = F.scaled_dot_product_attention(q, *self.cache, attn_mask=mask)
+        else:
+            for kept, new in zip(self.cache, (k, v), strict=True):
+                kept[:, :, at : at + 1] = new
+            out = F.scaled_dot_product_attention(q, *(kept[:, :, : at + 1] for kept in self.cache))
+        return self.outward(out.transpose(1, 2).reshape(batch, time, width))
+
+
+class Block(nn.Module):
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.norm1, self.attention = nn.LayerNorm(width), Attention(width, heads)
+        self.norm2, self.linear1 = nn.LayerNorm(width), nn.Linear(width, 4 * width)
+        self.linear2 = nn.Linear(4 * width, width)
+
+    def forward(self, x: torch.Tensor, at: Any = None) -> torch.Tensor:
+        x = x + self.attention(self.norm1(x), at)
+        return x + self.linear2(F.gelu(self.linear1(self.norm2(x))))
+
+
+class GPT(nn.Module):
+    def __init__(self, o: dict[str, Any], state: dict[str, Any]) -> None:
+        super().__init__()
+        self.tokens = nn.Embedding(o["vocabulary"], o["width"])
+        self.positions = nn.Embedding(o["context"], o["width"])
+        self.blocks = nn.ModuleList(Block(o["width"], o["heads"]) for _ in range(o["layers"]))
+        self.norm = nn.LayerNorm(o["width"])
+        names = (
+            ("blocks.layers.", "blocks."),
+            ("blocks.norm.", "norm."),
+            ("self_attn.in_proj_", "attention.inward."),
+            ("self_attn.out_proj.", "attention.outward."),
+        )
+        renamed = {}
+        for name, value in state.items():
+            for ours, theirs in names:
+                name = name.replace(ours, theirs)
+            renamed[name] = torch.from_numpy(value)
+        self.load_state_dict(renamed)
+
+    def forward(self, tokens: torch.Tensor, at: Any = None) -> torch.Tensor:
+        """The logits behind the last token."""
+        if at is None:
+            places = self.positions.weight[: tokens.shape[1]]
+        elif isinstance(at, torch.Tensor):
+            places = self.positions(at)
+        else:
+            places = self.positions.weight[at : at + 1]
+        x = self.tokens(tokens) + places
+        for block in self.blocks:
+            x = block(x, at)
+        return self.norm(x[:, -1]) @ self.tokens.weight.T
+
+    def new_cache(self, o: dict[str, Any]) -> None:
+        shape = (1, o["heads"], o["context"], o["width"] // o["heads"])
+        for block in self.blocks:
+            block.attention.cache = (torch.zeros(shape), torch.zeros(shape))
+
+
+def generation(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
+    model = GPT(o, data["state"]).eval()
+    compiled = mode.startswith("compile")
+    run: Any = torch.compile(model) if compiled else model
+
+    @torch.inference_mode()
+    def step() -> torch.Tensor:
+        tokens = torch.zeros((1, 1), dtype=torch.int64)
+        new = tokens
+        if o["use_cache"]:
+            model.new_cache(o)
+        for at in range(o["tokens"]):
+            given = (new, torch.tensor([at]) if compiled else at) if o["use_cache"] else (tokens,)
+            logits = run(*given)
+            new = logits.argmax(dim=-1, keepdim=True)
+            tokens = torch.cat([tokens, new], dim=1)
+        return tokens
+
+    return Job(step, arrays)
