@@ -7,6 +7,7 @@ import pytest
 
 import drivetrain as dt
 from drivetrain import nn
+from golden import transformers as golden
 
 rng = np.random.default_rng(0)
 
@@ -34,6 +35,34 @@ def gradients_agree(ours, theirs, atol=2e-4):
     for name, parameter in ours.named_parameters():
         same(parameter.grad, expected.pop(name), atol)
     assert not expected
+
+
+def agree(ours, expected):
+    assert ours.keys() == expected.keys()
+    for name, numbers in expected.items():
+        scale = max(map(abs, numbers))
+        np.testing.assert_allclose(ours[name], numbers, atol=1e-4 * scale, err_msg=name)
+
+
+class TestRecorded:
+    """Numbers of PyTorch, which need not be installed."""
+
+    @pytest.mark.parametrize("case", golden.CASES)
+    def test_outputs_and_gradients(self, case):
+        kind, arguments, _, _ = golden.CASES[case]
+        module = getattr(nn, kind)(*arguments, **golden.options(case))
+        state = {name: golden.weight(name, tuple(v.shape)) for name, v in module.state_dict().items()}
+        module.load_state_dict(state)
+        output = module(**{name: dt.tensor(value) for name, value in golden.inputs(case).items()})
+        output = output[0] if kind == "MultiheadAttention" else output
+        (output * dt.tensor(golden.goal(output.shape))).sum().backward()
+        gradients = {name: parameter.grad.numpy() for name, parameter in module.named_parameters()}
+        agree(golden.results(output.detach().numpy(), gradients), golden.recorded()[case])
+
+    @pytest.mark.parametrize("case", golden.CASES)
+    def test_they_are_those_of_the_installed_pytorch(self, case):
+        pytest.importorskip("torch")
+        agree(golden.torch_results(case), golden.recorded()[case])
 
 
 ATTENTION = {

@@ -1,4 +1,4 @@
-"""Records PyTorch's side of the golden runs and of the autograd programs. Needs PyTorch.
+"""Records PyTorch's side of the golden runs, of the autograd programs and of the transformers. Needs PyTorch.
 
 python tools/record_golden.py
 """
@@ -15,6 +15,7 @@ import torch
 
 import golden
 import test_autograd_programs as programs
+from golden import transformers
 
 
 def record_runs() -> None:
@@ -36,9 +37,17 @@ def record_programs() -> None:
     programs.RECORDED.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
+def record_transformers() -> None:
+    lines = [
+        f"{json.dumps(case)}: {json.dumps(transformers.torch_results(case))}" for case in transformers.CASES
+    ]
+    transformers.RECORDED.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
 def main() -> None:
     record_runs()
     record_programs()
+    record_transformers()
 
 
 if __name__ == "__main__":
