@@ -103,6 +103,19 @@ class TestGPT:
             found, expected = (one.eval()(dt.tensor(tokens[:, :-1])) for one in (again, model))
         assert np.array_equal(found, expected)
 
+    @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+    def test_it_learns_in_half_precision(self, precision):
+        dt.manual_seed(0)
+        model = models.gpt(7, 16, 32, 2, 2, dropout=0.0)
+        tokens = np.arange(17 * 8).reshape(8, 17) % 7
+        optimizer = dt.optim.AdamW(model.parameters(), lr=1e-2)
+        model.compile(optimizer, "cross_entropy", precision=precision)
+        history = model.fit(tokens[:, :-1], tokens[:, 1:], epochs=60, verbose=0).history
+        assert history["loss"][-1] < 0.05
+        with dt.autocast("bfloat16"):
+            assert model.generate([0, 1], 8, temperature=0).tolist() == [i % 7 for i in range(10)]
+        assert model.beam_search([0, 1], 8).tokens[0, 0].tolist() == [i % 7 for i in range(10)]
+
     def test_hostile_files_build_no_giants(self):
         from drivetrain.io.sizes import elements_of
 

@@ -182,6 +182,14 @@ class TestTranslation:
             right = sum(one == other for one, other in zip(found, expected, strict=True))
             assert right >= 60, (options, right)
         assert model.translate([4, 5, 6]) == [[6, 5, 4]]
+        assert model.translate([[4, 5, 6], [7, 8]]) == [[6, 5, 4], [8, 7]]
+        assert model.translate([[4, 5, 6], []])[0] == [6, 5, 4]  # of nothing it makes something
+
+    def test_summary(self):
+        lines = []
+        translator().summary([(7,), (5,)], dtype="int64", print_fn=lines.append)
+        assert "transformer.decoder.layers.1.multihead_attn" in lines[0]
+        assert "(None, 5, 16)" in lines[0]
 
     def test_wrong_input(self):
         with pytest.raises(

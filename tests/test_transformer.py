@@ -146,6 +146,20 @@ class TestMultiheadAttention:
         assert np.isfinite(numbers.numpy()).sum() == 15
         same(layer(x, attn_mask=numbers)[0], layer(x, attn_mask=later)[0])
 
+    @pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+    def test_masks_of_numbers_and_bools_together(self, dtype):
+        layer = nn.MultiheadAttention(12, 3, dtype=dtype)
+        x = dt.tensor(sample(2, 5, 12)).astype(dtype)
+        padding = dt.tensor([[False] * 5, [False] * 3 + [True] * 2])
+        numbers = dt.tensor(sample(5, 5)).astype(dtype)
+        forbidden = dt.where(padding, float("-inf"), 0.0).astype(dtype)
+        out, _ = layer(x, key_padding_mask=padding, attn_mask=numbers)
+        same(out.double(), layer(x, key_padding_mask=forbidden, attn_mask=numbers)[0].double(), 2e-2)
+        each = (numbers + forbidden.reshape(2, 1, 1, 5)).expand(2, 3, 5, 5)
+        same(out.double(), layer(x, attn_mask=each)[0].double(), 2e-2)
+        same(out.double(), layer(x, attn_mask=each.reshape(6, 5, 5))[0].double(), 2e-2)
+        same(out.double(), layer(x, attn_mask=each, need_weights=True)[0].double(), 2e-2)
+
     @pytest.mark.parametrize("kind", ["bool", "numbers", "both"])
     def test_masks_that_leave_nothing(self, kind):
         """Zeros and the last bias, and gradients without NaN."""

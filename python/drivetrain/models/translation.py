@@ -113,7 +113,8 @@ class TranslationTransformer(nn.Module):
         """The likeliest translations that a beam search finds.
 
         Args:
-            source (ints): (batch, time), short ones filled up with padding; or (time,) for one sentence.
+            source (ints): (batch, time), short ones filled up with padding; or a list of lists of any
+                lengths; or (time,) for one sentence.
             max_new_tokens (int, default twice the source's length and 8 more): The most tokens of a
                 translation.
             beams, length_penalty, use_cache: As for `beam_search`; 1 beam is greedy.
@@ -125,9 +126,15 @@ class TranslationTransformer(nn.Module):
             >>> import drivetrain as dt
             >>> from drivetrain.models import translation_transformer
             >>> model = translation_transformer(20, width=8, layers=1, heads=2)
-            >>> len(model.translate([[5, 6, 3], [7, 3, 0]], 4))
+            >>> len(model.translate([[5, 6, 3], [7, 3]], 4))
             2
         """
+        if (
+            isinstance(source, (list, tuple))
+            and len({len(row) for row in source if hasattr(row, "__len__")}) > 1
+        ):
+            longest = max(len(row) for row in source)
+            source = [[*row, *[self.padding_idx] * (longest - len(row))] for row in source]
         tokens = _prompt("translate", source)
         limit = 2 * tokens.shape[1] + 8 if max_new_tokens is None else max_new_tokens
         with _evaluating(self):

@@ -229,17 +229,20 @@ class MultiheadAttention(Module):
                 weights = _core.dropout(weights, dropout)
             found = weighted(weights, v)
             weights = weights.mean(axis=1) if average_attn_weights else weights
+        elif queries == 1 and cache is not None and mask is None and not dropout and q.dtype.itemsize > 2:
+            # One row at a time is no work for tiles. Heads that share keys are rows of one product.
+            rows = q.reshape(batch, self.num_kv_heads, -1, self.head_dim) * self.head_dim**-0.5
+            found = (_core.softmax(rows @ k.mT) @ v).reshape(batch, self.num_heads, 1, self.head_dim)
         else:
             grouped = self.num_kv_heads != self.num_heads
             found = scaled_dot_product_attention(q, k, v, mask, dropout, is_causal, None, grouped)
         return self.out_proj(found.swapaxes(1, 2).reshape(batch, queries, self.embed_dim)), weights
 
     def _check(self, query: Tensor, key: Tensor, value: Tensor) -> None:
-        for name, given, features in (
-            ("query", query, self.embed_dim),
-            ("key", key, self.kdim),
-            ("value", value, self.vdim),
-        ):
+        wanted = [("query", query, self.embed_dim), ("key", key, self.kdim), ("value", value, self.vdim)]
+        for name, given, features in wanted[
+            : 1 if self.in_proj_weight is not None and key is query is value else 3
+        ]:
             if given.ndim != 3 or given.shape[2] != features:
                 raise ValueError(
                     f"MultiheadAttention: {name} has shape {tuple(given.shape)}, expected (batch, time, "
@@ -312,12 +315,13 @@ class MultiheadAttention(Module):
                 raise TypeError(
                     f"MultiheadAttention: {name} is {one.dtype.name}, expected bool or floating-point"
                 )
-        if all(one.dtype == _core.bool for _, one in given):
-            joined = given[0][1] if len(given) == 1 else _core.logical_or(given[0][1], given[1][1])
-            return _core.logical_not(joined)
-        numbers = [
-            _core.where(one, float("-inf"), 0.0) if one.dtype == _core.bool else one for _, one in given
-        ]
+        numbers = [one for _, one in given if one.dtype != _core.bool]
+        forbidden = [one for _, one in given if one.dtype == _core.bool]
+        if not numbers:
+            both = forbidden[0] if len(forbidden) == 1 else _core.logical_or(*forbidden)
+            return _core.logical_not(both)
+        if forbidden:
+            return _core.where(forbidden[0], float("-inf"), numbers[0])
         return numbers[0] if len(numbers) == 1 else numbers[0] + numbers[1]
 
     def _with_more_keys(
