@@ -37,6 +37,7 @@ from .dropout import DropPath as DropPath
 from .dropout import FeatureAlphaDropout as FeatureAlphaDropout
 from .dropout import StochasticDepth as StochasticDepth
 from .embedding import Embedding as Embedding
+from .feed_forward import SwiGLU as SwiGLU
 from .linear import Linear as Linear
 from .loss import BCELoss as BCELoss
 from .loss import BCEWithLogitsLoss as BCEWithLogitsLoss
@@ -85,7 +86,6 @@ from .rnn import RNNCell as RNNCell
 from .shape import Flatten as Flatten
 from .shape import Identity as Identity
 from .shape import Unflatten as Unflatten
-from .transformer import SwiGLU as SwiGLU
 from .transformer import Transformer as Transformer
 from .transformer import TransformerDecoder as TransformerDecoder
 from .transformer import TransformerDecoderLayer as TransformerDecoderLayer
