@@ -248,6 +248,20 @@ class TestGenerate:
         assert not model.blocks.layers[0].training
         assert model(dt.tensor([[1]])).requires_grad
 
+        class Around(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.model, self.dropout = model, nn.Dropout(0.9)
+
+            def new_decoder(self, use_cache=True):
+                return models.RecurrentDecoder(self)
+
+            def forward(self, tokens, state):
+                return self.dropout(self.model(tokens)), None
+
+        found = [models.generate(Around(), [1], 20, temperature=0).tolist() for _ in range(2)]
+        assert found[0] == found[1]
+
     def test_threads_do_not_matter(self):
         model, before = small(), dt.get_num_threads()
         found = []

@@ -364,7 +364,8 @@ class _Search:
         self.alive = [[*self.alive[parent], token] for _, parent, token in kept]
         hope = max(self.scores[0] / (length + 1) ** self.power, self.scores[0] / self.longest**self.power)
         full = len(self.ended) == self.beams and self.ended[-1][0] >= hope
-        self.done = full or self.scores[0] == -np.inf
+        if full or self.scores[0] == -np.inf:
+            self.done, self.parents = True, np.arange(self.beams)
 
 
 def _as_beams(prompt: Tensor, searches: list[_Search], beams: int, pad: int) -> Beams:
@@ -432,8 +433,8 @@ def _finite(function: str, logits: Tensor) -> Tensor:
 @contextlib.contextmanager
 def _evaluating(model: Any) -> Iterator[None]:
     """No dropout meanwhile."""
-    model = getattr(model, "model", model)  # that of a decoder
-    trained = [m for m in model.modules() if m.training] if isinstance(model, nn.Module) else []
+    network = model if isinstance(model, nn.Module) else getattr(model, "model", None)  # of a decoder
+    trained = [m for m in network.modules() if m.training] if isinstance(network, nn.Module) else []
     for module in trained:
         module.training = False
     try:
