@@ -66,3 +66,5 @@ from .._core import smooth_l1_loss as smooth_l1_loss
 from .._core import softmax as softmax
 from .._core import softplus as softplus
 from .._core import tanh as tanh
+from .masks import masked_mean as masked_mean
+from .masks import sequence_mask as sequence_mask

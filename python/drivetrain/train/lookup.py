@@ -206,6 +206,9 @@ def metrics_of(loss: Any) -> dict[str, Callable[[str], Metric]]:
         for average in AVERAGES:
             make = partial(kind, average=average, threshold=threshold)
             found |= {f"{name}_{average}": make for name in names}
+    ignored = getattr(loss, "ignore_index", -100)
+    found["perplexity"] = partial(metrics.Perplexity, ignore_index=ignored)
+    found["token_accuracy"] = partial(metrics.TokenAccuracy, ignore_index=ignored)
     found["roc_auc_ovo"] = partial(metrics.ROCAUC, multi_class="ovo", from_logits=from_logits)
     return found
 

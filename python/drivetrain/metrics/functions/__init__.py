@@ -39,6 +39,7 @@ from .sets import (
     recall_score,
     specificity_score,
 )
+from .translation import corpus_bleu, sentence_bleu
 
 __all__ = [
     "accuracy_score",
@@ -50,6 +51,7 @@ __all__ = [
     "classification_report",
     "cohen_kappa_score",
     "confusion_matrix",
+    "corpus_bleu",
     "expected_calibration_error",
     "explained_variance_score",
     "f1_score",
@@ -72,6 +74,7 @@ __all__ = [
     "roc_auc_score",
     "roc_curve",
     "root_mean_squared_error",
+    "sentence_bleu",
     "spearman",
     "specificity_score",
     "top_k_accuracy_score",

@@ -19,8 +19,10 @@ from .regression import (
     R2Score,
     RootMeanSquaredError,
 )
+from .sequences import BLEU, Perplexity, TokenAccuracy
 
 __all__ = [
+    "BLEU",
     "F1",
     "ROCAUC",
     "Accuracy",
@@ -43,6 +45,7 @@ __all__ = [
     "MeanSquaredError",
     "Metric",
     "Pearson",
+    "Perplexity",
     "Precision",
     "PrecisionRecallCurve",
     "R2Score",
@@ -52,6 +55,7 @@ __all__ = [
     "Spearman",
     "Specificity",
     "SumMetric",
+    "TokenAccuracy",
     "TopKAccuracy",
     "WeightedMean",
 ]
