@@ -14,6 +14,7 @@ constexpr int64_t kTileRows = 256;
 constexpr int64_t kFolded = 128; // columns that rows of few are read as
 constexpr int kMaxParts = 16;    // parts that one long reduction is cut into
 constexpr int64_t kPartWork = 32768;
+constexpr int64_t kMostSize = 24; // of the running values of one kept element
 
 // One input seen as kept x reduced, dimensions merged where they are one.
 struct Plan {
@@ -70,29 +71,102 @@ void normalise(Dims& shape, Dims& by, Dims* other, bool sort) {
     return offset + position * strides[0];
 }
 
+// Finds rows of columns side by side for Op::columns(), `fold` rows being one where nothing lies between.
+template <class S> struct RowFinder {
+    using Storage = S;
+    const Plan& p;
+    const char* in;
+    int64_t fold;
+    DT_INLINE const S* operator()(int64_t row) const {
+        return reinterpret_cast<const S*>(in + offset_at(row * fold, p.reduced, p.reduced_in));
+    }
+};
+
+// Ops as the driver sees them, to which running values are so many bytes: there is one driver for all.
+struct OpSteps {
+    int64_t size; // of the running values of one kept element
+    void (*init)(void* acc, int64_t n);
+    void (*merge)(void* acc, const void* other, int64_t n);
+    void (*write)(const void* acc, int64_t first, int64_t n, const Plan& p); // from kept element `first` on
+    bool (*decided)(const void* acc); // nullptr where all values have to be seen
+    void (*unfold)(void* acc, int64_t n, int64_t first, int64_t step);
+};
+struct Steps { // over values as they are stored
+    const OpSteps* op;
+    void (*rows)(void* acc, const char* x, int64_t n, int64_t first); // n values side by side
+    void (*columns)(void* acc, int64_t columns, int64_t begin, int64_t end, const Plan& p, const char* in,
+                    int64_t fold);
+    void (*short_rows)(int64_t rows, int64_t n, const char* x, int64_t step, int64_t* place,
+                       int64_t place_step); // nullptr for most
+    int64_t most_short;
+};
+
 // Whether the result may be known before all values are seen: any, all.
 template <class Op> constexpr bool kDecides = requires(typename Op::Acc acc) { Op::decided(acc); };
+template <class Op> constexpr bool kUnfolds = requires(typename Op::Acc acc) { Op::unfold(acc, 0, 0); };
+template <class Op> constexpr bool kHasShort = requires { Op::kShort; };
 
 // Whether it wants nothing but the bits of half formats.
 template <class Op> constexpr bool kReadsBits = requires { requires Op::kReadsBits; };
 
-// n values side by side, `first` being the place of the first.
-template <class Op, class S> void take(typename Op::Acc& acc, const S* x, int64_t n, int64_t first) {
-    if constexpr (kCostly<S> && !kReadsBits<Op>) {
-        float floats[kChunk];
-        for (int64_t i = 0; i < n; i += kChunk) {
-            const int64_t m = n - i < kChunk ? n - i : kChunk;
-            convert_array<S>(m, reinterpret_cast<const uint16_t*>(x + i), floats);
-            Op::rows(acc, floats, m, first + i);
-        }
-    } else {
-        Op::rows(acc, x, n, first);
+template <class Op> struct StepsOf {
+    using Acc = typename Op::Acc;
+    static void init(void* acc, int64_t n) {
+        for (int64_t c = 0; c < n; ++c) static_cast<Acc*>(acc)[c] = Op::init();
     }
-}
+    static void merge(void* acc, const void* other, int64_t n) {
+        for (int64_t c = 0; c < n; ++c)
+            Op::merge(static_cast<Acc*>(acc)[c], static_cast<const Acc*>(other)[c]);
+    }
+    static void write(const void* acc, int64_t first, int64_t n, const Plan& p) {
+        for (int64_t c = 0; c < n; ++c)
+            Op::write(static_cast<const Acc*>(acc)[c],
+                      {p.dtype, p.divisor, p.length, p.out + offset_at(first + c, p.kept, p.kept_out)});
+    }
+    static bool decided(const void* acc) {
+        if constexpr (kDecides<Op>) return Op::decided(*static_cast<const Acc*>(acc));
+        return false;
+    }
+    static void unfold(void* acc, int64_t n, int64_t first, int64_t step) {
+        if constexpr (kUnfolds<Op>)
+            for (int64_t c = 0; c < n; ++c) Op::unfold(static_cast<Acc*>(acc)[c], first, step);
+    }
+    static constexpr OpSteps steps{
+        sizeof(Acc), init, merge, write, kDecides<Op> ? decided : nullptr, kUnfolds<Op> ? unfold : nullptr};
+};
+
+template <class Op, class S> struct StoredSteps {
+    using Acc = typename Op::Acc;
+    static void rows(void* to, const char* from, int64_t n, int64_t first) {
+        Acc& acc = *static_cast<Acc*>(to);
+        const S* x = reinterpret_cast<const S*>(from);
+        if constexpr (kCostly<S> && !kReadsBits<Op>) {
+            float floats[kChunk];
+            for (int64_t i = 0; i < n; i += kChunk) {
+                const int64_t m = n - i < kChunk ? n - i : kChunk;
+                convert_array<S>(m, reinterpret_cast<const uint16_t*>(x + i), floats);
+                Op::rows(acc, floats, m, first + i);
+            }
+        } else {
+            Op::rows(acc, x, n, first);
+        }
+    }
+    static void columns(void* acc, int64_t columns, int64_t begin, int64_t end, const Plan& p, const char* in,
+                        int64_t fold) {
+        Op::columns(static_cast<Acc*>(acc), columns, begin, end, RowFinder<S>{p, in, fold});
+    }
+    static constexpr Steps steps() {
+        if constexpr (kHasShort<Op>)
+            return {&StepsOf<Op>::steps, rows, columns, Op::template short_rows<S>, Op::kShort};
+        else
+            return {&StepsOf<Op>::steps, rows, columns, nullptr, 0};
+    }
+    static constexpr Steps value = steps();
+};
 
 // The values [begin, end) behind one kept element, along the rows of the innermost reduced dimension.
-template <class Op, class S>
-void reduce_rows(const Plan& p, const char* in, int64_t begin, int64_t end, typename Op::Acc& acc) {
+void reduce_rows(const Steps& steps, const Plan& p, const char* in, int64_t begin, int64_t end, void* acc) {
+    if (p.packed) return steps.rows(acc, in + begin * p.item, end - begin, begin);
     alignas(64) char gathered[kChunk * 8];
     const int64_t inner = p.reduced.back(), step = p.reduced_in.back();
     const bool direct = step == p.item;
@@ -105,9 +179,8 @@ void reduce_rows(const Plan& p, const char* in, int64_t begin, int64_t end, type
             copy_strided(int(p.item), n, gathered, p.item, from, step);
             from = gathered;
         }
-        take<Op>(acc, reinterpret_cast<const S*>(from), n, i);
-        if constexpr (kDecides<Op>)
-            if (Op::decided(acc)) return;
+        steps.rows(acc, from, n, i);
+        if (steps.op->decided && steps.op->decided(acc)) return;
         i += n;
     }
 }
@@ -125,95 +198,58 @@ void gather_tile(const Plan& p, const char* in, int64_t columns, int64_t begin, 
 }
 
 // The same for `columns` kept elements that lie closer together than the values behind each.
-template <class Op, class S>
-void reduce_tile(const Plan& p, const char* in, int64_t columns, int64_t begin, int64_t end,
-                 typename Op::Acc* acc) {
+void reduce_tile(const Steps& steps, const Plan& p, const char* in, int64_t columns, int64_t begin,
+                 int64_t end, char* acc) {
     alignas(64) Gathered gathered[kTileColumns];
     for (int64_t i = begin; i < end; i += kTileRows) {
         const int64_t n = end - i < kTileRows ? end - i : kTileRows;
         gather_tile(p, in, columns, i, n, gathered);
-        for (int64_t c = 0; c < columns; ++c) take<Op>(acc[c], reinterpret_cast<const S*>(gathered[c]), n, i);
+        for (int64_t c = 0; c < columns; ++c) steps.rows(acc + c * steps.op->size, gathered[c], n, i);
     }
 }
 
-// Finds rows of columns side by side for Op::columns(), `fold` rows being one where nothing lies between.
-template <class S> struct RowFinder {
-    using Storage = S;
-    const Plan& p;
-    const char* in;
-    int64_t fold;
-    DT_INLINE const S* operator()(int64_t row) const {
-        return reinterpret_cast<const S*>(in + offset_at(row * fold, p.reduced, p.reduced_in));
-    }
-};
-
 // The same for columns that lie side by side, row by row; of few columns, several rows at a time.
-template <class Op, class S>
-void reduce_columns(const Plan& p, const char* in, int64_t columns, int64_t begin, int64_t end,
-                    typename Op::Acc* acc) {
-    using Row = RowFinder<S>;
+void reduce_columns(const Steps& steps, const Plan& p, const char* in, int64_t columns, int64_t begin,
+                    int64_t end, char* acc) {
     const int64_t fold = kFolded / columns, folded = fold > 1 ? (end - begin) / fold : 0;
     if (folded >= 8 && p.reduced.rank() == 1 && p.reduced_in[0] == columns * p.item) {
-        typename Op::Acc wide[kFolded];
-        for (int64_t c = 0; c < fold * columns; ++c) wide[c] = Op::init();
-        Op::columns(wide, fold * columns, 0, folded, Row{p, in + begin * p.reduced_in[0], fold});
-        for (int64_t c = 0; c < fold * columns; ++c) {
-            if constexpr (requires { Op::unfold(wide[c], begin, fold); })
-                Op::unfold(wide[c], begin + c / columns, fold);
-            Op::merge(acc[c % columns], wide[c]);
+        const OpSteps& op = *steps.op;
+        alignas(64) char wide[kFolded * kMostSize];
+        op.init(wide, fold * columns);
+        steps.columns(wide, fold * columns, 0, folded, p, in + begin * p.reduced_in[0], fold);
+        for (int64_t f = 0; f < fold; ++f) {
+            char* part = wide + f * columns * op.size;
+            if (op.unfold) op.unfold(part, columns, begin + f, fold);
+            op.merge(acc, part, columns);
         }
         begin += folded * fold;
     }
-    Op::columns(acc, columns, begin, end, Row{p, in, 1});
+    steps.columns(acc, columns, begin, end, p, in, 1);
 }
 
 enum class Path : uint8_t { rows, columns, tile };
 
-template <class Op, class S>
-[[gnu::noinline, gnu::noclone]] void reduce_stored(Path path, const Plan& p, const char* in, int64_t columns,
-                                                   int64_t begin, int64_t end, typename Op::Acc* acc) {
-    if (path == Path::rows && p.packed)
-        return take<Op>(*acc, reinterpret_cast<const S*>(in) + begin, end - begin, begin);
-    if (path == Path::rows) return reduce_rows<Op, S>(p, in, begin, end, *acc);
-    if (path == Path::columns) return reduce_columns<Op, S>(p, in, columns, begin, end, acc);
-    reduce_tile<Op, S>(p, in, columns, begin, end, acc);
-}
-
-// body(a value as it is stored): an op over float takes half formats too.
-template <class Op, class F> DT_INLINE void with_storage(DType dtype, const F& body) {
-    if constexpr (__is_same(typename Op::Value, float)) {
-        if (dtype == DType::float16 || (kReadsBits<Op> && dtype == DType::bfloat16)) return body(float16_t{});
-        if constexpr (!kReadsBits<Op>)
-            if (dtype == DType::bfloat16) return body(bfloat16_t{});
-    }
-    body(typename Op::Value{});
-}
-
-template <class Op>
-void reduce_range(Path path, const Plan& p, const char* in, int64_t columns, int64_t begin, int64_t end,
-                  typename Op::Acc* acc) {
-    with_storage<Op>(p.dtype, [&](auto stored) {
-        reduce_stored<Op, decltype(stored)>(path, p, in, columns, begin, end, acc);
-    });
+void reduce_range(const Steps& steps, Path path, const Plan& p, const char* in, int64_t columns,
+                  int64_t begin, int64_t end, char* acc) {
+    if (path == Path::rows) return reduce_rows(steps, p, in, begin, end, acc);
+    if (path == Path::columns) return reduce_columns(steps, p, in, columns, begin, end, acc);
+    reduce_tile(steps, p, in, columns, begin, end, acc);
 }
 
 // Cuts the kept elements into strips of neighbours, and long reductions with few strips into parts, whose
 // results are merged in order. Everything depends on the shape alone.
-template <class Op> void run(const Plan& p) {
-    using Acc = typename Op::Acc;
+void run(const Steps& steps, const Plan& p) {
+    const OpSteps& op = *steps.op;
     const bool beside =
         magnitude(p.kept_in.back()) < magnitude(p.reduced_in.back()) && p.kept.back() > 1 && p.length > 1;
     const Path path = !beside ? Path::rows : p.kept_in.back() == p.item ? Path::columns : Path::tile;
-    if constexpr (requires { Op::kShort; })
-        if (path == Path::rows && p.packed && p.kept.rank() == 1 && p.length <= Op::kShort)
-            return parallel(p.rows, grain_for(p.length), [&](int64_t begin, int64_t end) {
-                const int64_t out_step = p.kept_out[0] / int64_t(sizeof(int64_t));
-                with_storage<Op>(p.dtype, [&](auto stored) {
-                    Op::template short_rows<decltype(stored)>(
-                        end - begin, p.length, p.in + begin * p.kept_in[0], p.kept_in[0],
-                        reinterpret_cast<int64_t*>(p.out) + begin * out_step, out_step);
-                });
-            });
+    if (steps.short_rows && path == Path::rows && p.packed && p.kept.rank() == 1 &&
+        p.length <= steps.most_short)
+        return parallel(p.rows, grain_for(p.length), [&](int64_t begin, int64_t end) {
+            const int64_t out_step = p.kept_out[0] / int64_t(sizeof(int64_t));
+            steps.short_rows(end - begin, p.length, p.in + begin * p.kept_in[0], p.kept_in[0],
+                             reinterpret_cast<int64_t*>(p.out) + begin * out_step, out_step);
+        });
     const int64_t width = path == Path::rows ? 1 : path == Path::columns ? kStrip : kTileColumns;
     const int64_t inner = p.kept.back(), strips = ceil_div(inner, width), all = p.rows / inner * strips;
     const auto locate = [&](int64_t strip, int64_t& columns) DT_INLINE_LAMBDA {
@@ -225,22 +261,17 @@ template <class Op> void run(const Plan& p) {
         columns = inner - first < width ? inner - first : width;
         return strip / strips * inner + first;
     };
-    const auto finish = [&](int64_t first, int64_t columns, const Acc* acc) {
-        for (int64_t c = 0; c < columns; ++c)
-            Op::write(acc[c],
-                      {p.dtype, p.divisor, p.length, p.out + offset_at(first + c, p.kept, p.kept_out)});
-    };
     const int64_t strip_work = p.length * (inner < width ? inner : width);
     if (all >= 8 || strip_work < 2 * kPartWork) {
         parallel(all, grain_for(strip_work), [&](int64_t begin, int64_t end) {
-            Acc acc[kStrip];
+            alignas(64) char acc[kStrip * kMostSize];
             for (int64_t s = begin; s < end; ++s) {
                 int64_t columns;
                 const int64_t first = locate(s, columns);
-                for (int64_t c = 0; c < columns; ++c) acc[c] = Op::init();
-                reduce_range<Op>(path, p, p.in + offset_at(first, p.kept, p.kept_in), columns, 0, p.length,
-                                 acc);
-                finish(first, columns, acc);
+                op.init(acc, columns);
+                reduce_range(steps, path, p, p.in + offset_at(first, p.kept, p.kept_in), columns, 0, p.length,
+                             acc);
+                op.write(acc, first, columns, p);
             }
         });
         return;
@@ -250,78 +281,88 @@ template <class Op> void run(const Plan& p) {
     const int64_t part_length = round_up(ceil_div(p.length, parts), 64);
     parts = ceil_div(p.length, part_length);
     for (int64_t s = 0; s < all; ++s) {
-        Acc* acc = scratch<Acc>(Scratch::kernel, kMaxParts * kStrip); // of each part
+        const int64_t part_size = kStrip * op.size;
+        char* acc = scratch<char>(Scratch::kernel, kMaxParts * part_size); // of each part
         int64_t columns;
         const int64_t first = locate(s, columns);
         const char* in = p.in + offset_at(first, p.kept, p.kept_in);
-        if constexpr (kDecides<Op>) { // often at the beginning
-            acc[0] = Op::init();
-            reduce_range<Op>(path, p, in, columns, 0, path == Path::rows ? kSumBlock : 0, acc);
-            if (Op::decided(acc[0])) {
-                finish(first, columns, acc);
+        if (op.decided) { // often at the beginning
+            op.init(acc, 1);
+            reduce_range(steps, path, p, in, columns, 0, path == Path::rows ? kSumBlock : 0, acc);
+            if (op.decided(acc)) {
+                op.write(acc, first, columns, p);
                 continue;
             }
         }
         parallel(parts, 1, [&](int64_t begin, int64_t end) {
             for (int64_t k = begin; k < end; ++k) {
-                Acc* own = acc + k * kStrip;
-                for (int64_t c = 0; c < columns; ++c) own[c] = Op::init();
+                char* own = acc + k * part_size;
+                op.init(own, columns);
                 const int64_t from = k * part_length, to = from + part_length;
-                reduce_range<Op>(path, p, in, columns, from, to < p.length ? to : p.length, own);
+                reduce_range(steps, path, p, in, columns, from, to < p.length ? to : p.length, own);
             }
         });
-        for (int64_t k = 1; k < parts; ++k)
-            for (int64_t c = 0; c < columns; ++c) Op::merge(acc[c], acc[k * kStrip + c]);
-        finish(first, columns, acc);
+        for (int64_t k = 1; k < parts; ++k) op.merge(acc, acc + k * part_size, columns);
+        op.write(acc, first, columns, p);
     }
 }
 
-using PlanRun = void (*)(const Plan&);
+// An op over float takes half formats too.
+template <class Op> const Steps* steps_for(DType dtype) {
+    static_assert(sizeof(typename Op::Acc) <= kMostSize);
+    if constexpr (__is_same(typename Op::Value, float)) {
+        if (dtype == DType::float16 || (kReadsBits<Op> && dtype == DType::bfloat16))
+            return &StoredSteps<Op, float16_t>::value;
+        if constexpr (!kReadsBits<Op>)
+            if (dtype == DType::bfloat16) return &StoredSteps<Op, bfloat16_t>::value;
+    }
+    return &StoredSteps<Op, typename Op::Value>::value;
+}
 
-template <class T> PlanRun any_dtype_run(ReduceOp op) {
+template <class T> const Steps* any_dtype_steps(ReduceOp op, DType dtype) {
     switch (op) {
     case ReduceOp::max:
-        return run<Stepped<Extreme<T, true>, T>>;
+        return steps_for<Stepped<Extreme<T, true>, T>>(dtype);
     case ReduceOp::min:
-        return run<Stepped<Extreme<T, false>, T>>;
+        return steps_for<Stepped<Extreme<T, false>, T>>(dtype);
     case ReduceOp::any:
-        return run<Stepped<Decision<T, false>, T>>;
+        return steps_for<Stepped<Decision<T, false>, T>>(dtype);
     case ReduceOp::all:
-        return run<Stepped<Decision<T, true>, T>>;
+        return steps_for<Stepped<Decision<T, true>, T>>(dtype);
     case ReduceOp::count_nonzero:
-        return run<Stepped<Count, T>>;
+        return steps_for<Stepped<Count, T>>(dtype);
     case ReduceOp::argmax:
-        return run<Position<T, true>>;
+        return steps_for<Position<T, true>>(dtype);
     case ReduceOp::argmin:
-        return run<Position<T, false>>;
+        return steps_for<Position<T, false>>(dtype);
     default:
         return nullptr;
     }
 }
-template <class T> PlanRun float_run(ReduceOp op) {
+template <class T> const Steps* float_steps(ReduceOp op, DType dtype) {
     switch (op) {
     case ReduceOp::sum:
-        return run<Stepped<Sum, T>>;
+        return steps_for<Stepped<Sum, T>>(dtype);
     case ReduceOp::prod:
-        return run<Stepped<FloatProduct, T>>;
+        return steps_for<Stepped<FloatProduct, T>>(dtype);
     case ReduceOp::norm:
-        return run<Stepped<Norm, T>>;
+        return steps_for<Stepped<Norm, T>>(dtype);
     case ReduceOp::sum_absolute:
-        return run<Stepped<SumAbsolute, T>>;
+        return steps_for<Stepped<SumAbsolute, T>>(dtype);
     case ReduceOp::variance:
-        return run<Variance<T>>;
+        return steps_for<Variance<T>>(dtype);
     default:
-        return any_dtype_run<T>(op);
+        return any_dtype_steps<T>(op, dtype);
     }
 }
-template <class T> PlanRun integer_run(ReduceOp op) {
+template <class T> const Steps* integer_steps(ReduceOp op, DType dtype) {
     switch (op) {
     case ReduceOp::sum:
-        return run<Stepped<IntegerSum, T>>;
+        return steps_for<Stepped<IntegerSum, T>>(dtype);
     case ReduceOp::prod:
-        return run<Stepped<IntegerProduct, T>>;
+        return steps_for<Stepped<IntegerProduct, T>>(dtype);
     default:
-        return any_dtype_run<T>(op);
+        return any_dtype_steps<T>(op, dtype);
     }
 }
 
@@ -344,26 +385,26 @@ void reduce_entry(ReduceOp op, DType dtype, const Reduction& args, const double*
     p.out = static_cast<char*>(args.out);
     p.dtype = dtype;
     p.divisor = params ? params[0] : 1;
-    PlanRun f = nullptr;
+    const Steps* steps = nullptr;
     switch (dtype) {
     case DType::boolean:
     case DType::uint8:
-        f = integer_run<uint8_t>(op);
+        steps = integer_steps<uint8_t>(op, dtype);
         break;
     case DType::int32:
-        f = integer_run<int32_t>(op);
+        steps = integer_steps<int32_t>(op, dtype);
         break;
     case DType::int64:
-        f = integer_run<int64_t>(op);
+        steps = integer_steps<int64_t>(op, dtype);
         break;
     case DType::float64:
-        f = float_run<double>(op);
+        steps = float_steps<double>(op, dtype);
         break;
     default:
-        f = float_run<float>(op);
+        steps = float_steps<float>(op, dtype);
         break;
     }
-    if (f) f(p);
+    if (steps) run(*steps, p);
 }
 
 } // namespace
