@@ -94,6 +94,7 @@ struct OpSteps {
 struct Steps { // over values as they are stored
     const OpSteps* op;
     void (*rows)(void* acc, const char* x, int64_t n, int64_t first); // n values side by side
+    void (*packed)(const Plan& p, int64_t begin, int64_t end);        // kept elements whose values are that
     void (*columns)(void* acc, int64_t columns, int64_t begin, int64_t end, const Plan& p, const char* in,
                     int64_t fold);
     void (*short_rows)(int64_t rows, int64_t n, const char* x, int64_t step, int64_t* place,
@@ -151,15 +152,22 @@ template <class Op, class S> struct StoredSteps {
             Op::rows(acc, x, n, first);
         }
     }
+    static void packed(const Plan& p, int64_t begin, int64_t end) {
+        for (int64_t r = begin; r < end; ++r) {
+            Acc acc = Op::init();
+            rows(&acc, p.in + offset_at(r, p.kept, p.kept_in), p.length, 0);
+            StepsOf<Op>::write(&acc, r, 1, p);
+        }
+    }
     static void columns(void* acc, int64_t columns, int64_t begin, int64_t end, const Plan& p, const char* in,
                         int64_t fold) {
         Op::columns(static_cast<Acc*>(acc), columns, begin, end, RowFinder<S>{p, in, fold});
     }
     static constexpr Steps steps() {
         if constexpr (kHasShort<Op>)
-            return {&StepsOf<Op>::steps, rows, columns, Op::template short_rows<S>, Op::kShort};
+            return {&StepsOf<Op>::steps, rows, packed, columns, Op::template short_rows<S>, Op::kShort};
         else
-            return {&StepsOf<Op>::steps, rows, columns, nullptr, 0};
+            return {&StepsOf<Op>::steps, rows, packed, columns, nullptr, 0};
     }
     static constexpr Steps value = steps();
 };
@@ -264,6 +272,7 @@ void run(const Steps& steps, const Plan& p) {
     const int64_t strip_work = p.length * (inner < width ? inner : width);
     if (all >= 8 || strip_work < 2 * kPartWork) {
         parallel(all, grain_for(strip_work), [&](int64_t begin, int64_t end) {
+            if (path == Path::rows && p.packed) return steps.packed(p, begin, end);
             alignas(64) char acc[kStrip * kMostSize];
             for (int64_t s = begin; s < end; ++s) {
                 int64_t columns;
