@@ -164,13 +164,13 @@ class TestLoader:
     @pytest.mark.parametrize(
         ("arguments", "error", "message"),
         [
-            ({"batch_size": 0}, ValueError, "batch_size is 0"),
-            ({"batch_size": -2}, ValueError, "batch_size is -2"),
-            ({"batch_size": 2.5}, TypeError, "batch_size is 2.5"),
-            ({"batch_size": True}, ValueError, "batch_size is True"),
-            ({"prefetch": -1}, ValueError, "prefetch is -1"),
-            ({"seed": -1}, ValueError, "seed is -1"),
-            ({"seed": "x"}, TypeError, "seed is 'x'"),
+            ({"batch_size": 0}, ValueError, "batch_size must be a positive integer, got 0"),
+            ({"batch_size": -2}, ValueError, "batch_size must be a positive integer, got -2"),
+            ({"batch_size": True}, TypeError, "batch_size must be a positive integer, got True"),
+            ({"batch_size": 2.5}, TypeError, "batch_size must be a positive integer, got 2.5"),
+            ({"prefetch": -1}, ValueError, "prefetch must be an integer of at least 0, got -1"),
+            ({"seed": -1}, ValueError, "seed must be .*got -1"),
+            ({"seed": "x"}, TypeError, "seed must be .*got 'x'"),
             ({"shuffle": True, "sampler": [1]}, ValueError, "sampler and shuffle"),
         ],
     )
@@ -332,9 +332,9 @@ class TestResume:
             ({"batch_size": 4}, "batch_size 4, this loader 3"),
             ({"shuffle": False}, "shuffle False"),
             ({"batches_done": 5}, "5 batches done, an epoch has 4"),
-            ({"batches_done": -1}, "batches_done is -1"),
-            ({"epoch": -1}, "epoch is -1"),
-            ({"seed": -1}, "seed is -1"),
+            ({"batches_done": -1}, "batches_done must be an integer of at least 0, got -1"),
+            ({"epoch": -1}, "epoch must be an integer of at least 0, got -1"),
+            ({"seed": -1}, "seed must be .*got -1"),
         ],
     )
     def test_foreign_state(self, change, message):

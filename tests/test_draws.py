@@ -132,7 +132,7 @@ class TestNumbers:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: Draws(-1, 0, [0]), ValueError, "Draws: seed is -1"),
+        (lambda: Draws(-1, 0, [0]), ValueError, "Draws: seed must be .*got -1"),
         (lambda: Draws(0, -1, [0]), ValueError, "Draws: epoch is -1, expected 0 or more"),
         (lambda: Draws(0, 0.5, [0]), TypeError, "Draws: epoch is 0.5, expected an integer"),
         (lambda: Draws(0, 0, [0.5]), TypeError, "Draws: positions are float64, expected integers"),

@@ -127,21 +127,24 @@ class TestDirectory:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"label_mode": "float"}, "label_mode is 'float'"),
+            ({"label_mode": "float"}, "label_mode must be one of .*got 'float'"),
             ({"labels": "mine"}, "labels is 'mine'"),
             ({"label_mode": "binary"}, "'binary' needs 2 classes, there are 3"),
             ({"class_names": ["a", "z"]}, "no folder 'z'"),
             ({"class_names": ["a"], "labels": None}, "with labels='inferred' only"),
             ({"subset": "training"}, "got one of validation_split and subset"),
             ({"validation_split": 0.2}, "got one of validation_split and subset"),
-            ({"validation_split": 1.5, "subset": "both"}, r"validation_split is 1\.5"),
+            (
+                {"validation_split": 1.5, "subset": "both"},
+                r"validation_split must be a share between 0 and 1, got 1.5",
+            ),
             ({"validation_split": 0.01, "subset": "both"}, "leaves 16 and 0"),
-            ({"validation_split": 0.2, "subset": "test"}, "subset is 'test'"),
+            ({"validation_split": 0.2, "subset": "test"}, "subset must be one of .*got 'test'"),
             ({"crop_to_aspect_ratio": True, "pad_to_aspect_ratio": True}, "expected one of them"),
-            ({"data_format": "channels_first"}, "expected 'channels_last'"),
-            ({"color_mode": "grey"}, "color_mode is 'grey'"),
-            ({"image_size": (0, 4)}, "size is 0"),
-            ({"seed": -1}, "seed is -1"),
+            ({"data_format": "channels_first"}, "data_format must be one of .*got 'channels_first'"),
+            ({"color_mode": "grey"}, "color_mode must be one of .*got 'grey'"),
+            ({"image_size": (0, 4)}, "size must be an integer from 1 to 65536, got 0"),
+            ({"seed": -1}, "seed must be .*got -1"),
         ],
     )
     def test_errors(self, folder, options, message):
@@ -257,7 +260,7 @@ class TestBalance:
                 WeightedRandomSampler(weights)
         with pytest.raises(ValueError, match="weights have shape"):
             WeightedRandomSampler([[1, 2]])
-        with pytest.raises(TypeError, match="replacement is 'no'"):
+        with pytest.raises(TypeError, match="replacement must be True or False, got 'no'"):
             WeightedRandomSampler([1], replacement="no")
         with pytest.raises(ValueError, match="labels have shape"):
             RandomOverSampler([[1]])

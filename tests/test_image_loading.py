@@ -254,7 +254,7 @@ class TestCache:
         assert os.listdir(tmp_path / "c") == []
 
     def test_memory_that_is_not_there_is_refused(self, animals):
-        data = ImageFolder(animals, size=10_000_000, cache="memory")
+        data = ImageFolder(animals, size=60_000, cache="memory")
         with pytest.raises(MemoryError, match="name a file instead"):
             data.take(np.arange(1))
 

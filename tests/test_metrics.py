@@ -193,14 +193,15 @@ class TestBadInput:
 
     @pytest.mark.parametrize("k", [0, -1, 1.5, True, "2"])
     def test_k(self, k):
-        with pytest.raises(ValueError, match="k is"):
+        error = ValueError if type(k) is int else TypeError
+        with pytest.raises(error, match=f"k must be a positive integer, got {k!r}"):
             TopKAccuracy(k)
-        with pytest.raises(ValueError, match="k is"):
+        with pytest.raises(error, match=f"k must be a positive integer, got {k!r}"):
             top_k_accuracy_score(LABELS, SCORES, k=k)
 
     @pytest.mark.parametrize("classes", [0, -3, 2.5, True])
     def test_num_classes(self, classes):
-        with pytest.raises(ValueError, match="num_classes"):
+        with pytest.raises(ValueError if type(classes) is int else TypeError, match="num_classes"):
             ConfusionMatrix(classes)
 
     @pytest.mark.parametrize("function", [accuracy_score, confusion_matrix])
@@ -229,7 +230,7 @@ class TestBadInput:
             accuracy_score([], [])
 
     def test_normalize(self):
-        with pytest.raises(ValueError, match="normalize is 'rows'"):
+        with pytest.raises(ValueError, match=r"normalize must be one of .*got 'rows'"):
             confusion_matrix(LABELS, GUESSES, normalize="rows")
         with pytest.raises(ValueError, match="labels is"):
             confusion_matrix(LABELS, GUESSES, labels=[17])

@@ -181,7 +181,7 @@ class TestErasing:
             ValueError,
             "RandomErasing: value has 2 numbers, but the images have 3 channels",
         ),
-        (lambda: Cutout(0), ValueError, "Cutout: length is 0, expected 1 or more"),
+        (lambda: Cutout(0), ValueError, "Cutout: length must be an integer from 1 to 1048576, got 0"),
         (lambda: CoarseDropout((0, 2)), ValueError, "CoarseDropout: num_holes_range is"),
         (lambda: CoarseDropout(hole_width_range=(0.5, 3)), ValueError, "hole_width_range is"),
     ],

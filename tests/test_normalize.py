@@ -123,7 +123,7 @@ FITTED = ZScore().fit(images())
             ValueError,
             "mean has 2 numbers, but the images have 3 channels",
         ),
-        (lambda: ZScore("all"), ValueError, "ZScore: over is 'all', expected one of 'dataset', 'sample'"),
+        (lambda: ZScore("all"), ValueError, "ZScore: over must be one of .*got 'all'"),
         (lambda: ZScore()(images()), RuntimeError, "ZScore: not fitted yet; call fit"),
         (lambda: ZScore("sample").fit(images()), RuntimeError, "takes the statistics of each image itself"),
         (lambda: ZScore().fit([]), ValueError, "ZScore.fit: got no images"),

@@ -88,8 +88,8 @@ class TestNames:
             ({"metrics": [5]}, TypeError, "a metric is a int"),
             ({"metrics": ["accuracy", Accuracy()]}, ValueError, "two metrics are named 'accuracy'"),
             ({"precision": "int8"}, ValueError, "precision is 'int8'"),
-            ({"seed": -1}, ValueError, "seed is -1"),
-            ({"seed": "x"}, TypeError, "seed is 'x'"),
+            ({"seed": -1}, ValueError, "seed must be .*got -1"),
+            ({"seed": "x"}, TypeError, "seed must be .*got 'x'"),
         ],
     )
     def test_bad_arguments(self, options, error, message):
@@ -114,8 +114,8 @@ class TestBadInput:
             ((np.array(["a"] * 90), Y), {}, TypeError, "x has dtype"),
             ((X, np.array([None] * 90)), {}, TypeError, "y has dtype object"),
             ((ArrayDataset(X, Y), Y), {}, ValueError, "brings its own targets"),
-            ((X, Y), {"batch_size": 0}, ValueError, "batch_size is 0"),
-            ((X, Y), {"batch_size": 2.5}, TypeError, "batch_size is 2.5"),
+            ((X, Y), {"batch_size": 0}, ValueError, "batch_size must be a positive integer, got 0"),
+            ((X, Y), {"batch_size": 2.5}, TypeError, "batch_size must be a positive integer, got 2.5"),
             ((X, Y), {"epochs": -1}, ValueError, "epochs must be .*, got -1"),
             ((X, Y), {"epochs": 1.5}, TypeError, "epochs must be .*, got 1.5"),
             ((X, Y), {"initial_epoch": -1}, ValueError, "initial_epoch must be .*, got -1"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 import operator
 from collections.abc import Callable
@@ -35,24 +36,30 @@ def verbosity(owner: str, value: Any) -> int:
     """`verbose` as Keras has it: 0, 1 or 2, or True or False."""
     if isinstance(value, (bool, np.bool_)):
         return int(value)
-    number = integer(owner, "verbose", value, 0)
-    if number > 2:
-        raise ValueError(f"{owner}: verbose must be 0, 1 or 2, got {number}")
-    return number
+    return integer(owner, "verbose", value, 0, 2)
 
 
-def integer(owner: str, name: str, value: Any, least: int = 1) -> int:
-    """`value` as an int of at least `least`."""
+def integer(owner: str, name: str, value: Any, least: int = 1, most: int | None = None) -> int:
+    """`value` as an int of at least `least` and at most `most`."""
     expected = "a positive integer" if least == 1 else f"an integer of at least {least}"
+    if most is not None:
+        expected = f"an integer from {least} to {shown(most)}"
     if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{owner}: {name} must be {expected}, got {value!r}")
+        raise TypeError(f"{owner}: {name} must be {expected}, got {value!r:.80}")
     try:
-        number = operator.index(value)
+        found = operator.index(value)
     except TypeError:  # a tensor or an array of floats, or of several numbers
-        raise TypeError(f"{owner}: {name} must be {expected}, got {value!r}") from None
-    if number < least:
-        raise ValueError(f"{owner}: {name} must be {expected}, got {number}")
-    return number
+        raise TypeError(f"{owner}: {name} must be {expected}, got {value!r:.80}") from None
+    if found < least or (most is not None and found > most):
+        raise ValueError(f"{owner}: {name} must be {expected}, got {shown(found)}")
+    return found
+
+
+def shown(number: int) -> str:
+    """An int as a message has it: Python refuses to write those of more than 4,300 digits."""
+    if number > 2**31 and number & (number + 1) == 0:
+        return f"2**{number.bit_length()} - 1"
+    return str(number) if abs(number) < 10**80 else f"a number of {number.bit_length()} bits"
 
 
 def integers(owner: str, name: str, value: Any, count: int, least: int = 1) -> tuple[int, ...]:
@@ -67,20 +74,30 @@ def integers(owner: str, name: str, value: Any, count: int, least: int = 1) -> t
 def real(owner: str, name: str, value: Any, expected: str, accepts: Callable[[float], bool]) -> float:
     """`value` as a float that `accepts` allows; `expected` says in words which those are."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{owner}: {name} must be {expected}, got {value!r}")
+        raise TypeError(f"{owner}: {name} must be {expected}, got {value!r:.80}")
     try:
-        number = float(value)
+        found = float(value)
     except OverflowError:
         raise ValueError(f"{owner}: {name} must be {expected}, got a number beyond float64") from None
-    if not accepts(number):
+    if not accepts(found):
         raise ValueError(f"{owner}: {name} must be {expected}, got {value}")
-    return number
+    return found
 
 
-def choice(owner: str, name: str, value: Any, allowed: tuple[str, ...]) -> str:
-    """`value`, one of the strings `allowed`."""
-    if value not in allowed:
+def number(owner: str, name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
+    """`value` as a finite float from `low` to `high`."""
+    if math.isinf(low):
+        expected = "a finite number" if math.isinf(high) else f"a finite number of at most {high:g}"
+    else:
+        expected = (
+            f"a number of at least {low:g}" if math.isinf(high) else f"a number from {low:g} to {high:g}"
+        )
+    return real(owner, name, value, expected, lambda found: math.isfinite(found) and low <= found <= high)
+
+
+def choice(owner: str, name: str, value: Any, allowed: tuple[Any, ...]) -> Any:
+    """`value`, one of the strings `allowed`, or None, True or False where they are among them."""
+    if not any(value is each or (isinstance(value, str) and value == each) for each in allowed):
         listed = ", ".join(map(repr, allowed))
-        raise ValueError(f"{owner}: {name} must be one of {listed}, got {value!r}")
-    result: str = value
-    return result
+        raise ValueError(f"{owner}: {name} must be one of {listed}, got {value!r:.80}")
+    return value

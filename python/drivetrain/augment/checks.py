@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from .. import _checks as checks
 
-def check_probability(where: str, p: Any) -> float:
-    if isinstance(p, bool) or not isinstance(p, numbers.Real):
-        raise TypeError(f"{where}: p is {p!r}, expected a number from 0 to 1")
-    if not 0 <= float(p) <= 1:
-        raise ValueError(f"{where}: p is {p!r}, expected a number from 0 to 1")
-    return float(p)
+#: Of numbers in units of pixels' values: float32 holds the product of any three.
+LARGEST = 1e12
+#: Of factors, angles and lengths.
+MOST = 1e6
+#: Pixels of a side of an image.
+LONGEST = 2**20
+
+
+def number(where: str, name: str, value: Any, low: float = -LARGEST, high: float = LARGEST) -> float:
+    return checks.number(where, name, value, low, high)
+
+
+def as_float(value: Any) -> float:
+    """Infinity where float64 does not reach."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def interval(
@@ -24,8 +36,8 @@ def interval(
     value: Any,
     *,
     around: float | None = 0.0,
-    low: float = -math.inf,
-    high: float = math.inf,
+    low: float = -MOST,
+    high: float = MOST,
 ) -> tuple[float, float]:
     """The range that an argument means: a pair as it is, a number as ``around`` plus and minus it.
 
@@ -35,9 +47,10 @@ def interval(
     """
     pair = value
     if isinstance(value, numbers.Real) and not isinstance(value, bool) and around is not None:
-        if float(value) < 0:
+        reach = as_float(value)
+        if reach < 0:
             raise ValueError(f"{where}: {name} is {value!r}, expected a number of at least 0 or a pair")
-        pair = (around - float(value), around + float(value))
+        pair = (around - reach, around + reach)
     if isinstance(pair, np.ndarray):
         pair = pair.tolist()
     kinds = "a pair of numbers" if around is None else "a number or a pair of numbers"
@@ -47,31 +60,14 @@ def interval(
         raise TypeError(f"{where}: {name} is {value!r:.80}, expected {kinds}")
     if len(pair) != 2:
         raise ValueError(f"{where}: {name} is {value!r:.80}, expected {kinds}")
-    first, last = float(pair[0]), float(pair[1])
+    first, last = as_float(pair[0]), as_float(pair[1])
     if not (math.isfinite(first) and math.isfinite(last)):
-        raise ValueError(f"{where}: {name} is {value!r}, expected finite numbers")
+        raise ValueError(f"{where}: {name} is {value!r:.80}, expected finite numbers")
     if first > last:
-        raise ValueError(f"{where}: {name} is {value!r}, expected the lower number first")
+        raise ValueError(f"{where}: {name} is {value!r:.80}, expected the lower number first")
     if first < low or last > high:
-        raise ValueError(f"{where}: {name} is {value!r}, expected a range within {low:g} to {high:g}")
+        raise ValueError(f"{where}: {name} is {value!r:.80}, expected a range within {low:g} to {high:g}")
     return first, last
-
-
-def one_of(where: str, name: str, value: Any, known: Sequence[str]) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{where}: {name} is {value!r:.80}, expected one of {', '.join(map(repr, known))}")
-    if value not in known:
-        raise ValueError(f"{where}: {name} is {value!r}, expected one of {', '.join(map(repr, known))}")
-    return value
-
-
-def number(where: str, name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
-    expected = "a finite number" if math.isinf(low) else f"a number from {low:g} to {high:g}"
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{where}: {name} is {value!r:.80}, expected {expected}")
-    if not math.isfinite(float(value)) or not low <= float(value) <= high:
-        raise ValueError(f"{where}: {name} is {value!r}, expected {expected}")
-    return float(value)
 
 
 def check_shift(where: str, name: str, value: Any) -> Any:
@@ -79,11 +75,9 @@ def check_shift(where: str, name: str, value: Any) -> Any:
     expected = "a number of at least 0, or a sequence of numbers"
     if isinstance(value, (list, tuple, np.ndarray)):
         array = np.asarray(value)
-        if array.dtype.kind not in "iuf" or array.ndim != 1 or not array.size or not np.isfinite(array).all():
+        is_row = array.dtype.kind in "iuf" and array.ndim == 1 and array.size > 0
+        if not is_row or not (np.abs(array) <= MOST).all():
             raise ValueError(f"{where}: {name} is {value!r:.80}, expected {expected}")
         return array
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{where}: {name} is {value!r:.80}, expected {expected}")
-    if not math.isfinite(float(value)) or value < 0:
-        raise ValueError(f"{where}: {name} is {value!r}, expected {expected}")
-    return int(value) if isinstance(value, numbers.Integral) else float(value)
+    shift = checks.real(where, name, value, expected, lambda found: 0 <= found <= MOST)
+    return int(shift) if isinstance(value, numbers.Integral) else shift

@@ -13,7 +13,7 @@ from .. import _core
 from .._arguments import checks_names
 from .._core import Tensor
 from . import pixels
-from .checks import interval, number
+from .checks import LARGEST, MOST, interval, number
 from .draws import Draws
 from .targets import Group
 from .transform import Parameters, Shape, Transform
@@ -22,10 +22,7 @@ Floats = NDArray[np.float64]
 
 
 def check_white(where: str, max_value: Any) -> float:
-    white = number(where, "max_value", max_value)
-    if white <= 0:
-        raise ValueError(f"{where}: max_value is {max_value!r}, expected a positive number")
-    return white
+    return number(where, "max_value", max_value, 1 / LARGEST)
 
 
 class ColorTransform(Transform):
@@ -465,9 +462,7 @@ class RandomGamma(ColorTransform):
         seed: int | None = None,
     ) -> None:
         super().__init__(p, max_value=max_value, seed=seed)
-        self.gamma = interval("RandomGamma", "gamma", gamma, around=None)
-        if self.gamma[0] <= 0:
-            raise ValueError(f"RandomGamma: gamma is {gamma!r}, expected positive numbers")
+        self.gamma = interval("RandomGamma", "gamma", gamma, around=None, low=1 / MOST)
 
     def parameters(self, draws: Draws, shape: Shape) -> Parameters:
         return {"gamma": np.exp(draws.uniform(math.log(self.gamma[0]), math.log(self.gamma[1])))}

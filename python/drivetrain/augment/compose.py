@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._arguments import checks_names
+from .._checks import flag
 from .draws import Draws
 from .targets import Group, merged
 from .transform import PARTS, Transform
@@ -83,10 +84,8 @@ class Compose(_Several):
     ) -> None:
         super().__init__(p, seed=seed)
         self.transforms = self._check(transforms)
-        if not isinstance(fuse, bool):
-            raise TypeError(f"Compose: fuse is {fuse!r}, expected True or False")
-        self.fuse = fuse
-        if isinstance(parts, str) or not all(isinstance(part, str) for part in parts):
+        self.fuse = flag("Compose", "fuse", fuse)
+        if not isinstance(parts, (tuple, list)) or not all(isinstance(part, str) for part in parts):
             raise TypeError(f"Compose: parts is {parts!r}, expected names, as ('images', 'masks')")
         if "images" not in parts or len(set(parts)) < len(parts):
             raise ValueError(
@@ -220,7 +219,7 @@ def _taken(groups: list[Group], chosen: Any) -> list[Group]:
 def check_weights(where: str, weights: Any, count: int) -> list[float]:
     try:
         found = [float(weight) for weight in weights]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise TypeError(f"{where}: weights is {weights!r:.80}, expected {count} numbers") from None
     if len(found) != count or not all(0 <= weight < float("inf") for weight in found) or sum(found) <= 0:
         raise ValueError(

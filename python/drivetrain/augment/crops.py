@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import numbers
-import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,8 +12,9 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._arguments import checks_names
+from .._checks import choice, flag, integer
 from .._core import Tensor
-from .checks import interval, one_of
+from .checks import LONGEST, MOST, interval
 from .draws import Draws
 from .geometry import MatrixTransform, RandomHorizontalFlip
 from .matrices import shifts
@@ -91,7 +91,7 @@ class RandomCrop(_Window):
         super().__init__(p, fill_mode=fill_mode, fill_value=fill_value, mask_fill=mask_fill, seed=seed)
         self.size = check_size("RandomCrop", size)
         self.padding = (0, 0, 0, 0) if padding is None else check_padding("RandomCrop", padding)
-        self.pad_if_needed = bool(pad_if_needed)
+        self.pad_if_needed = flag("RandomCrop", "pad_if_needed", pad_if_needed)
 
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         return self.size
@@ -278,9 +278,9 @@ class Resize(_Scaled):
         super().__init__(p, seed=seed)
         self.shorter = None if isinstance(size, (tuple, list)) and len(size) == 2 else size
         self.size = check_size("Resize", size)
-        self.interpolation = one_of("Resize", "interpolation", interpolation, FILTERS)
-        self.antialias = bool(antialias)
-        self.max_size = None if max_size is None else positive("Resize", "max_size", max_size)
+        self.interpolation = choice("Resize", "interpolation", interpolation, FILTERS)
+        self.antialias = flag("Resize", "antialias", antialias)
+        self.max_size = None if max_size is None else integer("Resize", "max_size", max_size, 1, LONGEST)
         if self.max_size is not None and (self.shorter is None or self.max_size < self.size[0]):
             raise ValueError(
                 f"Resize: max_size is {max_size}, expected at least the size, a single number, got {size}"
@@ -339,13 +339,11 @@ class RandomResizedCrop(_Scaled):
         super().__init__(p, seed=seed)
         self.size = check_size("RandomResizedCrop", size)
         self.scale = interval("RandomResizedCrop", "scale", scale, around=None, low=0, high=1)
-        self.ratio = interval("RandomResizedCrop", "ratio", ratio, around=None, low=0)
-        if self.scale[0] <= 0 or self.ratio[0] <= 0:
-            raise ValueError(
-                f"RandomResizedCrop: scale is {scale}, ratio is {ratio}, expected numbers above 0"
-            )
-        self.interpolation = one_of("RandomResizedCrop", "interpolation", interpolation, FILTERS)
-        self.antialias = bool(antialias)
+        self.ratio = interval("RandomResizedCrop", "ratio", ratio, around=None, low=1 / MOST)
+        if self.scale[0] <= 0:
+            raise ValueError(f"RandomResizedCrop: scale is {scale}, expected numbers above 0")
+        self.interpolation = choice("RandomResizedCrop", "interpolation", interpolation, FILTERS)
+        self.antialias = flag("RandomResizedCrop", "antialias", antialias)
 
     def parameters(self, draws: Draws, shape: Shape) -> Parameters:
         return {"size": self.size, "boxes": self.boxes(draws, (shape[1], shape[2]))}
@@ -389,7 +387,7 @@ def check_size(where: str, size: Any) -> tuple[int, int]:
     pair = size if isinstance(size, (tuple, list)) and len(size) == 2 else (size, size)
     if isinstance(size, (tuple, list)) and len(size) != 2:
         raise ValueError(f"{where}: size is {size!r:.80}, expected a number or (height, width)")
-    height, width = (positive(where, "size", each) for each in pair)
+    height, width = (integer(where, "size", each, 1, LONGEST) for each in pair)
     return height, width
 
 
@@ -400,18 +398,6 @@ def check_padding(where: str, padding: Any) -> tuple[int, int, int, int]:
         raise TypeError(f"{where}: padding is {padding!r:.80}, expected one, two or four integers")
     if len(numbers_) not in (1, 2, 4):
         raise ValueError(f"{where}: padding is {padding!r:.80}, expected one, two or four integers")
-    found = [positive(where, "padding", each, least=0) for each in numbers_]
+    found = [integer(where, "padding", each, 0, LONGEST) for each in numbers_]
     left, above, right, below = (found * 4)[:4] if len(found) < 4 else found
     return left, above, right, below
-
-
-def positive(where: str, name: str, value: Any, least: int = 1) -> int:
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        found = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{where}: {name} is {value!r:.80}, expected integers") from None
-    if found < least:
-        raise ValueError(f"{where}: {name} is {value!r}, expected at least {least}")
-    return found

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._arguments import checks_names
+from .._checks import choice
 from .._core import Tensor
-from .checks import number, one_of
+from .checks import number
 from .draws import Draws
 from .geometry import FILL_MODES, INTERPOLATIONS
 from .transform import Parameters, Shape, Transform
@@ -60,8 +61,8 @@ class ElasticTransform(Transform):
         super().__init__(p, seed=seed)
         self.alpha = number("ElasticTransform", "alpha", alpha, 0, 1e6)
         self.sigma = number("ElasticTransform", "sigma", sigma, 0.1, 40)
-        self.interpolation = one_of("ElasticTransform", "interpolation", interpolation, INTERPOLATIONS)
-        self.fill_mode = one_of("ElasticTransform", "fill_mode", fill_mode, tuple(FILL_MODES))
+        self.interpolation = choice("ElasticTransform", "interpolation", interpolation, INTERPOLATIONS)
+        self.fill_mode = choice("ElasticTransform", "fill_mode", fill_mode, tuple(FILL_MODES))
         self.fill_value = number("ElasticTransform", "fill_value", fill_value)
         self.mask_fill = number("ElasticTransform", "mask_fill", mask_fill)
 

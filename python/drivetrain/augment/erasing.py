@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,8 +11,9 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._arguments import checks_names
+from .._checks import integer
 from .._core import Tensor
-from .checks import interval, number
+from .checks import LONGEST, MOST, interval, number
 from .color import ColorTransform
 from .draws import Draws
 from .pixels import share
@@ -99,9 +99,7 @@ class RandomErasing(_Erasing):
     ) -> None:
         super().__init__(value, p, max_value, seed)
         self.scale = interval("RandomErasing", "scale", scale, around=None, low=0, high=1)
-        self.ratio = interval("RandomErasing", "ratio", ratio, around=None)
-        if self.ratio[0] <= 0:
-            raise ValueError(f"RandomErasing: ratio is {ratio!r}, expected positive numbers")
+        self.ratio = interval("RandomErasing", "ratio", ratio, around=None, low=1 / MOST)
 
     def boxes(self, draws: Draws, shape: Shape) -> NDArray[np.int64]:
         tries, (n, height, width) = 10, shape[:3]
@@ -156,7 +154,7 @@ class Cutout(_Erasing):
         seed: int | None = None,
     ) -> None:
         super().__init__(value, p, max_value, seed)
-        self.length = _count("Cutout", "length", length)
+        self.length = integer("Cutout", "length", length, 1, LONGEST)
 
     def boxes(self, draws: Draws, shape: Shape) -> NDArray[np.int64]:
         height, width = shape[1:3]
@@ -202,7 +200,9 @@ class CoarseDropout(_Erasing):
         seed: int | None = None,
     ) -> None:
         super().__init__(fill, p, max_value, seed)
-        low, high = interval("CoarseDropout", "num_holes_range", num_holes_range, around=None, low=1)
+        low, high = interval(
+            "CoarseDropout", "num_holes_range", num_holes_range, around=None, low=1, high=1e4
+        )
         if low != int(low) or high != int(high):
             raise ValueError(f"CoarseDropout: num_holes_range is {num_holes_range!r}, expected whole numbers")
         self.num_holes_range = (int(low), int(high))
@@ -215,16 +215,6 @@ class CoarseDropout(_Erasing):
         rows = _drawn(draws, self.hole_height_range, shape[1], high) * there
         columns = _drawn(draws, self.hole_width_range, shape[2], high) * there
         return placed(draws, shape[1], shape[2], rows, columns)
-
-
-def _count(where: str, name: str, value: Any) -> int:
-    try:
-        found = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{where}: {name} is {value!r:.80}, expected an integer") from None
-    if isinstance(value, bool) or found < 1:
-        raise ValueError(f"{where}: {name} is {value!r}, expected 1 or more")
-    return found
 
 
 def _sides(name: str, value: Any) -> tuple[float, float]:

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._checks import choice
 from .._core import Tensor
 from ..data import ArrayDataset, ImageFiles
 from ..data.convert import refuse_masked
 from ..data.decode import ImageReader
 from ..data.folders import scan_directory
-from .checks import one_of
 from .generator_iterator import Finish, ImageIterator
 
 FORMATS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff")
@@ -91,7 +91,7 @@ def as_array(where: str, name: str, value: Any) -> NDArray[Any]:
 
 def part_of(where: str, generator: Any, subset: Any, count: int) -> slice:
     """The samples of a subset: the first ones are the validation."""
-    one_of(where, "subset", subset, ("training", "validation"))
+    choice(where, "subset", subset, ("training", "validation"))
     end = int(count * generator.validation_split)
     part = slice(0, end) if subset == "validation" else slice(end, None)
     if not len(range(count)[part]):
@@ -187,7 +187,7 @@ def directory_iterator(
             f"{where}: class_mode 'binary' is for 2 classes, {found.root} has {len(found.classes)}"
         )
     if subset is not None:
-        one_of(where, "subset", subset, ("training", "validation"))
+        choice(where, "subset", subset, ("training", "validation"))
         split = generator.validation_split
         found = found.part(0, split) if subset == "validation" else found.part(split, 1)
         if not len(found):

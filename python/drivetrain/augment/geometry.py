@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._arguments import checks_names
+from .._checks import choice
 from .._core import Tensor
-from .checks import interval, number, one_of
+from .checks import interval, number
 from .draws import Draws
 from .matrices import centred, homographies, projected, rotations, shifts, stacked, windows
 from .targets import Group
@@ -53,8 +54,8 @@ class MatrixTransform(Transform):
     ) -> None:
         super().__init__(p, seed=seed)
         where = type(self).__name__
-        self.interpolation = one_of(where, "interpolation", interpolation, INTERPOLATIONS)
-        self.fill_mode = one_of(where, "fill_mode", fill_mode, tuple(FILL_MODES))
+        self.interpolation = choice(where, "interpolation", interpolation, INTERPOLATIONS)
+        self.fill_mode = choice(where, "fill_mode", fill_mode, tuple(FILL_MODES))
         self.fill_value = number(where, "fill_value", fill_value)
         self.mask_fill = number(where, "mask_fill", mask_fill)
 

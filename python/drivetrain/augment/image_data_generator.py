@@ -15,12 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
 from .._arguments import checks_names
-from .._checks import flag
+from .._checks import choice, flag
 from .._core import Tensor
 from ..autograd import no_grad
 from ..data.convert import refuse_masked
 from ..data.shuffle import check_seed
-from .checks import check_shift, interval, number, one_of
+from .checks import check_shift, interval, number
 from .draws import Draws
 from .keras_draws import PARAMETERS, drawn, drawn_as_keras_does
 from .keras_geometry import INTERPOLATIONS, transformed
@@ -115,7 +115,7 @@ class ImageDataGenerator:
         self.featurewise_std_normalization = featurewise_std_normalization
         self.samplewise_std_normalization = samplewise_std_normalization
         self.zca_whitening = zca_whitening
-        self.zca_epsilon = number(name, "zca_epsilon", zca_epsilon, 0, math.inf)
+        self.zca_epsilon = number(name, "zca_epsilon", zca_epsilon, 0)
         self.rotation_range = number(name, "rotation_range", rotation_range, 0, 360)
         self.width_shift_range = check_shift(name, "width_shift_range", width_shift_range)
         self.height_shift_range = check_shift(name, "height_shift_range", height_shift_range)
@@ -128,8 +128,8 @@ class ImageDataGenerator:
         self.zoom_range = interval(name, "zoom_range", zoom_range, around=1.0)
         if self.zoom_range[0] <= 0:
             raise ValueError(f"{name}: zoom_range is {zoom_range!r}, expected a range above 0")
-        self.channel_shift_range = number(name, "channel_shift_range", channel_shift_range, 0, math.inf)
-        self.fill_mode = one_of(name, "fill_mode", fill_mode, FILL_MODES)
+        self.channel_shift_range = number(name, "channel_shift_range", channel_shift_range, 0)
+        self.fill_mode = choice(name, "fill_mode", fill_mode, FILL_MODES)
         self.cval = number(name, "cval", cval)
         self.horizontal_flip = horizontal_flip
         self.vertical_flip = vertical_flip
@@ -139,7 +139,7 @@ class ImageDataGenerator:
                 f"{name}: preprocessing_function is {preprocessing_function!r}, expected a function"
             )
         self.preprocessing_function = preprocessing_function
-        self.data_format = one_of(
+        self.data_format = choice(
             name, "data_format", data_format or "channels_last", ("channels_last", "channels_first")
         )
         self.validation_split = number(name, "validation_split", validation_split, 0, 1)
@@ -148,7 +148,7 @@ class ImageDataGenerator:
         if interpolation_order not in INTERPOLATIONS or isinstance(interpolation_order, bool):
             raise ValueError(f"{name}: interpolation_order is {interpolation_order!r}, expected 0, 1 or 3")
         self.interpolation_order = interpolation_order
-        self.dtype = one_of(name, "dtype", np.dtype(dtype or "float32").name, DTYPES)
+        self.dtype = choice(name, "dtype", np.dtype(dtype or "float32").name, DTYPES)
         self._check_switches()
         self.mean: NDArray[Any] | None = None
         self.std: NDArray[Any] | None = None

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._arguments import checks_names
-from .._checks import flag
+from .._checks import choice, flag
 from .._core import Tensor
-from .checks import interval, number, one_of
+from .checks import LARGEST, interval, number
 from .color import check_white
 from .draws import Draws
 from .pixels import share
@@ -31,8 +31,10 @@ def _per_channel(where: str, name: str, value: Any) -> Floats:
     array = np.asarray(value)
     if array.dtype.kind not in "iuf":
         raise TypeError(f"{where}: {name} is {value!r:.80}, expected a number or one for each channel")
-    if array.ndim > 1 or not array.size or not np.isfinite(array).all():
-        raise ValueError(f"{where}: {name} is {value!r:.80}, expected finite numbers, one for each channel")
+    if array.ndim > 1 or not array.size or not (np.abs(array) <= LARGEST).all():
+        raise ValueError(
+            f"{where}: {name} is {value!r:.80}, expected numbers up to {LARGEST:g}, one for each channel"
+        )
     return np.atleast_1d(array).astype(np.float64)
 
 
@@ -71,8 +73,8 @@ class Normalize(Transform):
         super().__init__(p, seed=seed)
         self.max_value = check_white("Normalize", max_value)
         means, widths = _per_channel("Normalize", "mean", mean), _per_channel("Normalize", "std", std)
-        if (widths <= 0).any():
-            raise ValueError(f"Normalize: std is {std!r:.80}, expected positive numbers")
+        if (widths < 1 / LARGEST).any():
+            raise ValueError(f"Normalize: std is {std!r:.80}, expected positive numbers from {1 / LARGEST:g}")
         if means.size != widths.size and 1 not in (means.size, widths.size):
             raise ValueError(f"Normalize: mean has {means.size} numbers, but std {widths.size}")
         self.mean, self.std = means.tolist(), widths.tolist()
@@ -107,7 +109,7 @@ class _Statistics(Transform):
     def __init__(self, over: str, channels: bool, p: float, seed: int | None) -> None:
         super().__init__(p, seed=seed)
         where = type(self).__name__
-        self.over = one_of(where, "over", over, ("dataset", "sample"))
+        self.over = choice(where, "over", over, ("dataset", "sample"))
         flag(where, "channels", channels)
         self.channels = channels
         self.scale_: Floats | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -11,10 +10,10 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._arguments import checks_names
-from .._checks import flag
+from .._checks import choice, flag, integer
 from .._core import Tensor
 from . import pixels
-from .checks import number, one_of
+from .checks import number
 from .color import ColorTransform, equalized, solarized, stretched
 from .draws import Draws
 from .geometry import INTERPOLATIONS, MatrixTransform
@@ -65,7 +64,7 @@ class _Policy(ColorTransform):
         seed: int | None,
     ) -> None:
         super().__init__(p, max_value=max_value, seed=seed)
-        self.interpolation = one_of(type(self).__name__, "interpolation", interpolation, INTERPOLATIONS)
+        self.interpolation = choice(type(self).__name__, "interpolation", interpolation, INTERPOLATIONS)
         self.fill_value = number(type(self).__name__, "fill_value", fill_value)
         self._warp = MatrixTransform(interpolation=interpolation, fill_value=fill_value)
 
@@ -160,18 +159,6 @@ def _bits(kept: int, lost: float, bins: int) -> Floats:
     return np.asarray(kept - np.round(np.arange(bins) / ((bins - 1) / lost)))
 
 
-def _integer(where: str, name: str, value: Any, low: int, high: int | None = None) -> int:
-    try:
-        found = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{where}: {name} is {value!r:.80}, expected an integer") from None
-    if isinstance(value, bool) or found < low:
-        raise ValueError(f"{where}: {name} is {value!r}, expected {low} or more")
-    if high is not None and found > high:
-        raise ValueError(f"{where}: {name} is {value!r}, expected at most {high}")
-    return found
-
-
 class RandAugment(_Policy):
     """For each sample some of 14 transforms one after the other, all of one magnitude.
 
@@ -214,9 +201,9 @@ class RandAugment(_Policy):
         seed: int | None = None,
     ) -> None:
         super().__init__(interpolation, fill_value, p, max_value, seed)
-        self.num_ops = _integer("RandAugment", "num_ops", num_ops, 0)
-        self.num_magnitude_bins = _integer("RandAugment", "num_magnitude_bins", num_magnitude_bins, 2)
-        self.magnitude = _integer("RandAugment", "magnitude", magnitude, 0)
+        self.num_ops = integer("RandAugment", "num_ops", num_ops, 0, 1000)
+        self.num_magnitude_bins = integer("RandAugment", "num_magnitude_bins", num_magnitude_bins, 2, 10_000)
+        self.magnitude = integer("RandAugment", "magnitude", magnitude, 0)
         if self.magnitude >= self.num_magnitude_bins:
             raise ValueError(
                 f"RandAugment: magnitude is {magnitude!r}, expected less than num_magnitude_bins, "
@@ -288,7 +275,9 @@ class TrivialAugmentWide(_Policy):
         seed: int | None = None,
     ) -> None:
         super().__init__(interpolation, fill_value, p, max_value, seed)
-        self.num_magnitude_bins = _integer("TrivialAugmentWide", "num_magnitude_bins", num_magnitude_bins, 2)
+        self.num_magnitude_bins = integer(
+            "TrivialAugmentWide", "num_magnitude_bins", num_magnitude_bins, 2, 10_000
+        )
 
     def space(self) -> Space:
         """The magnitudes by name, and which are signed."""
@@ -359,11 +348,9 @@ class AugMix(_Policy):
         seed: int | None = None,
     ) -> None:
         super().__init__(interpolation, fill_value, p, max_value, seed)
-        self.severity = _integer("AugMix", "severity", severity, 1)
-        if self.severity > self.BINS:
-            raise ValueError(f"AugMix: severity is {severity!r}, expected 1 to {self.BINS}")
-        self.mixture_width = _integer("AugMix", "mixture_width", mixture_width, 1, 1000)
-        self.chain_depth = _integer("AugMix", "chain_depth", chain_depth, -1, 1000)
+        self.severity = integer("AugMix", "severity", severity, 1, self.BINS)
+        self.mixture_width = integer("AugMix", "mixture_width", mixture_width, 1, 1000)
+        self.chain_depth = integer("AugMix", "chain_depth", chain_depth, -1, 1000)
         self.alpha = number("AugMix", "alpha", alpha, 1e-6, 1e6)
         flag("AugMix", "all_ops", all_ops)
         self.all_ops = all_ops

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
+from .._checks import integer
 from .._core import Tensor
 from ..autograd import no_grad
 from ..data.mixup import calls_made, entries
 from ..data.shuffle import check_seed
-from .checks import check_probability
+from .checks import number
 from .draws import Draws
 from .targets import Group, Points, clipped, merged, read, write
 
@@ -67,7 +68,7 @@ class Transform:
     parts: Sequence[str] = ("images",)
 
     def __init__(self, p: float = 1.0, *, seed: int | None = None) -> None:
-        self.p = check_probability(type(self).__name__, p)
+        self.p = number(type(self).__name__, "p", p, 0, 1)
         self.seed = None if seed is None else check_seed(type(self).__name__, seed)
         self.calls = 0
         self._lock = threading.Lock()
@@ -125,6 +126,7 @@ class Transform:
 
     def transform_batch(self, batch: Any, epoch: int, number: int) -> Any:
         """The same for batch ``number`` of an epoch. It keeps nothing in mind."""
+        number = integer(f"{type(self).__name__}.transform_batch", "number", number, 0, 2**31 - 1)
         return self.transform_samples(batch, epoch, number << 32)
 
     def transform_samples(self, batch: Any, epoch: int, first: int) -> Any:
@@ -140,6 +142,11 @@ class Transform:
         elif isinstance(batch, (tuple, list)) and not _is_list_of_images(batch):
             names = {name: place for place, name in enumerate(self.parts[: len(batch)])}
         else:
+            if not hasattr(batch, "__len__") or isinstance(batch, (str, bytes)):
+                raise TypeError(
+                    f"{where}: a batch is a {type(batch).__name__}, expected images, or a tuple or dict of "
+                    "them and what belongs to them"
+                )
             return self(batch, draws=self._draws(epoch, first, len(batch)))
         if "images" not in names:
             raise ValueError(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._checks import flag
 from .sampler import Sampler, check_length
 from .shuffle import check_seed, permutation, uniform
 
@@ -77,9 +78,7 @@ class WeightedRandomSampler(SeededSampler):
     ) -> None:
         super().__init__(seed)
         self.weights = check_weights("WeightedRandomSampler", weights)
-        if not isinstance(replacement, (bool, np.bool_)):
-            raise TypeError(f"WeightedRandomSampler: replacement is {replacement!r}, expected True or False")
-        self.replacement = bool(replacement)
+        self.replacement = flag("WeightedRandomSampler", "replacement", replacement)
         wanted = len(self.weights) if num_samples is None else num_samples
         self.num_samples = check_length("WeightedRandomSampler", wanted)
         above = int((self.weights > 0).sum())

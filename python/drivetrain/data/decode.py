@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import operator
 import os
 import struct
 import threading
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._arguments import checks_names
+from .._checks import choice, flag, integer
 from .._extras import need
 
 COLOR_MODES = {"rgb": 3, "rgba": 4, "grayscale": 1}
@@ -33,6 +33,7 @@ JPEGS = ("JPEG", "MPO")  # several in one file are MPO
 DECODERS = ("auto", "pillow", "simplejpeg")
 # What Pillow may take a file for, whatever its name: none that runs other programs, as EPS does.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "PPM", "TIFF", "WEBP", "JPEG2000")
+LONGEST = 2**16  # pixels of a side of what images are scaled to
 #: As many as Pillow warns about: a photograph of 9,459 x 9,459.
 MAX_PIXELS = 89_478_485
 # Spellings of Keras and others.
@@ -124,22 +125,22 @@ class ImageReader:
     ) -> None:
         images = need("reading images", "PIL.Image", "Pillow", "images")
         self.size = None if size is None else check_size(where, size)
-        self.color_mode = check_choice(where, "color_mode", color_mode, tuple(COLOR_MODES))
+        self.color_mode = choice(where, "color_mode", color_mode, tuple(COLOR_MODES))
         self.channels = COLOR_MODES[color_mode]
         wanted = (
             ALIASES.get(interpolation, interpolation) if isinstance(interpolation, str) else interpolation
         )
-        self.interpolation = check_choice(where, "interpolation", wanted, INTERPOLATIONS)
-        self.aspect = check_choice(where, "aspect", aspect, ASPECTS)
-        self.background = None if background is None else check_grey(where, "background", background)
-        self.padding = check_grey(where, "padding", padding)
-        self.orientation = bool(orientation)
-        self.scaled_decoding = bool(scaled_decoding)
-        self.max_pixels = check_count(where, "max_pixels", max_pixels)
+        self.interpolation = choice(where, "interpolation", wanted, INTERPOLATIONS)
+        self.aspect = choice(where, "aspect", aspect, ASPECTS)
+        self.background = None if background is None else integer(where, "background", background, 0, 255)
+        self.padding = integer(where, "padding", padding, 0, 255)
+        self.orientation = flag(where, "orientation", orientation)
+        self.scaled_decoding = flag(where, "scaled_decoding", scaled_decoding)
+        self.max_pixels = integer(where, "max_pixels", max_pixels)
         if images.MAX_IMAGE_PIXELS is not None and self.max_pixels > images.MAX_IMAGE_PIXELS:
             images.MAX_IMAGE_PIXELS = self.max_pixels
         has_simplejpeg = importlib.util.find_spec("simplejpeg") is not None
-        check_choice(where, "decoder", decoder, DECODERS)
+        choice(where, "decoder", decoder, DECODERS)
         self.decoder = ("simplejpeg" if has_simplejpeg else "pillow") if decoder == "auto" else decoder
         self._simplejpeg: Any = None
         if self.decoder == "simplejpeg":
@@ -373,29 +374,5 @@ def check_size(where: str, size: Any) -> tuple[int, int]:
         size = (size, size)
     if not isinstance(size, (tuple, list)) or len(size) != 2:
         raise ValueError(f"{where}: size is {size!r}, expected (height, width)")
-    height, width = (check_count(where, "size", each) for each in size)
+    height, width = (integer(where, "size", each, 1, LONGEST) for each in size)
     return height, width
-
-
-def check_count(where: str, name: str, value: Any) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{where}: {name} is {value!r}, expected a whole number") from None
-    if isinstance(value, bool) or number < 1:
-        raise ValueError(f"{where}: {name} is {value!r}, expected a whole number of at least 1")
-    return number
-
-
-def check_grey(where: str, name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{where}: {name} is {value!r}, expected a whole number from 0 to 255")
-    if not 0 <= value <= 255:
-        raise ValueError(f"{where}: {name} is {value}, expected 0 to 255")
-    return value
-
-
-def check_choice(where: str, name: str, value: Any, choices: tuple[str, ...]) -> str:
-    if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{where}: {name} is {value!r}, expected {', '.join(map(repr, choices))}")
-    return value

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._arguments import checks_names
-from .decode import ImageReader, check_choice
+from .._checks import choice, flags, real
+from .decode import ImageReader
 from .folders import FolderListing, scan_directory
 from .images import ImageFiles
 from .loader import DataLoader
@@ -124,13 +125,20 @@ def image_dataset_from_directory(
         ((4, 4, 4, 3), (4,), ['cat', 'dog'])
     """
     where = "image_dataset_from_directory"
-    if data_format not in (None, "channels_last"):
-        raise ValueError(f"{where}: data_format is {data_format!r}, expected 'channels_last'")
+    choice(where, "data_format", data_format, (None, "channels_last"))
+    flags(
+        where,
+        shuffle=shuffle,
+        follow_links=follow_links,
+        crop_to_aspect_ratio=crop_to_aspect_ratio,
+        pad_to_aspect_ratio=pad_to_aspect_ratio,
+        verbose=verbose,
+    )
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ValueError(f"{where}: got crop_to_aspect_ratio and pad_to_aspect_ratio, expected one of them")
     check_parts(where, validation_split, subset)
     if label_mode is not None:
-        check_choice(where, "label_mode", label_mode, LABEL_MODES)
+        choice(where, "label_mode", label_mode, LABEL_MODES)
     chosen = check_seed(where, 0 if seed is None else seed)
     listing = find_files(where, directory, labels, label_mode, class_names, follow_links)
     if verbose:
@@ -223,11 +231,8 @@ def check_parts(where: str, validation_split: Any, subset: Any) -> None:
         return
     if validation_split is None or subset is None:
         raise ValueError(f"{where}: got one of validation_split and subset, expected both or none")
-    check_choice(where, "subset", subset, ("training", "validation", "both"))
-    if isinstance(validation_split, bool) or not isinstance(validation_split, (int, float)):
-        raise TypeError(f"{where}: validation_split is {validation_split!r}, expected a share")
-    if not 0 < validation_split < 1:
-        raise ValueError(f"{where}: validation_split is {validation_split}, expected a share between 0 and 1")
+    choice(where, "subset", subset, ("training", "validation", "both"))
+    real(where, "validation_split", validation_split, "a share between 0 and 1", lambda share: 0 < share < 1)
 
 
 def parts_of(

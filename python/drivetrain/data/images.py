@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._arguments import checks_names
+from .._checks import choice, integer
 from .._core import get_num_threads
 from .dataset import Dataset, as_array
-from .decode import ImageError, ImageReader, Pixels, check_choice
+from .decode import ImageError, ImageReader, Pixels
 from .folders import EXTENSIONS, scan_directory
 from .image_cache import FileCache, MemoryCache, fingerprint_of, new_batch
 from .threads import Readers
@@ -103,7 +104,7 @@ class ImageFiles(Dataset):
         if reader is not None and (size is not None or color_mode != "rgb"):
             raise ValueError(f"{name}: got reader with size or color_mode, which belong to it")
         self.reader = reader or ImageReader(size, color_mode=color_mode, where=name)
-        self.on_error = check_choice(name, "on_error", on_error, ("raise", "skip"))
+        self.on_error = choice(name, "on_error", on_error, ("raise", "skip"))
         self.threads = check_threads(name, threads)
         self.skipped: dict[str, str] = {}
         self.cache_path = cache
@@ -448,11 +449,7 @@ def cannot_open(path: str, error: OSError) -> ImageError:
 def check_threads(where: str, threads: Any) -> int:
     if threads is None:
         return min(get_num_threads(), MOST_THREADS)
-    if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)):
-        raise TypeError(f"{where}: threads is {threads!r}, expected a whole number or None")
-    if threads < 0:
-        raise ValueError(f"{where}: threads is {threads}, expected at least 0")
-    return int(threads)
+    return integer(where, "threads", threads, 0)
 
 
 def column(where: str, path: Any, lines: list[list[str]], wanted: str | int) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._checks import flag
+from .._checks import flag, integer
 from .._core import take
 from .collate import collate_arrays
 from .convert import to_tensors
@@ -88,7 +87,7 @@ class DataLoader:
         if sampler is not None and shuffle:
             raise ValueError("DataLoader: got sampler and shuffle=True, expected one of them")
         self.dataset = dataset
-        self.batch_size = count("batch_size", batch_size, at_least=1)
+        self.batch_size = integer("DataLoader", "batch_size", batch_size)
         self.shuffle = flag("DataLoader", "shuffle", shuffle)
         self.drop_last = flag("DataLoader", "drop_last", drop_last)
         self.seed = check_seed("DataLoader", getattr(seed, "seed", seed))
@@ -99,8 +98,8 @@ class DataLoader:
         self.collate_fn = collate_fn
         self.batch_transform = batch_transform
         in_memory = hasattr(dataset, "take") and not hasattr(dataset, "take_at") and collate_fn is None
-        self.prefetch = count(
-            "prefetch", (0 if in_memory else 2) if prefetch is None else prefetch, at_least=0
+        self.prefetch = integer(
+            "DataLoader", "prefetch", (0 if in_memory else 2) if prefetch is None else prefetch, 0
         )
         self.sampler: Iterable[int]
         if sampler is not None:
@@ -287,8 +286,8 @@ class DataLoader:
                 )
         if "dataset" in state and self._kept_dataset is not None:
             self._kept_dataset.load_state_dict(state["dataset"])
-        epoch = count("epoch", state["epoch"], at_least=0)
-        done = count("batches_done", state["batches_done"], at_least=0)
+        epoch = integer("DataLoader.load_state_dict", "epoch", state["epoch"], 0)
+        done = integer("DataLoader.load_state_dict", "batches_done", state["batches_done"], 0)
         if done > len(self):
             raise ValueError(
                 f"DataLoader.load_state_dict: state has {done} batches done, an epoch has {len(self)}"
@@ -327,13 +326,3 @@ def take_rows(arrays: list[Any], indices: NDArray[np.int64]) -> Any:
     positions = to_tensors(indices)
     rows = tuple([take(array, positions, 0) for array in arrays])
     return rows if len(rows) > 1 else rows[0]
-
-
-def count(name: str, value: Any, *, at_least: int) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"DataLoader: {name} is {value!r}, expected a whole number") from None
-    if isinstance(value, bool) or number < at_least:
-        raise ValueError(f"DataLoader: {name} is {value!r}, expected a whole number of at least {at_least}")
-    return number

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._checks import integer
 from .shuffle import check_seed, permutation
 
 
 def check_length(where: str, length: Any) -> int:
-    try:
-        if isinstance(length, bool):
-            raise TypeError
-        number = operator.index(length)
-    except TypeError:
-        raise TypeError(f"{where}: length is {length!r}, expected a whole number") from None
-    if not 0 <= number < 2**60:
-        raise ValueError(f"{where}: length is {number}, expected 0 to 2**60 - 1")
-    return number
+    return integer(where, "length", length, 0, 2**60 - 1)
 
 
 class Sampler:

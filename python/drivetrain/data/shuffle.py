@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .._checks import integer
 
 SHUFFLING = 2**63
 
 
 def check_seed(where: str, seed: Any) -> int:
     """Return ``seed`` as an integer of 64 bits."""
-    try:
-        if isinstance(seed, bool):
-            raise TypeError
-        number = operator.index(seed)
-    except TypeError:
-        raise TypeError(f"{where}: seed is {seed!r}, expected an integer") from None
-    if not 0 <= number < 2**64:
-        raise ValueError(f"{where}: seed is {number}, expected 0 to 2**64 - 1")
-    return number
+    return integer(where, "seed", seed, 0, 2**64 - 1)
 
 
 def permutation(n: int, seed: int, stream: int = 0) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from .._checks import integer
 from .._extras import need
 from .parts import check_split
 
@@ -57,12 +58,8 @@ def nuclei(
         ((12, 128, 128, 1), (4, 128, 128))
     """
     check_split("nuclei", split)
-    for name, value, least, most in (
-        ("size", size, 16, SIDE - TEST_FROM),
-        ("stride", size if stride is None else stride, 1, SIDE),
-    ):
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise ValueError(f"nuclei: {name} is {value!r}, expected a whole number from {least} to {most}")
+    size = integer("nuclei", "size", size, 16, SIDE - TEST_FROM)
+    stride = size if stride is None else integer("nuclei", "stride", stride, 1, SIDE)
     image, mask = read("img2d.tif").astype(np.uint8), (read("mask2d.tif") > 0).astype(np.int64)
     if split == "all":
         return image[None, :, :, None], mask[None]

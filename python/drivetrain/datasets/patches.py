@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._checks import integer
 from .._extras import need
 
 INSTALL = "pip install 'drivetrain[photographs]'"
@@ -63,8 +64,7 @@ def photographs(folder: str | os.PathLike[str], *, size: int = 64) -> Path:
         >>> photographs("photographs")  # doctest: +SKIP
         PosixPath('photographs')
     """
-    if isinstance(size, bool) or not isinstance(size, int) or not 16 <= size <= 128:
-        raise ValueError(f"photographs: size is {size!r}, expected a whole number from 16 to 128")
+    size = integer("photographs", "size", size, 16, 128)
     sources = {name: find_file(*place) for name, place in PHOTOGRAPHS.items()}
     image_module = need("photographs", "PIL.Image", "Pillow", "photographs")
     top = Path(folder)

@@ -68,7 +68,7 @@ class Arguments:
         )
 
     def choice(self, name: str, *allowed: str) -> str:
-        return checks.choice(self.name, name, getattr(self.estimator, name), allowed)
+        return str(checks.choice(self.name, name, getattr(self.estimator, name), allowed))
 
     def flag(self, name: str) -> bool:
         return checks.flag(self.name, name, getattr(self.estimator, name))

@@ -123,18 +123,6 @@ def check_some(where: str, array: Array) -> None:
         raise ValueError(f"{where}: got no samples, expected at least one")
 
 
-def check_choice(where: str, name: str, value: Any, choices: tuple[Any, ...]) -> None:
-    if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):
-        expected = ", ".join(map(repr, choices))
-        raise ValueError(f"{where}: {name} is {value!r}, expected one of {expected}")
-
-
-def check_count(where: str, name: str, value: Any, least: int = 1) -> int:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{where}: {name} is {value!r}, expected a whole number of at least {least}")
-    return int(value)
-
-
 def as_weights(where: str, sample_weight: Any, length: int) -> Floats | None:
     """Return the weights as float64, or None: every sample counts the same."""
     if sample_weight is None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .checks import Array, Floats, as_array, as_floats, as_weights, check_choice
+from .._checks import choice
+from .checks import Array, Floats, as_array, as_floats, as_weights
 from .functions.agreement import confusion_matrix, normalized
 from .functions.curves import (
     Ranking,
@@ -85,7 +86,7 @@ def plot_confusion_matrix(
 
 def draw_matrix(matrix: Array, names: Sequence[str], normalize: str | None, path: Path) -> Any:
     where = "plot_confusion_matrix"
-    check_choice(where, "normalize", normalize, (None, "true", "pred", "all"))
+    choice(where, "normalize", normalize, (None, "true", "pred", "all"))
     size = len(matrix)
     if len(names) != size:
         raise ValueError(f"{where}: class_names has {len(names)} names, expected {size}")

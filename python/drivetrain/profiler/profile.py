@@ -6,6 +6,7 @@ import contextlib
 import os
 import time
 
+from .._checks import flag, integer
 from .._core import _profile_begin, _profile_end, _profile_start, _profile_stop
 from . import record, report
 from .record import Event, Row
@@ -46,9 +47,8 @@ class profile(contextlib.ContextDecorator):
     """
 
     def __init__(self, *, layers: bool = True, limit: int = 1_000_000) -> None:
-        if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit < 2**31:
-            raise ValueError(f"profile: limit is {limit!r}, expected a whole number of at least 1")
-        self._layers, self._limit = layers, limit
+        self._layers = flag("profile", "layers", layers)
+        self._limit = integer("profile", "limit", limit, 1, 2**31 - 1)
         self.seconds = 0.0
         self.dropped = 0
         self.events: list[Event] = []

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from .._checks import choice, integer
 from .record import BACKWARD, BACKWARD_OF, LAYER, OP, PHASE, Row
 
 KINDS = {OP: "op", BACKWARD_OF: "backward function", BACKWARD: "phase", LAYER: "layer", PHASE: "phase"}
@@ -14,10 +15,8 @@ ORDERS = ("own", "total", "mean", "calls", "memory", "name")
 
 
 def table(profile: Any, sort_by: str, limit: int) -> str:
-    if sort_by not in ORDERS:
-        raise ValueError(
-            f"profile.table: sort_by is {sort_by!r}, expected one of {', '.join(map(repr, ORDERS))}"
-        )
+    choice("profile.table", "sort_by", sort_by, ORDERS)
+    integer("profile.table", "limit", limit)
     parts = [
         f"{seconds_text(profile.seconds)} in all, {len(profile.events):,} events"
         + (f"; {profile.dropped:,} more were not recorded: profile(limit=)" if profile.dropped else ""),

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..._checks import choice
 from ..checks import BLOCK as BLOCK
 from ..checks import (
     Array,
     as_array,
     as_weights,
-    check_choice,
     check_labels,
     check_same_length,
     check_some,
@@ -134,7 +134,7 @@ def matrix_of(
     normalize: str | None = None,
     names: tuple[str, str] = ("y_true", "y_pred"),
 ) -> Array:
-    check_choice(where, "normalize", normalize, (None, "true", "pred", "all"))
+    choice(where, "normalize", normalize, (None, "true", "pred", "all"))
     targets = refuse_multilabel(where, check_targets(where, y_true, y_pred, sample_weight, names))
     matrix = count_pairs(targets)
     if sample_weight is not None and as_array(where, "sample_weight", sample_weight).dtype.kind in "bui":
@@ -323,7 +323,7 @@ def cohen_kappa_score(
         0.5
     """
     where = "cohen_kappa_score"
-    check_choice(where, "weights", weights, (None, "linear", "quadratic"))
+    choice(where, "weights", weights, (None, "linear", "quadratic"))
     matrix = matrix_of(where, y1, y2, labels, sample_weight, None, ("y1", "y2"))
     return kappa_of(where, matrix, weights, replace_undefined_by)
 

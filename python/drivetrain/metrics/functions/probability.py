@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._checks import choice, integer
 from ..checks import (
     BLOCK,
     Array,
@@ -16,8 +17,6 @@ from ..checks import (
     as_floats,
     as_weights,
     blocks,
-    check_choice,
-    check_count,
     check_labels,
     check_same_length,
     check_some,
@@ -298,7 +297,7 @@ def calibration_curve(
         ([0.0, 1.0], [0.2, 0.75])
     """
     where = "calibration_curve"
-    n_bins = check_count(where, "n_bins", n_bins)
+    n_bins = integer(where, "n_bins", n_bins)
     truth, chances = as_column(where, "y_true", y_true), as_floats(where, "y_prob", y_prob)
     chances = as_column(where, "y_prob", chances)
     check_same_length(where, truth, chances)
@@ -317,7 +316,7 @@ def calibration_curve(
 
 
 def bin_edges(where: str, chances: Array, n_bins: int, strategy: str) -> Floats:
-    check_choice(where, "strategy", strategy, ("uniform", "quantile"))
+    choice(where, "strategy", strategy, ("uniform", "quantile"))
     edges = np.linspace(0.0, 1.0, n_bins + 1)
     if strategy == "quantile":
         edges = np.percentile(chances, edges * 100).astype(np.float64)
@@ -378,8 +377,8 @@ def expected_calibration_error(
         0.225
     """
     where = "expected_calibration_error"
-    n_bins = check_count(where, "n_bins", n_bins)
-    check_choice(where, "norm", norm, ("l1", "l2", "max"))
+    n_bins = integer(where, "n_bins", n_bins)
+    choice(where, "norm", norm, ("l1", "l2", "max"))
     truth, chances = as_column(where, "y_true", y_true), as_floats(where, "y_prob", y_prob)
     check_same_length(where, truth, chances)
     check_some(where, truth)

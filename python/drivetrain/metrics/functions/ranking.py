@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._checks import choice, integer, real
 from ..checks import (
     Array,
     Floats,
@@ -16,8 +17,6 @@ from ..checks import (
     as_column,
     as_floats,
     as_weights,
-    check_choice,
-    check_count,
     check_labels,
     check_same_length,
     check_some,
@@ -73,11 +72,11 @@ def roc_auc_score(
         0.75
     """
     where = "roc_auc_score"
-    check_choice(where, "multi_class", multi_class, ("raise", "ovr", "ovo"))
+    choice(where, "multi_class", multi_class, ("raise", "ovr", "ovo"))
     truth, scores = check_scores(where, y_true, y_score)
     weights = as_weights(where, sample_weight, len(truth))
-    if max_fpr is not None and not 0 < max_fpr <= 1:
-        raise ValueError(f"{where}: max_fpr is {max_fpr!r}, expected a number above 0, at most 1")
+    if max_fpr is not None:
+        real(where, "max_fpr", max_fpr, "a number above 0, at most 1", lambda found: 0 < found <= 1)
 
     def area(positive: Array, values: Array, weights: Floats | None) -> float:
         return roc_area(where, positive, values, weights, max_fpr)
@@ -86,7 +85,7 @@ def roc_auc_score(
         return average_columns(where, area, indicators(where, "y_true", truth), scores, average, weights)
     classes = classes_of(truth)
     if len(classes) <= 2 and (scores.ndim == 1 or scores.shape[1] == 1):
-        check_choice(where, "average", average, (None, "micro", "macro", "weighted", "samples"))
+        choice(where, "average", average, (None, "micro", "macro", "weighted", "samples"))
         return area(truth == classes[-1] if len(classes) == 2 else truth != truth, scores.ravel(), weights)
     if max_fpr not in (None, 1):
         raise ValueError(f"{where}: max_fpr is {max_fpr}, expected None for more than two classes")
@@ -95,7 +94,7 @@ def roc_auc_score(
             f"{where}: multi_class is 'raise' and there are more than two classes, expected 'ovr' or 'ovo'"
         )
     averages = ("macro", "weighted", None, "micro") if multi_class == "ovr" else ("macro", "weighted")
-    check_choice(where, "average", average, averages)
+    choice(where, "average", average, averages)
     check_probability_rows(where, scores)
     classes = score_classes(where, classes, labels, scores)
     codes = Coder(classes)(truth)
@@ -175,7 +174,7 @@ def average_columns(
     where: str, score: Score, truth: Array, scores: Array, average: str | None, weights: Floats | None
 ) -> Any:
     """Score every column of (n, labels), or every row, and average."""
-    check_choice(where, "average", average, (None, "micro", "macro", "weighted", "samples"))
+    choice(where, "average", average, (None, "micro", "macro", "weighted", "samples"))
     if average == "micro":
         each = None if weights is None else np.repeat(weights, truth.shape[1])
         return score(truth.ravel(), scores.ravel(), each)
@@ -252,7 +251,7 @@ def average_precision_score(
         if len(classes) <= 2:
             if len(classes) == 2 and pos_label not in classes.tolist():
                 raise ValueError(f"{where}: pos_label is {pos_label!r}, expected one of {classes.tolist()}")
-            check_choice(where, "average", average, (None, "micro", "macro", "weighted", "samples"))
+            choice(where, "average", average, (None, "micro", "macro", "weighted", "samples"))
             return precision_area(truth == pos_label, as_column(where, "y_score", scores), weights)
         if scores.ndim != 2 or scores.shape[1] != len(classes):
             raise ValueError(f"{where}: y_score has shape {scores.shape}, expected (n, {len(classes)})")
@@ -305,7 +304,7 @@ def top_k_accuracy_score(
         0.6666666666666666
     """
     where = "top_k_accuracy_score"
-    k = check_count(where, "k", k)
+    k = integer(where, "k", k)
     truth, scores = as_column(where, "y_true", y_true), as_floats(where, "y_score", y_score)
     check_same_length(where, truth, scores)
     check_some(where, truth)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import as_array, check_count, warn_undefined
+from ..._checks import integer
+from ..checks import as_array, warn_undefined
 from ..labels import Targets, check_targets, sample_counts
 from .agreement import chosen_class_counts, chosen_labels
 from .sets import ALL, check_zero_division, overlap_scores
@@ -60,7 +61,7 @@ def classification_report(
         <BLANKLINE>
     """
     where = "classification_report"
-    check_count(where, "digits", digits, 0)
+    integer(where, "digits", digits, 0)
     check_zero_division(where, zero_division)
     targets = check_targets(where, y_true, y_pred, sample_weight)
     chosen = chosen_labels(where, labels, targets)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import Array, Floats, check_choice, warn_undefined
+from ..._checks import choice, real
+from ..checks import Array, Floats, warn_undefined
 from ..labels import Counts, Targets, check_targets, sample_counts
 from .agreement import chosen_class_counts, chosen_labels
 
@@ -106,7 +107,7 @@ def counts_for(
     sample_weight: Any,
 ) -> tuple[Counts, Targets]:
     """Check the arguments that these functions share, and count."""
-    check_choice(where, "average", average, AVERAGES)
+    choice(where, "average", average, AVERAGES)
     targets = check_targets(where, y_true, y_pred, sample_weight)
     if average == "binary":
         labels = [check_binary(where, targets, pos_label)]
@@ -211,9 +212,7 @@ def scores_for(
 
 
 def check_beta(where: str, beta: Any) -> float:
-    if isinstance(beta, bool) or not isinstance(beta, (int, float, np.number)) or not beta >= 0:
-        raise ValueError(f"{where}: beta is {beta!r}, expected a number of at least 0")
-    return float(beta)
+    return real(where, "beta", beta, "a number of at least 0", lambda found: found >= 0)
 
 
 def precision_score(

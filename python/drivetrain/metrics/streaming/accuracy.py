@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._checks import integer
 from ..checks import (
     Array,
     Floats,
     as_array,
     as_weights,
-    check_count,
     check_labels,
     check_range,
     check_same_length,
@@ -142,7 +142,7 @@ class TopKAccuracy(WeightedMean):
     """
 
     def __init__(self, k: int = 5, name: str | None = None) -> None:
-        self.k = check_count("TopKAccuracy", "k", k)
+        self.k = integer("TopKAccuracy", "k", k)
         super().__init__(f"top_{k}_accuracy" if name is None else name)
 
     def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._checks import real
 from ..checks import Array, Floats, as_array
 
 
@@ -140,9 +141,8 @@ def checked_like(where: str, name: str, own: Any, value: Any) -> Any:
         return array
     if isinstance(own, (bool, str)) or own is None or isinstance(own, (list, tuple, dict)):
         return copy.deepcopy(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-        raise TypeError(f"{where}: {name} is {value!r}, expected a number")
-    return float(value) if isinstance(own, float) else type(own)(value)
+    found = real(where, name, value, "a number", lambda _: True)
+    return found if isinstance(own, float) else type(own)(value)
 
 
 class SumMetric(Metric):

@@ -9,8 +9,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..._checks import flag
-from ..checks import Array, as_array, as_weights, check_choice, check_count, check_same_length
+from ..._checks import choice, flag, integer
+from ..checks import Array, as_array, as_weights, check_same_length
 from ..functions.agreement import balanced_accuracy_of, kappa_of, matthews_of
 from ..functions.sets import check_zero_division
 from ..labels import Counts, indicators, label_counts, matrix_counts
@@ -29,7 +29,7 @@ class CountMetric(SumMetric):
 
     def __init__(self, name: str, num_classes: int | None, threshold: float) -> None:
         kind = type(self).__name__
-        self.num_classes = None if num_classes is None else check_count(kind, "num_classes", num_classes)
+        self.num_classes = None if num_classes is None else integer(kind, "num_classes", num_classes)
         if num_classes is not None and num_classes > 2**24:
             raise ValueError(f"{kind}: a matrix for {num_classes} classes fits into no memory")
         self.name = name
@@ -115,7 +115,7 @@ class ConfusionMatrix(CountMetric):
     """
 
     def __init__(self, num_classes: int, name: str = "confusion_matrix", *, threshold: float = 0.5) -> None:
-        check_count("ConfusionMatrix", "num_classes", num_classes)
+        integer("ConfusionMatrix", "num_classes", num_classes)
         super().__init__(name, num_classes, threshold)
 
     def result(self) -> Array:
@@ -229,7 +229,7 @@ class CohenKappa(CountMetric):
         num_classes: int | None = None,
         threshold: float = 0.5,
     ) -> None:
-        check_choice("CohenKappa", "weights", weights, (None, "linear", "quadratic"))
+        choice("CohenKappa", "weights", weights, (None, "linear", "quadratic"))
         super().__init__(name, num_classes, threshold)
         self.weights = weights
 
@@ -255,7 +255,7 @@ class OverlapMetric(CountMetric):
         multilabel: bool,
     ) -> None:
         kind = type(self).__name__
-        check_choice(kind, "average", average, (None, "binary", "micro", "macro", "weighted"))
+        choice(kind, "average", average, (None, "binary", "micro", "macro", "weighted"))
         check_zero_division(kind, zero_division)
         self.average, self.multilabel, self.zero_division = (
             average,

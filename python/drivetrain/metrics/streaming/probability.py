@@ -8,14 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..._checks import flag
+from ..._checks import choice, flag, integer
 from ..checks import (
     Array,
     Floats,
     as_array,
     as_weights,
-    check_choice,
-    check_count,
     check_labels,
     check_range,
     check_same_length,
@@ -207,8 +205,8 @@ class CalibrationError(SumMetric):
         norm: str = "l1",
         from_logits: bool = False,
     ) -> None:
-        self.n_bins = check_count("CalibrationError", "n_bins", n_bins)
-        check_choice("CalibrationError", "norm", norm, ("l1", "l2", "max"))
+        self.n_bins = integer("CalibrationError", "n_bins", n_bins)
+        choice("CalibrationError", "norm", norm, ("l1", "l2", "max"))
         self.name, self.norm, self.from_logits = (
             name,
             norm,

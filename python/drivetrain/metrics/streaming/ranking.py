@@ -9,15 +9,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..._checks import flag
+from ..._checks import choice, flag, integer
 from ..checks import (
     Array,
     Floats,
     as_array,
     as_floats,
     as_weights,
-    check_choice,
-    check_count,
     check_labels,
     check_range,
     check_same_length,
@@ -238,7 +236,7 @@ def as_thresholds(kind: str, thresholds: Any) -> Floats | None:
     if thresholds is None:
         return None
     if isinstance(thresholds, (int, np.integer)) and not isinstance(thresholds, bool):
-        return np.linspace(0.0, 1.0, check_count(kind, "thresholds", thresholds, 2))
+        return np.linspace(0.0, 1.0, integer(kind, "thresholds", thresholds, 2))
     values = as_floats(kind, "thresholds", thresholds).astype(np.float64)
     if values.ndim != 1 or not len(values) or (np.diff(values) <= 0).any():
         raise ValueError(f"{kind}: thresholds has shape {values.shape}, expected ascending numbers")
@@ -294,9 +292,9 @@ class ROCAUC(ScoreMetric):
         from_logits: bool = False,
         multilabel: bool = False,
     ) -> None:
-        check_choice("ROCAUC", "multi_class", multi_class, ("ovr", "ovo"))
+        choice("ROCAUC", "multi_class", multi_class, ("ovr", "ovo"))
         averages = ("macro", "weighted") if multi_class == "ovo" else ("macro", "weighted", "micro", None)
-        check_choice("ROCAUC", "average", average, averages)
+        choice("ROCAUC", "average", average, averages)
         if multi_class == "ovo" and (thresholds is not None or multilabel):
             raise ValueError("ROCAUC: multi_class is 'ovo', which knows no thresholds and no multilabel")
         super().__init__(name, thresholds, from_logits, multilabel)
@@ -345,7 +343,7 @@ class AveragePrecision(ScoreMetric):
         from_logits: bool = False,
         multilabel: bool = False,
     ) -> None:
-        check_choice("AveragePrecision", "average", average, ("macro", "weighted", "micro", None))
+        choice("AveragePrecision", "average", average, ("macro", "weighted", "micro", None))
         super().__init__(name, thresholds, from_logits, multilabel)
         self.average = average
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ..._checks import flag
+from ..._checks import flag, integer, real
 from ..checks import Floats, as_array, as_weights, check_same_length
 from ..functions.regression import (
     average_outputs,
@@ -96,13 +96,12 @@ class OutputMetric(Metric):
 
     def _checked_state(self, where: str, state: Mapping[str, Any]) -> dict[str, Any]:
         weight = state["weight"]
-        if isinstance(weight, bool) or not isinstance(weight, (int, float, np.number)):
-            raise TypeError(f"{where}: weight is {weight!r}, expected a number")
+        weight = real(where, "weight", weight, "a number of at least 0", lambda found: found >= 0)
         arrays = {name: np.array(as_array(where, name, state[name])) for name in self._arrays}
         shapes = {array.shape for array in arrays.values()}
         if len(shapes) != 1 or any(a.dtype != np.float64 or a.ndim != 1 for a in arrays.values()):
             raise ValueError(f"{where}: expected float64 arrays of one shape (outputs,), got shapes {shapes}")
-        return {"weight": float(weight), **arrays}
+        return {"weight": weight, **arrays}
 
     def _add(self, truth: Floats, guess: Floats, weights: Floats | None) -> None:
         raise NotImplementedError
@@ -279,10 +278,8 @@ class ExplainedMetric(OutputMetric):
         return ("count", *super()._state_names())
 
     def _checked_state(self, where: str, state: Mapping[str, Any]) -> dict[str, Any]:
-        count = state["count"]
-        if isinstance(count, bool) or not isinstance(count, (int, np.integer)):
-            raise TypeError(f"{where}: count is {count!r}, expected a whole number")
-        return {"count": int(count), **super()._checked_state(where, state)}
+        count = integer(where, "count", state["count"], 0)
+        return {"count": count, **super()._checked_state(where, state)}
 
     def merge(self, other: Self) -> None:
         """Take in what another metric of this class has taken in."""
