@@ -1,4 +1,4 @@
-"""Attention: masks that leave nothing, memory, dropout, views, autocast, and PyTorch where it is installed."""
+"""Attention: masks that leave nothing, memory, dropout, views, autocast, and PyTorch where it is there."""
 
 from __future__ import annotations
 

@@ -49,21 +49,6 @@ def weighted(weights: Tensor, value: Tensor) -> Tensor:
     return weights @ value
 
 
-def scaled_dot_product_attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Tensor:
-    """softmax(query key^T scale + mask) value."""
-    weights = attention_weights(query, key, attn_mask, is_causal, scale)
-    return weighted(_core.dropout(weights, dropout_p) if dropout_p else weights, value)
-
-
 class MultiheadAttention(Module):
     """Attention of several heads: each position gathers values from the positions whose keys fit its query.
 
@@ -235,7 +220,7 @@ class MultiheadAttention(Module):
             found = (_core.softmax(rows @ k.mT) @ v).reshape(batch, self.num_heads, 1, self.head_dim)
         else:
             grouped = self.num_kv_heads != self.num_heads
-            found = scaled_dot_product_attention(q, k, v, mask, dropout, is_causal, None, grouped)
+            found = _core.scaled_dot_product_attention(q, k, v, mask, dropout, is_causal, None, grouped)
         return self.out_proj(found.swapaxes(1, 2).reshape(batch, queries, self.embed_dim)), weights
 
     def _check(self, query: Tensor, key: Tensor, value: Tensor) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import check_choice, check_count
+from ..._checks import choice, integer
 
 SMOOTHINGS = ("none", "floor", "add-k", "exp")
 # What "floor" puts in the place of a count of 0, and "add-k" adds.
@@ -28,8 +28,8 @@ def corpus_bleu(
 
     Args:
         references: For each sentence the list of its references, or one alone where that is a string, an
-            array or a list of numbers. A reference is a list or array of tokens, or a string, which is split at
-            white space.
+            array or a list of numbers. A reference is a list or array of tokens, or a string, which is split
+            at white space.
         candidates: For each sentence what is judged: tokens or a string.
         max_order: The longest n-grams that count.
         smoothing: What becomes of an order without a match, which makes the score 0 with "none": "floor"
@@ -54,7 +54,7 @@ def corpus_bleu(
         0.7071
     """
     counts = bleu_counts(
-        "corpus_bleu", references, candidates, check_count("corpus_bleu", "max_order", max_order)
+        "corpus_bleu", references, candidates, integer("corpus_bleu", "max_order", max_order)
     )
     if not counts.any():
         raise ValueError("corpus_bleu: got no sentences")
@@ -87,14 +87,14 @@ def sentence_bleu(
         >>> round(sentence_bleu(["the cat is on the mat"], "the cat sat on the mat"), 4)
         0.3799
     """
-    max_order = check_count("sentence_bleu", "max_order", max_order)
+    max_order = integer("sentence_bleu", "max_order", max_order)
     check_smoothing("sentence_bleu", smoothing)
     counts = bleu_counts("sentence_bleu", [references], [candidate], max_order)
     return bleu_of(counts, smoothing, smoothing_value, effective_order)
 
 
 def check_smoothing(where: str, smoothing: str) -> None:
-    check_choice(where, "smoothing", smoothing, SMOOTHINGS)
+    choice(where, "smoothing", smoothing, SMOOTHINGS)
 
 
 def tokens_of(where: str, sentence: Any) -> Sequence[Any]:

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..._checks import integer
 from ..._core import Tensor, cross_entropy, from_numpy
-from ..checks import Array, Floats, as_array, check_count, check_range
+from ..checks import Array, Floats, as_array, check_range
 from ..functions.translation import bleu_counts, bleu_of, check_smoothing
 from .base import SumMetric, WeightedMean
 
@@ -142,7 +143,7 @@ class BLEU(SumMetric):
 
     def __init__(self, name: str = "bleu", *, max_order: int = 4, smoothing: str = "none") -> None:
         self.name = name
-        self.max_order = check_count("BLEU", "max_order", max_order)
+        self.max_order = integer("BLEU", "max_order", max_order)
         check_smoothing("BLEU", smoothing)
         self.smoothing = smoothing
         self.reset()
