@@ -105,6 +105,10 @@ def made_in_every_way():
     yield models.translation_transformer(5, width=8, layers=1, heads=2)
     yield nn.TransformerEncoderLayer(8, 2, 8, activation="swiglu", positions=nn.RotaryPositions(4))
     yield nn.SwiGLU(4, 8)
+    for cell in (nn.RNN, nn.LSTM, nn.GRU):
+        yield cell(3, 4, num_layers=2, bidirectional=True, dropout=0.1)
+    for cell in (nn.RNNCell, nn.LSTMCell, nn.GRUCell):
+        yield cell(3, 4)
 
 
 def test_every_module_comes_back(tmp_path):
