@@ -148,3 +148,36 @@ def test_nuclei_of_a_micrograph(tmp_path: Path) -> None:
         pytest.skip(str(error))
     figures = run("nuclei", "--picture", str(tmp_path / "nuclei.png"))
     assert figures["test_iou"] > 0.5
+
+
+def vowels() -> Any:
+    """Noise of unequal length; in each class another feature is high now and then."""
+    random = np.random.default_rng(0)
+    labels = np.arange(180) % 9
+    series = [random.normal(0, 0.5, (random.integers(12, 25), 12)).astype("f4") for _ in labels]
+    for each, label in zip(series, labels, strict=True):
+        each[::3, label] += 3
+    return (series[:120], labels[:120]), (series[120:], labels[120:])
+
+
+def days() -> Any:
+    random = np.random.default_rng(0)
+    labels = np.arange(200) % 2
+    shapes = np.sin(np.arange(24) / 4)[None] * np.where(labels, 1, -1)[:, None]
+    series = (shapes + random.normal(0, 0.5, shapes.shape)).astype("f4")[..., None]
+    return (series[:100], labels[:100]), (series[100:], labels[100:])
+
+
+@pytest.mark.parametrize("data", ["vowels", "power"])
+def test_time_series(data: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets, "japanese_vowels", vowels)
+    monkeypatch.setattr(datasets, "italy_power_demand", days)
+    assert run("time_series", "--data", data)["test_accuracy"] > 0.6  # guesses: 0.11, 0.5
+
+
+def test_time_series_of_aeon() -> None:
+    try:
+        datasets.japanese_vowels("test")
+    except ModuleNotFoundError as error:
+        pytest.skip(str(error))
+    assert run("time_series")["test_accuracy"] > 0.8
