@@ -66,13 +66,25 @@ void sort_values(int64_t rows, int64_t n, bool descending, const void* given, vo
         K* keys = scratch<K>(Scratch::kernel, n + spare_keys(n));
         for (int64_t r = begin; r < end; ++r) {
             Code<T>::encode(n, in + r * n, flip, keys);
-            sort_keys(keys, n, keys + n);
+            sort_plain(keys, n, keys + n);
             Code<T>::decode(n, keys, flip, out + r * n);
         }
     });
 }
 
 } // namespace
+
+void sort_keys(uint64_t* keys, int64_t n, uint64_t* spare) { sort_plain(keys, n, spare); }
+
+void sort_tagged(uint64_t* keys, uint64_t* tags, int64_t n, uint64_t* spare) {
+    sort_lot(Lot<uint64_t, true>{keys, tags}, n, Lot<uint64_t, true>{spare, spare + spare_keys(n)});
+    for (int64_t i = 1; i < n; ++i) {
+        if (keys[i] != keys[i - 1]) continue;
+        const int64_t begin = i - 1;
+        while (i < n && keys[i] == keys[begin]) ++i;
+        sort_keys(tags + begin, i - begin, spare);
+    }
+}
 
 void argsort(DType dtype, int64_t rows, int64_t n, bool descending, const void* in, int64_t* out) {
     switch (dtype) {

@@ -4,6 +4,7 @@
 // result does not depend on how the work is cut.
 #include "kernels/cpu/lanes.h"
 #include "kernels/cpu/mask_bits.h"
+#include "kernels/cpu/sort.h"
 #include "kernels/cpu/transpose.h"
 
 #pragma GCC diagnostic push
@@ -12,8 +13,6 @@
 
 namespace dt::cpu::DT_LEVEL {
 namespace {
-
-constexpr int kPieces = 16; // that threads sort side by side
 
 // Keys alone, or each with a tag that goes where its key goes. Keys with tags are below the largest number:
 // it stands behind the end of what fills no vector.
@@ -405,7 +404,6 @@ template <class K> bool sort_by_counting(K* keys, int64_t n) {
     return true;
 }
 
-constexpr int64_t spare_keys(int64_t n) { return n + (kPieces + 1) * 16; }
 constexpr int depth_for(int64_t n) { return 2 * (64 - __builtin_clzll(uint64_t(n) | 1)) + 8; }
 
 // Large arrays are cut into pieces for the threads first. `spare` has room for spare_keys(n).
@@ -434,19 +432,8 @@ template <class K, bool tagged> void sort_lot(Lot<K, tagged> lot, int64_t n, Lot
     });
 }
 
-template <class K> void sort_keys(K* keys, int64_t n, K* spare) {
+template <class K> void sort_plain(K* keys, int64_t n, K* spare) {
     if (!sort_by_counting(keys, n)) sort_lot(Lot<K, false>{keys}, n, Lot<K, false>{spare});
-}
-
-// Sorts keys, none the largest number, and among equal ones the tags. `spare` has room for 2 spare_keys(n).
-template <class K> void sort_tagged(K* keys, K* tags, int64_t n, K* spare) {
-    sort_lot(Lot<K, true>{keys, tags}, n, Lot<K, true>{spare, spare + spare_keys(n)});
-    for (int64_t i = 1; i < n; ++i) {
-        if (keys[i] != keys[i - 1]) continue;
-        const int64_t begin = i - 1;
-        while (i < n && keys[i] == keys[begin]) ++i;
-        sort_keys(tags + begin, i - begin, spare);
-    }
 }
 
 } // namespace

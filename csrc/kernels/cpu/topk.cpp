@@ -1,8 +1,9 @@
 // The first few of a sort, without sorting the rest: what is not before the last of the best so far is passed
 // over by vectors.
+#include "kernels/cpu/lanes.h"
+#include "kernels/cpu/mask_bits.h"
 #include "kernels/cpu/sort.h"
 #include "kernels/cpu/sort_codes.h"
-#include "kernels/cpu/sort_keys.h"
 
 namespace dt::cpu::DT_LEVEL {
 namespace {
