@@ -90,34 +90,55 @@ template <class S> struct Dots {
             step([](const S* q) DT_INLINE_LAMBDA { return Factors<S>::read(q); });
         if (p < k)
             step([left = k - p](const S* q) DT_INLINE_LAMBDA { return Factors<S>::read_tail(q, left); });
-        if (cj == 1) {
-            for (int i = 0; i < few; ++i)
-                put(sum[i], c + (i * ci + j), bias ? bias + i * bi + j * bj : nullptr, bj);
-            return;
-        }
-        for (int g = 0; g < group; ++g) {
-            Vec<R> run[few];
+        Vec<R> done[few * group]; // the sums stay in registers until here
 #pragma GCC unroll 16
-            for (int i = 0; i < few; ++i) run[i] = sum[i][g];
-            put(run, c + (j + g) * cj, bias ? bias + (j + g) * bj : nullptr, bi);
+        for (int i = 0; i < few; ++i)
+#pragma GCC unroll 8
+            for (int g = 0; g < group; ++g) done[i * group + g] = sum[i][g];
+        put_block(done, few, group, j);
+    }
+    // One function for blocks of all sizes: it is as large as the sums themselves.
+    [[gnu::noinline]] void put_block(const Vec<R>* sum, int few, int group, int64_t j) const {
+        if (cj == 1)
+            for (int i = 0; i < few; ++i)
+                put(sum + i * group, 1, group, c + (i * ci + j), bias ? bias + i * bi + j * bj : nullptr, bj);
+        else
+            for (int g = 0; g < group; ++g)
+                put(sum + g, group, few, c + (j + g) * cj, bias ? bias + (j + g) * bj : nullptr, bi);
+    }
+    // n neighbours of C: the sums of the vectors v[i * step].
+    DT_INLINE void put(const Vec<R>* v, int step, int n, const Target<R>& to, const R* b,
+                       int64_t b_step) const {
+        constexpr int most = kLanes<R> < 8 ? kLanes<R> : 8;
+        const auto sums = [&](int i, auto width, int count) DT_INLINE_LAMBDA {
+            put_sums<width>(v + i * step, step, count, to + i, b ? b + i * b_step : b, b_step);
+        };
+        constexpr std::integral_constant<int, most> all;
+        constexpr std::integral_constant < int, most<4 ? most : 4> four;
+        constexpr std::integral_constant<int, 2> two;
+        int i = 0;
+        for (; i + most <= n; i += most) sums(i, all, most);
+        switch (const int rest = n - i) {
+        case 0:
+            return;
+        case 1:
+            return sums(i, std::integral_constant<int, 1>(), 1);
+        case 2:
+            return sums(i, two, 2);
+        case 3:
+            return sums(i, four, 3);
+        case 4:
+            return sums(i, four, 4);
+        default:
+            return sums(i, all, rest);
         }
     }
-    // Neighbours of C: the sums of vectors.
-    template <int n>
-    DT_INLINE void put(const Vec<R> (&v)[n], const Target<R>& to, const R* b, int64_t b_step) const {
-        constexpr int most = kLanes<R> < 8 ? kLanes<R> : 8, whole = n / most * most, rest = n - whole;
-#pragma GCC unroll 8
-        for (int i = 0; i < whole; i += most)
-            put_sums<most, most>(v + i, to + i, b ? b + i * b_step : b, b_step);
-        constexpr int width = rest > 4 ? 8 : rest > 2 ? 4 : rest;
-        if constexpr (rest > 0)
-            put_sums<rest, width>(v + whole, to + whole, b ? b + whole * b_step : b, b_step);
-    }
-    template <int n, int width>
-    DT_INLINE void put_sums(const Vec<R>* v, const Target<R>& to, const R* b, int64_t b_step) const {
+    template <int width>
+    DT_INLINE void put_sums(const Vec<R>* v, int step, int n, const Target<R>& to, const R* b,
+                            int64_t b_step) const {
         Vec<R> part[width];
 #pragma GCC unroll 8
-        for (int i = 0; i < width; ++i) part[i] = i < n ? v[i] : zero<R>();
+        for (int i = 0; i < width; ++i) part[i] = i < n ? v[i * step] : zero<R>();
         Vec<R> total = sums_of<1>(part);
         if (accumulate) total += to.read(n);
         if (b) total += b_step ? load_upto(b, n) : broadcast(*b);
