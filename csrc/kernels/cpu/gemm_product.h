@@ -114,7 +114,7 @@ template <class S> struct Dots {
             put_sums<width>(v + i * step, step, count, to + i, b ? b + i * b_step : b, b_step);
         };
         constexpr std::integral_constant<int, most> all;
-        constexpr std::integral_constant < int, most<4 ? most : 4> four;
+        constexpr std::integral_constant<int, kLanes<R> == 2 ? 2 : 4> four;
         constexpr std::integral_constant<int, 2> two;
         int i = 0;
         for (; i + most <= n; i += most) sums(i, all, most);
