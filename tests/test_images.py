@@ -84,7 +84,7 @@ class TestScan:
         assert len(scan_directory(tmp_path)) == 1
 
     def test_errors(self, tmp_path):
-        with pytest.raises(FileNotFoundError, match="none does not exist"):
+        with pytest.raises(FileNotFoundError, match="none' does not exist"):
             ImageFolder(tmp_path / "none")
         (tmp_path / "file").touch()
         with pytest.raises(NotADirectoryError, match="file is no folder"):

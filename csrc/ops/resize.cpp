@@ -125,12 +125,12 @@ void fill_table(Table& table, Filter filter, bool antialias, const Side& side, i
 
 constexpr int64_t kMostFixedTaps = 256; // more are too small for 16 bits
 
-int64_t count_taps(Filter filter, bool antialias, const std::vector<Side>& sides, int64_t out) {
+int64_t count_taps(Filter filter, bool antialias, const std::vector<Side>& sides, int64_t in, int64_t out) {
     double widest = 1;
     for (const Side& side : sides)
         if (antialias) widest = std::max(widest, (side.to - side.from) / static_cast<double>(out));
     const int64_t most = 2 * static_cast<int64_t>(std::ceil(reach_of(filter) * widest)) + 1;
-    return (most + 3) / 4 * 4;
+    return (std::min(most, in) + 3) / 4 * 4;
 }
 
 Table make_table(Filter filter, bool antialias, const std::vector<Side>& sides, int64_t in, int64_t out,
@@ -197,8 +197,8 @@ Tensor resize_images(const Tensor& images_, const Dims& size, const std::string&
     }
     Tensor out = Tensor::empty({n, to.h, to.w, channels}, images.dtype(), images.device(), op);
     if (!out.size()) return out;
-    const int64_t column_taps = count_taps(filter, antialias, across, to.w),
-                  row_taps = count_taps(filter, antialias, down, to.h);
+    const int64_t column_taps = count_taps(filter, antialias, across, w, to.w),
+                  row_taps = count_taps(filter, antialias, down, h, to.h);
     const bool fixed = images.dtype() == DType::uint8 && channels <= 4 && column_taps <= kMostFixedTaps &&
                        row_taps <= kMostFixedTaps;
     LongWork work(static_cast<double>(out.size()) * static_cast<double>(column_taps + row_taps));

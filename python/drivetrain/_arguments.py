@@ -22,8 +22,8 @@ def suggest(name: str, known: Iterable[str]) -> str:
     """
     import difflib
 
-    by_lower = {candidate.lower(): candidate for candidate in known}
-    close = difflib.get_close_matches(str(name).lower(), by_lower, n=1)
+    by_lower = {candidate.lower(): candidate for candidate in known if candidate}
+    close = difflib.get_close_matches(str(name).lower(), by_lower, n=1) if name else []
     return f"; did you mean '{by_lower[close[0]]}'?" if close else ""
 
 

@@ -11,7 +11,7 @@ from .. import _core
 from .._arguments import checks_names
 from .._core import Tensor
 from . import pixels
-from .checks import interval, number
+from .checks import MOST, interval, number
 from .color import ColorTransform
 from .draws import Draws
 from .transform import Parameters, Shape, Transform
@@ -70,9 +70,7 @@ class GaussianBlur(Transform):
             _odd("GaussianBlur", "kernel_size", pair[1]),
         )
         widths = sigma if isinstance(sigma, (tuple, list, np.ndarray)) else (sigma, sigma)
-        self.sigma = interval("GaussianBlur", "sigma", widths, low=0)
-        if self.sigma[0] <= 0:
-            raise ValueError(f"GaussianBlur: sigma is {sigma!r}, expected positive numbers")
+        self.sigma = interval("GaussianBlur", "sigma", widths, low=1 / MOST)
 
     def parameters(self, draws: Draws, shape: Shape) -> Parameters:
         return {"sigma": draws.uniform(*self.sigma)}

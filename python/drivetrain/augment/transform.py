@@ -142,12 +142,7 @@ class Transform:
         elif isinstance(batch, (tuple, list)) and not _is_list_of_images(batch):
             names = {name: place for place, name in enumerate(self.parts[: len(batch)])}
         else:
-            if not hasattr(batch, "__len__") or isinstance(batch, (str, bytes)):
-                raise TypeError(
-                    f"{where}: a batch is a {type(batch).__name__}, expected images, or a tuple or dict of "
-                    "them and what belongs to them"
-                )
-            return self(batch, draws=self._draws(epoch, first, len(batch)))
+            return self(batch, draws=self._draws(epoch, first, _length(where, "a batch", batch)))
         if "images" not in names:
             raise ValueError(
                 f"{where}: a batch has {', '.join(map(str, names)) or 'nothing'}, expected images"
@@ -156,10 +151,8 @@ class Transform:
         if "boxes" not in given:
             given.pop("labels", None)
         order = [name for name in PARTS if name in given]
-        images = batch[given["images"]]
-        made = self(
-            **{name: batch[given[name]] for name in order}, draws=self._draws(epoch, first, len(images))
-        )
+        count = _length(where, "images", batch[given["images"]])
+        made = self(**{name: batch[given[name]] for name in order}, draws=self._draws(epoch, first, count))
         changed = {
             given[name]: part for name, part in zip(order, made if len(order) > 1 else (made,), strict=True)
         }
@@ -169,7 +162,8 @@ class Transform:
         return type(batch)(*rest) if hasattr(batch, "_fields") else type(batch)(rest)
 
     def _draws(self, epoch: int, first: int, count: int) -> Draws:
-        return Draws(self.seed or 0, epoch, np.arange(first, first + count))
+        start = integer(type(self).__name__, "the first sample", first, 0, 2**63 - 1 - count)
+        return Draws(self.seed or 0, epoch, np.arange(start, start + count))
 
     def _next_draws(self, count: int) -> Draws:
         with self._lock:
@@ -270,6 +264,14 @@ class Transform:
         hidden = ("seed", "calls", "parts")
         shown = {k: v for k, v in vars(self).items() if not k.startswith("_") and k not in hidden}
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+
+def _length(where: str, name: str, images: Any) -> int:
+    if not isinstance(images, (np.ndarray, Tensor, list)) or not getattr(images, "ndim", 1):
+        raise TypeError(
+            f"{where}: {name} is a {type(images).__name__}, expected images: an array, a Tensor or a list"
+        )
+    return len(images)
 
 
 def _is_list_of_images(batch: Sequence[Any]) -> bool:

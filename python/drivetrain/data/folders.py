@@ -114,11 +114,10 @@ def scan_directory(
         >>> found.classes, found.labels, [pathlib.Path(path).name for path in found.paths]
         (['cat', 'dog'], array([0, 1]), ['2.png', '1.jpg'])
     """
-    root = os.fspath(directory)
-    if not isinstance(root, str):
-        raise TypeError(f"{where}: directory is {directory!r}, expected a path")
+    root = as_path(where, directory)
     if not os.path.exists(root):
-        raise FileNotFoundError(f"{where}: {root} does not exist")
+        problem = "is a link to nothing" if is_link(root) else "does not exist"
+        raise FileNotFoundError(f"{where}: {root!r} {problem}")
     if not os.path.isdir(root):
         raise NotADirectoryError(f"{where}: {root} is no folder")
     if labels not in ("inferred", None):
@@ -138,6 +137,17 @@ def scan_directory(
         raise ValueError(f"{where}: {root} has class folders without images: {shown}")
     numbers = np.repeat(np.arange(len(names), dtype=np.int64), [len(paths) for paths in found])
     return FolderListing(root, [path for paths in found for path in paths], numbers, names)
+
+
+def as_path(where: str, directory: Any) -> str:
+    root = os.fspath(directory) if isinstance(directory, (str, os.PathLike)) else None
+    if not isinstance(root, str):
+        raise TypeError(f"{where}: directory is {directory!r:.80}, expected a path")
+    return root
+
+
+def is_link(path: str) -> bool:
+    return "\0" not in path and os.path.islink(path)
 
 
 def check_extensions(where: str, extensions: Any) -> tuple[str, ...]:
@@ -183,14 +193,14 @@ def images_below(top: str, is_image: Callable[[str], bool], follow_links: bool) 
             for entry in sorted(entries, key=lambda each: each.name):
                 if entry.name.startswith("."):
                     continue
-                if entry.is_dir():
+                if os.path.isdir(entry.path):  # the entry's own method fails for a link to itself
                     if entry.is_symlink() and not follow_links:
                         continue
                     if (key := identity(entry.path)) not in seen:
                         seen.add(key)
                         folders.append(entry.path)
                 # A link to nothing is listed, so that reading it says so; pipes would make a reader wait.
-                elif is_image(entry.path) and (entry.is_file() or not os.path.exists(entry.path)):
+                elif is_image(entry.path) and (os.path.isfile(entry.path) or not os.path.exists(entry.path)):
                     files.append(entry.name)
         found.append((folder, sorted(files)))
     return [os.path.join(folder, name) for folder, names in sorted(found) for name in names]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -76,6 +77,7 @@ def image_dataset_from_directory(
         label_mode ("int", "categorical", "binary" or None): int64 (batch,), one-hot float32 (batch, classes),
             float32 (batch, 1) of 0 and 1, or images alone.
         class_names (sequence of str, optional): The class folders to read, in the order of their numbers.
+            Default: all, also those without images, for which a warning is given.
         color_mode ("rgb", "rgba" or "grayscale"): 3, 4 or 1 channels.
         batch_size (int or None, default 32): None gives single images.
         image_size ((height, width), default (256, 256)): Images are scaled to it.
@@ -199,7 +201,16 @@ def find_files(
     if labels is None or label_mode is None:
         return scan_directory(directory, labels=None, **options)
     if isinstance(labels, str):
-        return scan_directory(directory, classes=class_names, allow_empty=True, **options)
+        found = scan_directory(directory, classes=class_names, allow_empty=True, **options)
+        assert found.labels is not None
+        there = set(found.labels.tolist())
+        if empty := [name for number, name in enumerate(found.classes) if number not in there]:
+            warnings.warn(
+                f"{where}: no images in {', '.join(map(repr, empty[:5]))}, which count as classes, as in "
+                "Keras; name those that are meant by class_names=",
+                stacklevel=3,
+            )
+        return found
     listing = scan_directory(directory, labels=None, **options)
     numbers = np.asarray(labels)
     if numbers.dtype.kind not in "iu" or numbers.shape != (len(listing),):

@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import nn
+from .._checks import number
 from ..nn import init
 from ..nn.checks import integer
 from .classifiers import Rescale
 
 
-def check_sizes(where: str, **sizes: Any) -> None:
-    """Raises for what is no positive integer."""
+def check_sizes(where: str, *, scale: float | None, **sizes: Any) -> None:
+    """Raises for sizes that are no positive integers, and a scale that is neither a number nor None."""
     for name, size in sizes.items():
         integer(where, name, size)
+    if scale is not None:
+        number(where, "scale", scale)
 
 
 def assemble(layers: Mapping[str, nn.Module], scale: float | None) -> nn.Sequential:

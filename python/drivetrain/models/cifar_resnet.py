@@ -18,7 +18,7 @@ def _cifar_resnet(
     shortcut: str,
     scale: float | None,
 ) -> nn.Sequential:
-    check_sizes(name, classes=classes, in_channels=in_channels, base_width=base_width)
+    check_sizes(name, scale=scale, classes=classes, in_channels=in_channels, base_width=base_width)
     choice(name, "shortcut", shortcut, ("pad", "conv"))
     layers: dict[str, nn.Module] = {
         "conv1": nn.Conv2d(in_channels, base_width, 3, padding=1, bias=False),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import nn
+from .._checks import integer, integers, number
 
 
 class Rescale(nn.Module):
@@ -24,7 +25,7 @@ class Rescale(nn.Module):
 
     def __init__(self, scale: float) -> None:
         super().__init__()
-        self.scale = float(scale)
+        self.scale = number("Rescale", "scale", scale)
 
     def forward(self, input: Any) -> Any:
         return input * self.scale
@@ -66,10 +67,9 @@ def small_cnn(
         (2, 10)
     """
     height, width, depth = image_shape("small_cnn", input_shape, least=8)
-    if len(channels) != 3:
-        raise ValueError(f"small_cnn: channels is {tuple(channels)}, expected three numbers")
+    check_numbers("small_cnn", classes, scale, dropout)
     layers: list[nn.Module] = [Rescale(scale)]
-    for position, outputs in enumerate(channels):
+    for position, outputs in enumerate(integers("small_cnn", "channels", channels, 3)):
         layers += block(depth, outputs)
         depth = outputs
         if position > 0 or min(height, width) >= 16:
@@ -98,10 +98,11 @@ def mlp(
         (2, 10)
     """
     height, width, depth = image_shape("mlp", input_shape, least=1)
+    check_numbers("mlp", classes, scale, dropout)
     layers: list[nn.Module] = [Rescale(scale), nn.Flatten()]
     features = height * width * depth
     for size in hidden:
-        layers += [nn.Linear(features, size), nn.ReLU(), nn.Dropout(dropout)]
+        layers += [nn.Linear(features, integer("mlp", "hidden", size)), nn.ReLU(), nn.Dropout(dropout)]
         features = size
     layers.append(nn.Linear(features, classes))
     return nn.Sequential(*layers)
@@ -124,6 +125,7 @@ def lenet(
         (2, 10)
     """
     height, width, depth = image_shape("lenet", input_shape, least=12)
+    check_numbers("lenet", classes, scale)
     after = tuple((size // 2 - 4) // 2 for size in (height, width))
     return nn.Sequential(
         Rescale(scale),
@@ -142,12 +144,20 @@ def lenet(
     )
 
 
+def check_numbers(where: str, classes: Any, scale: Any, dropout: Any = 0.0) -> None:
+    integer(where, "classes", classes)
+    number(where, "scale", scale)
+    number(where, "dropout", dropout, 0, 1)
+
+
 def image_shape(where: str, shape: Sequence[int], *, least: int) -> tuple[int, int, int]:
-    sizes = tuple(shape)
-    if len(sizes) != 3 or any(
-        isinstance(size, bool) or not isinstance(size, int) or size < 1 for size in sizes
+    sizes = tuple(shape) if isinstance(shape, (tuple, list)) else shape
+    if (
+        not isinstance(sizes, tuple)
+        or len(sizes) != 3
+        or any(isinstance(size, bool) or not isinstance(size, int) or size < 1 for size in sizes)
     ):
-        raise ValueError(f"{where}: input_shape is {sizes}, expected (height, width, channels)")
+        raise ValueError(f"{where}: input_shape is {shape!r:.80}, expected (height, width, channels)")
     if min(sizes[:2]) < least:
         raise ValueError(f"{where}: input_shape is {sizes}, expected at least {least} x {least} pixels")
     return sizes[0], sizes[1], sizes[2]

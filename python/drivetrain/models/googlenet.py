@@ -121,7 +121,7 @@ class GoogLeNet(Headed, nn.Module):
         scale: float | None = None,
     ) -> None:
         super().__init__()
-        check_sizes("googlenet", classes=classes, in_channels=in_channels)
+        check_sizes("googlenet", scale=scale, classes=classes, in_channels=in_channels)
         flags("googlenet", auxiliary=auxiliary, transform_input=transform_input)
         if transform_input and in_channels != 3:
             raise ValueError(f"googlenet: transform_input is for 3 channels, in_channels is {in_channels}")

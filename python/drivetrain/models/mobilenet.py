@@ -113,7 +113,7 @@ def mobilenet_v2(
         >>> mobilenet_v2(10, width=0.25, small_images=True)(dt.zeros((1, 32, 32, 3))).shape
         (1, 10)
     """
-    check_sizes("mobilenet_v2", classes=classes, in_channels=in_channels)
+    check_sizes("mobilenet_v2", scale=scale, classes=classes, in_channels=in_channels)
     real("mobilenet_v2", "width", width, "a number above 0 and up to 10", lambda value: 0 < value <= 10)
     channels = divisible(32 * width)
     last = divisible(1280 * max(1.0, width))

@@ -130,7 +130,7 @@ def _resnet(
     zero_init_residual: bool,
     scale: float | None,
 ) -> nn.Sequential:
-    check_sizes(name, classes=classes, in_channels=in_channels, base_width=base_width)
+    check_sizes(name, scale=scale, classes=classes, in_channels=in_channels, base_width=base_width)
     kernel, step = (3, 1) if small_images else (7, 2)
     layers: dict[str, nn.Module] = {
         "conv1": nn.Conv2d(in_channels, base_width, kernel, stride=step, padding=kernel // 2, bias=False),

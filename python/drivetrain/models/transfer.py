@@ -25,7 +25,7 @@ def fine_tune(
     lr: float = 2e-3,
     decay: float = 0.8,
     loss: Any = "cross_entropy",
-    optimizer: Callable[[Any], Any] | None = None,
+    optimizer: str | Callable[[Any], Any] | None = None,
     metrics: Any = ("accuracy",),
     batch_size: int = 32,
     validation_data: Any = None,
@@ -47,7 +47,8 @@ def fine_tune(
         decay (float, default 0.8): In the later epochs each layer or block has this share of the learning
             rate of the one behind it: see `parameter_groups`.
         loss: As for ``Trainer``.
-        optimizer (class, or function of groups of parameters, default AdamW): Makes an optimizer.
+        optimizer (name, class, or function of groups of parameters, default AdamW): Makes an optimizer, one
+            for each of the two parts.
         metrics (default ("accuracy",)): As for ``Trainer``.
         batch_size, validation_data, verbose: As for ``Trainer.fit``.
         precision, seed: As for ``Trainer``.
@@ -72,13 +73,14 @@ def fine_tune(
     """
     from .. import optim
     from ..train import History, Trainer
+    from ..train.lookup import find_metrics, maker_of
     from ..train.sources import make_source
 
     check_model("fine_tune", model)
     integer("fine_tune", "epochs", epochs, least=0)
     integer("fine_tune", "frozen_epochs", frozen_epochs, least=0)
     real("fine_tune", "lr", lr, "a positive number", lambda value: 0 < value < float("inf"))
-    make = optim.AdamW if optimizer is None else optimizer
+    make = maker_of("fine_tune", "AdamW" if optimizer is None else optimizer)
     steps = make_source("fine_tune", x, y, batch_size=batch_size).steps
     history = History()
 
@@ -93,7 +95,7 @@ def fine_tune(
             model,
             loss=loss,
             optimizer=make(groups),
-            metrics=list(metrics or ()),
+            metrics=find_metrics(metrics, loss),
             precision=precision,
             seed=seed,
             lr_scheduler=cycle if steps else None,

@@ -34,7 +34,7 @@ class UNet(Headed, nn.Module):
         scale: float | None = None,
     ) -> None:
         super().__init__()
-        check_sizes("unet", classes=classes, in_channels=in_channels, base_width=base_width)
+        check_sizes("unet", scale=scale, classes=classes, in_channels=in_channels, base_width=base_width)
         flags("unet", batch_norm=batch_norm)
         self.padding = choice("unet", "padding", padding, ("same", "valid"))
         pad = 1 if padding == "same" else 0

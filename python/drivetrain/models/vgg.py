@@ -21,7 +21,7 @@ def _vgg(
     scale: float | None,
     normalised: bool,
 ) -> nn.Sequential:
-    check_sizes(name, classes=classes, in_channels=in_channels)
+    check_sizes(name, scale=scale, classes=classes, in_channels=in_channels)
     features: list[nn.Module] = []
     channels = in_channels
     for repeats, width in zip(DEPTHS[depth], WIDTHS, strict=True):

@@ -143,11 +143,19 @@ def as_array(name: str, value: Any) -> Array:
 def renamed(arrays: dict[str, Array], rename: Rename | None) -> dict[str, Array]:
     if rename is None:
         return arrays
+    if not callable(rename) and not isinstance(rename, Mapping):
+        raise TypeError(
+            f"load_pytorch_weights: rename is a {type(rename).__name__}, expected a dict of names or function"
+        )
     found: dict[str, Array] = {}
     for name, array in arrays.items():
         new = rename(name) if callable(rename) else by_beginning(name, rename)
         if new is None:
             continue
+        if not isinstance(new, str):
+            raise TypeError(
+                f"load_pytorch_weights: rename makes {new!r:.80} of '{name[:80]}', expected a name or None"
+            )
         if new in found:
             raise ValueError(f"load_pytorch_weights: rename gives two weights the name '{new}'")
         found[new] = array
@@ -160,7 +168,8 @@ def by_beginning(name: str, rename: Mapping[str, str]) -> str:
     for count in range(len(parts), 0, -1):
         beginning = ".".join(parts[:count])
         if beginning in rename:
-            return ".".join(filter(None, [rename[beginning], *parts[count:]]))
+            new = rename[beginning]
+            return ".".join(filter(None, [new, *parts[count:]])) if isinstance(new, str) else new
     return name
 
 

@@ -82,14 +82,26 @@ _NOT_BY_NAME = {
 }
 
 
-def find_optimizer(optimizer: Any, model: Any) -> Any:
-    """Return an optimizer for a name, a class or a function of the parameters; an optimizer as it is."""
+def maker_of(where: str, optimizer: Any) -> Callable[[Any], Any]:
+    """Return what makes an optimizer of parameters for a name, a class or a function."""
     if isinstance(optimizer, str):
         if optimizer.lower() in _NOT_BY_NAME:
-            raise ValueError(f"Trainer: optimizer is {optimizer!r}, {_NOT_BY_NAME[optimizer.lower()]}")
-        return named("optimizer", optimizer.lower(), optimizers())(model.parameters())
+            raise ValueError(f"{where}: optimizer is {optimizer!r}, {_NOT_BY_NAME[optimizer.lower()]}")
+        made: Callable[[Any], Any] = named("optimizer", optimizer.lower(), optimizers(), where)
+        return made
     if isinstance(optimizer, type) or (callable(optimizer) and not hasattr(optimizer, "step")):
-        return optimizer(model.parameters())
+        maker: Callable[[Any], Any] = optimizer
+        return maker
+    raise TypeError(
+        f"{where}: optimizer is a {type(optimizer).__name__}, expected a name, a class of drivetrain.optim, "
+        "or a function of the parameters"
+    )
+
+
+def find_optimizer(optimizer: Any, model: Any) -> Any:
+    """Return an optimizer for a name, a class or a function of the parameters; an optimizer as it is."""
+    if isinstance(optimizer, (str, type)) or (callable(optimizer) and not hasattr(optimizer, "step")):
+        return maker_of("Trainer", optimizer)(model.parameters())
     if hasattr(optimizer, "step") and hasattr(optimizer, "zero_grad"):
         return optimizer
     raise TypeError(
@@ -217,10 +229,10 @@ KERAS_ACCURACIES = ("categorical_accuracy", "sparse_categorical_accuracy")
 KERAS_TOP_K = ("top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy")
 
 
-def named(what: str, name: str, table: dict[str, Any]) -> Any:
+def named(what: str, name: str, table: dict[str, Any], where: str = "Trainer") -> Any:
     if name not in table:
         known = ", ".join(sorted(table))
         raise ValueError(
-            f"Trainer: there is no {what} {name!r}, expected one of {known}{suggest(name, table)}"
+            f"{where}: there is no {what} {name!r}, expected one of {known}{suggest(name, table)}"
         )
     return table[name]
