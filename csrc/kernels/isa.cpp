@@ -38,6 +38,7 @@ DT_DECLARE_LEVEL(generic)
 #ifdef DT_HAVE_v4_bf16
 namespace cpu::v4_bf16 {
 void add_half(Gemm& table);
+void add_half(Rnn& table);
 double products_bf16(int64_t iterations);
 } // namespace cpu::v4_bf16
 #endif
@@ -60,6 +61,7 @@ struct Level {
 #ifdef DT_HAVE_v4
 [[maybe_unused]] Kernels improved(Kernels table, void (*add_half)(Gemm&), double (*products)(int64_t)) {
     add_half(table.gemm);
+    cpu::v4_bf16::add_half(table.rnn); // for AMX too, whose tiles are larger than most steps
     table.probe.products_bf16 = products;
     return table;
 }

@@ -21,9 +21,9 @@ struct RnnArgs {
     // `state` is the width of what is carried from step to step: hidden, or less behind an LSTM's projection.
     int64_t batch = 0, hidden = 0, state = 0;
     const int64_t *order = nullptr, *first = nullptr, *length = nullptr;
-    const void* weight = nullptr;            // S (gates * hidden, state)
-    const void* projection = nullptr;        // S (state, hidden), or none
-    const void* bias = nullptr;              // R (hidden), of a GRU's product with W_hn; or none
+    const void* weight = nullptr;     // S (state, gates * hidden): weight_hh turned; on the way back as it is
+    const void* projection = nullptr; // S (hidden, state), turned too; on the way back as it is; or none
+    const void* bias = nullptr;       // R (hidden), of a GRU's product with W_hn; or none
     const void *h0 = nullptr, *c0 = nullptr; // R (batch, state), (batch, hidden); none: 0
     void *h_n = nullptr, *c_n = nullptr;     // R, the same shapes
     void* gates = nullptr;                   // R (rows, gates * hidden); W x + b, overwritten with the gates

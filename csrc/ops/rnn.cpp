@@ -70,6 +70,10 @@ Tensor columns(const Tensor& t, int64_t first, int64_t count) { // of a vector
 Tensor rows_of(const Tensor& t, int64_t first, int64_t count) {
     return t.alias({count, t.shape(1)}, t.strides(), t.offset() + first * t.strides()[0]);
 }
+Tensor turned(const Tensor& t) { // a matrix, in memory too
+    if (!t.defined()) return t;
+    return plain::clone(t.alias({t.shape(1), t.shape(0)}, {1, t.shape(1)}, t.offset()));
+}
 void* at_column(const Tensor& t, int64_t column) {
     return static_cast<char*>(t.data()) + column * int64_t(item_size(t.dtype()));
 }
@@ -144,6 +148,7 @@ DirectionSaved run_direction(const Network& net, const DirectionWeights& w, cons
     const Tensor gates = Tensor::empty({rows, net.gates() * net.hidden}, net.computing);
     project(x, w.ih, input_bias(net, w), gates);
     Tensor cells, unprojected;
+    const Tensor turned_hh = turned(w.hh), turned_hr = turned(w.hr);
     RnnArgs args = net.arguments(direction);
     if (net.cell == Cell::lstm || net.cell == Cell::gru) {
         cells = Tensor::empty({rows, net.hidden}, net.computing);
@@ -152,10 +157,10 @@ DirectionSaved run_direction(const Network& net, const DirectionWeights& w, cons
     if (net.has_projection) {
         unprojected = Tensor::empty({rows, net.hidden}, net.storage);
         args.unprojected = unprojected.data();
-        args.projection = w.hr.data();
+        args.projection = turned_hr.data();
     }
     if (net.cell == Cell::gru && net.has_bias) args.bias = at_column(w.bias_hh, 2 * net.hidden);
-    args.weight = w.hh.data();
+    args.weight = turned_hh.data();
     args.gates = gates.data();
     args.output = at_column(y, direction * net.state);
     args.h0 = data_of(slice(initial.h, index)), args.c0 = data_of(slice(initial.c, index));

@@ -46,6 +46,13 @@ template <class T> struct Case {
         args.order = order.data(), args.first = first.data(), args.length = length.data();
         return args;
     }
+    Array<T> transposed(const Array<T>& a, int64_t height, int64_t width) const {
+        Array<T> turned(a.size());
+        for (int64_t i = 0; i < height; ++i)
+            for (int64_t j = 0; j < width && a.size() > 1; ++j) turned[j * height + i] = a[i * width + j];
+        if (a.size() == 1) turned[0] = a[0];
+        return turned;
+    }
     static Want near(double v) { return {v, 1 + std::fabs(v)}; }
 
     void run() {
@@ -63,8 +70,10 @@ template <class T> struct Case {
         std::copy(x.data(), x.data() + x.size(), activated.data());
         RnnArgs args = arguments();
         const bool lstm = cell == Cell::lstm, gru = cell == Cell::gru;
-        args.weight = weight.data();
-        if (projects) args.projection = projection.data(), args.unprojected = unprojected.data();
+        const Array<T> turned = transposed(weight, wide, state),
+                       turned_projection = transposed(projection, state, hidden);
+        args.weight = turned.data();
+        if (projects) args.projection = turned_projection.data(), args.unprojected = unprojected.data();
         if (gru) args.bias = bias.data();
         if (starts) args.h0 = h0.data();
         if (starts && lstm) args.c0 = c0.data();
@@ -154,6 +163,8 @@ template <class T> struct Case {
         }
         c.expect("h_n", h_n, roundings, [&](int64_t i) { return near(want_h[size_t(i)]); });
         if (lstm) c.expect("c_n", c_n, roundings, [&](int64_t i) { return near(want_c[size_t(i)]); });
+        args.weight = weight.data();
+        if (projects) args.projection = projection.data();
         back(args, output);
     }
 

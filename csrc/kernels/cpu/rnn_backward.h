@@ -41,7 +41,7 @@ template <class T> struct RnnBackward : Sequences<T> {
         return static_cast<const R*>(from);
     }
     // Adds what flows into the output of a rank at a step.
-    void add_output(int64_t r, int64_t step, int64_t j, int64_t n, R* h_grad) const {
+    [[gnu::noinline]] void add_output(int64_t r, int64_t step, int64_t j, int64_t n, R* h_grad) const {
         if (!grad.output_grad) return;
         R buffer[kCols];
         add_row(
@@ -51,7 +51,7 @@ template <class T> struct RnnBackward : Sequences<T> {
     }
     void compute_row(int64_t r, int64_t step, int64_t j, int64_t n, R* h_grad) const {
         const int64_t row = Base::row(r, step), wide = gates * args.hidden;
-        R buffer[kCols], grads[4 * kCols], cell_grads[kCols];
+        R buffer[kCols], grads[4 * kCols], cell_grads[kCols], rest[7 * kCols];
         const R* before = nullptr;
         if (args.cell == Cell::lstm) {
             before = step ? Base::real(args.cells, Base::row(r, step - 1) * args.hidden + j)
@@ -62,12 +62,27 @@ template <class T> struct RnnBackward : Sequences<T> {
                                    n, buffer)
                           : Base::real(args.h0, args.order[r] * args.hidden + j);
         }
-        cell_grad_row(args.cell,
-                      CellGradRow<R>{Base::real(static_cast<const void*>(args.gates), row * wide + j),
-                                     args.hidden,
-                                     Base::real(static_cast<const void*>(args.cells), row * args.hidden + j),
-                                     before, h_grad, carry + r * args.hidden + j, grads, kCols, cell_grads},
-                      n);
+        const R* gate = Base::real(static_cast<const void*>(args.gates), row * wide + j);
+        const R* cell = Base::real(static_cast<const void*>(args.cells), row * args.hidden + j);
+        R* carried = carry + r * args.hidden + j;
+        CellGradRow<R> units{gate, args.hidden, cell, before, h_grad, carried, grads, kCols, cell_grads};
+        const bool whole = n % kLanes<R> == 0;
+        if (!whole) { // the units are no whole vectors
+            for (int64_t g = 0; g < gates; ++g) copy_values(rest + g * kCols, gate + g * args.hidden, n);
+            units.gates = rest, units.hidden = kCols;
+            units.carry = rest + 4 * kCols;
+            copy_values(units.carry, carried, n);
+            if (cell) {
+                copy_values(rest + 5 * kCols, cell, n);
+                units.cell = rest + 5 * kCols;
+            }
+            if (before) {
+                copy_values(rest + 6 * kCols, before, n);
+                units.before = rest + 6 * kCols;
+            }
+        }
+        cell_grad_row(args.cell, units, n);
+        if (!whole) copy_values(carried, units.carry, n);
         E* next = operand[step % 2] + r * width + j;
         for (int64_t g = 0; g < gates; ++g)
             put_row<T>(storage, grads + g * kCols, n,
@@ -120,35 +135,30 @@ template <class T> struct RnnBackward : Sequences<T> {
             }
         }
         for (int64_t r = r0; grad.c0_grad && r < r1; ++r)
-            copy_row(Base::real(grad.c0_grad, args.order[r] * args.hidden), carry + r * args.hidden,
-                     args.hidden);
+            copy_values(Base::real(grad.c0_grad, args.order[r] * args.hidden), carry + r * args.hidden,
+                        args.hidden);
     }
     void run() {
         const int64_t panels = ceil_div(args.state, kCols), wide = gates * args.hidden;
-        const int64_t weights = wide * args.state, projected = args.projection ? args.state * args.hidden : 0;
         Pieces pieces(Scratch::kernel);
-        const int64_t converted = pieces.template add<E>(Base::converted_size(max(weights, projected))),
-                      packed = pieces.template add<T>(PackedItems<T>::size(args.state, wide)),
+        const int64_t packed = pieces.template add<T>(PackedItems<T>::size(args.state, wide)),
                       packed_projection = pieces.template add<T>(
-                          projected ? PackedItems<T>::size(args.hidden, args.state) : 0),
+                          args.projection ? PackedItems<T>::size(args.hidden, args.state) : 0),
                       gate_operands = pieces.template add<E>(2 * args.batch * width),
-                      state_operands = pieces.template add<E>(projected ? args.batch * state_width : 0),
+                      state_operands = pieces.template add<E>(args.projection ? args.batch * state_width : 0),
                       carried = pieces.template add<R>(args.batch * args.hidden);
         pieces.allocate();
-        weight = pack_items<T>(pieces.template at<T>(packed),
-                               Base::elements(args.weight, weights, pieces.template at<E>(converted)), 1,
-                               args.state, args.state, wide);
-        if (projected)
-            projection =
-                pack_items<T>(pieces.template at<T>(packed_projection),
-                              Base::elements(args.projection, projected, pieces.template at<E>(converted)), 1,
-                              args.hidden, args.hidden, args.state);
+        weight =
+            pack_items(pieces.template at<T>(packed), storage, args.weight, args.state, args.state, wide);
+        if (args.projection)
+            projection = pack_items(pieces.template at<T>(packed_projection), storage, args.projection,
+                                    args.hidden, args.hidden, args.state);
         operand[0] = pieces.template at<E>(gate_operands);
         operand[1] = operand[0] + args.batch * width;
         state_grads = pieces.template at<E>(state_operands);
         carry = pieces.template at<R>(carried);
 
-        const RnnTasks tasks = rnn_tasks(args, double(args.batch) * double(weights));
+        const RnnTasks tasks = rnn_tasks(args, double(args.batch) * double(wide * args.state));
         if (tasks.by_units) {
             begin(0, args.batch);
             for (int64_t step = steps - 1; step >= 0; --step) {

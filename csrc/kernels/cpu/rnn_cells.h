@@ -10,8 +10,9 @@
 namespace dt::cpu::DT_LEVEL {
 namespace {
 
-// Some units of one sequence at one step. Gate g of unit j is at gates[g * hidden + j], what the product with
-// the state gave for it at sums[g * sums_step + j].
+// Some units of one sequence at one step, in whole vectors: what stands behind the units may be anything.
+// Gate g of unit j is at gates[g * hidden + j], what the product with the state gave for it at sums[g *
+// sums_step + j].
 template <class R> struct CellRow {
     R* gates;
     int64_t hidden;
@@ -23,51 +24,51 @@ template <class R> struct CellRow {
     R* h;
 };
 
-template <class R> void rnn_row(const CellRow<R>& c, int64_t n, bool relu) {
-    for_vectors<R>(n, [&](int64_t j, auto part) DT_INLINE_LAMBDA {
-        const Vec<R> x = load(c.gates + j, part) + load(c.sums + j, part);
+template <class R> DT_INLINE void rnn_row(const CellRow<R>& c, int64_t n, bool relu) {
+    for (int64_t j = 0; j < n; j += kLanes<R>) {
+        const Vec<R> x = load(c.gates + j) + load(c.sums + j);
         const Vec<R> h = relu ? max(x, zero<R>()) : tanh(x);
-        store(c.gates + j, h, part);
-        store(c.h + j, h, part);
-    });
+        store(c.gates + j, h);
+        store(c.h + j, h);
+    }
 }
 
-template <class R> void lstm_row(const CellRow<R>& c, int64_t n) {
-    for_vectors<R>(n, [&](int64_t j, auto part) DT_INLINE_LAMBDA {
+template <class R> DT_INLINE void lstm_row(const CellRow<R>& c, int64_t n) {
+    for (int64_t j = 0; j < n; j += kLanes<R>) {
         const auto gate = [&](int64_t g) DT_INLINE_LAMBDA {
-            return load(c.gates + g * c.hidden + j, part) + load(c.sums + g * c.sums_step + j, part);
+            return load(c.gates + g * c.hidden + j) + load(c.sums + g * c.sums_step + j);
         };
         const Vec<R> input = sigmoid(gate(0)), forget = sigmoid(gate(1)), candidate = tanh(gate(2)),
                      output = sigmoid(gate(3));
-        const Vec<R> state = fma(forget, load(c.carry + j, part), input * candidate);
-        store(c.gates + j, input, part);
-        store(c.gates + c.hidden + j, forget, part);
-        store(c.gates + 2 * c.hidden + j, candidate, part);
-        store(c.gates + 3 * c.hidden + j, output, part);
-        store(c.carry + j, state, part);
-        store(c.cell + j, state, part);
-        store(c.h + j, output * tanh(state), part);
-    });
+        const Vec<R> state = fma(forget, load(c.carry + j), input * candidate);
+        store(c.gates + j, input);
+        store(c.gates + c.hidden + j, forget);
+        store(c.gates + 2 * c.hidden + j, candidate);
+        store(c.gates + 3 * c.hidden + j, output);
+        store(c.carry + j, state);
+        store(c.cell + j, state);
+        store(c.h + j, output * tanh(state));
+    }
 }
 
-template <class R> void gru_row(const CellRow<R>& c, int64_t n) {
-    for_vectors<R>(n, [&](int64_t j, auto part) DT_INLINE_LAMBDA {
-        const auto sum = [&](int64_t g) DT_INLINE_LAMBDA { return load(c.sums + g * c.sums_step + j, part); };
-        const Vec<R> reset = sigmoid(load(c.gates + j, part) + sum(0)),
-                     update = sigmoid(load(c.gates + c.hidden + j, part) + sum(1));
-        const Vec<R> product = c.bias ? sum(2) + load(c.bias + j, part) : sum(2);
-        const Vec<R> candidate = tanh(fma(reset, product, load(c.gates + 2 * c.hidden + j, part)));
-        const Vec<R> h = fma(update, load(c.carry + j, part) - candidate, candidate);
-        store(c.gates + j, reset, part);
-        store(c.gates + c.hidden + j, update, part);
-        store(c.gates + 2 * c.hidden + j, candidate, part);
-        store(c.cell + j, product, part);
-        store(c.carry + j, h, part);
-        store(c.h + j, h, part);
-    });
+template <class R> DT_INLINE void gru_row(const CellRow<R>& c, int64_t n) {
+    for (int64_t j = 0; j < n; j += kLanes<R>) {
+        const auto sum = [&](int64_t g) DT_INLINE_LAMBDA { return load(c.sums + g * c.sums_step + j); };
+        const Vec<R> reset = sigmoid(load(c.gates + j) + sum(0)),
+                     update = sigmoid(load(c.gates + c.hidden + j) + sum(1));
+        const Vec<R> product = c.bias ? sum(2) + load(c.bias + j) : sum(2);
+        const Vec<R> candidate = tanh(fma(reset, product, load(c.gates + 2 * c.hidden + j)));
+        const Vec<R> h = fma(update, load(c.carry + j) - candidate, candidate);
+        store(c.gates + j, reset);
+        store(c.gates + c.hidden + j, update);
+        store(c.gates + 2 * c.hidden + j, candidate);
+        store(c.cell + j, product);
+        store(c.carry + j, h);
+        store(c.h + j, h);
+    }
 }
 
-template <class R> void cell_row(Cell cell, const CellRow<R>& c, int64_t n) {
+template <class R> [[gnu::noinline]] void cell_row(Cell cell, const CellRow<R>& c, int64_t n) {
     if (cell == Cell::lstm)
         lstm_row(c, n);
     else if (cell == Cell::gru)
@@ -89,47 +90,45 @@ template <class R> struct CellGradRow {
     R* cell_grads; // GRU: of the product of the third gate
 };
 
-template <class R> void rnn_grad_row(const CellGradRow<R>& c, int64_t n, bool relu) {
-    for_vectors<R>(n, [&](int64_t j, auto part) DT_INLINE_LAMBDA {
-        const Vec<R> h = load(c.gates + j, part), g = load(c.h_grad + j, part);
-        store(c.grads + j, relu ? select(h > zero<R>(), g, zero<R>()) : g * fma(-h, h, broadcast(R(1))),
-              part);
-    });
+template <class R> DT_INLINE void rnn_grad_row(const CellGradRow<R>& c, int64_t n, bool relu) {
+    for (int64_t j = 0; j < n; j += kLanes<R>) {
+        const Vec<R> h = load(c.gates + j), g = load(c.h_grad + j);
+        store(c.grads + j, relu ? select(h > zero<R>(), g, zero<R>()) : g * fma(-h, h, broadcast(R(1))));
+    }
 }
 
-template <class R> void lstm_grad_row(const CellGradRow<R>& c, int64_t n) {
-    for_vectors<R>(n, [&](int64_t j, auto part) DT_INLINE_LAMBDA {
-        const Vec<R> input = load(c.gates + j, part), forget = load(c.gates + c.hidden + j, part),
-                     candidate = load(c.gates + 2 * c.hidden + j, part),
-                     output = load(c.gates + 3 * c.hidden + j, part);
-        const Vec<R> one = broadcast(R(1)), g = load(c.h_grad + j, part);
-        const Vec<R> t = tanh(load(c.cell + j, part));
-        const Vec<R> state = fma(g * output, fma(-t, t, one), load(c.carry + j, part));
-        const Vec<R> before = c.before ? load(c.before + j, part) : zero<R>();
-        store(c.grads + j, state * candidate * input * (one - input), part);
-        store(c.grads + c.grads_step + j, state * before * forget * (one - forget), part);
-        store(c.grads + 2 * c.grads_step + j, state * input * fma(-candidate, candidate, one), part);
-        store(c.grads + 3 * c.grads_step + j, g * t * output * (one - output), part);
-        store(c.carry + j, state * forget, part);
-    });
+template <class R> DT_INLINE void lstm_grad_row(const CellGradRow<R>& c, int64_t n) {
+    for (int64_t j = 0; j < n; j += kLanes<R>) {
+        const Vec<R> input = load(c.gates + j), forget = load(c.gates + c.hidden + j),
+                     candidate = load(c.gates + 2 * c.hidden + j), output = load(c.gates + 3 * c.hidden + j);
+        const Vec<R> one = broadcast(R(1)), g = load(c.h_grad + j);
+        const Vec<R> t = tanh(load(c.cell + j));
+        const Vec<R> state = fma(g * output, fma(-t, t, one), load(c.carry + j));
+        const Vec<R> before = c.before ? load(c.before + j) : zero<R>();
+        store(c.grads + j, state * candidate * input * (one - input));
+        store(c.grads + c.grads_step + j, state * before * forget * (one - forget));
+        store(c.grads + 2 * c.grads_step + j, state * input * fma(-candidate, candidate, one));
+        store(c.grads + 3 * c.grads_step + j, g * t * output * (one - output));
+        store(c.carry + j, state * forget);
+    }
 }
 
-template <class R> void gru_grad_row(const CellGradRow<R>& c, int64_t n) {
-    for_vectors<R>(n, [&](int64_t j, auto part) DT_INLINE_LAMBDA {
-        const Vec<R> reset = load(c.gates + j, part), update = load(c.gates + c.hidden + j, part),
-                     candidate = load(c.gates + 2 * c.hidden + j, part);
-        const Vec<R> one = broadcast(R(1)), g = load(c.h_grad + j, part) + load(c.carry + j, part);
-        const Vec<R> before = c.before ? load(c.before + j, part) : zero<R>();
+template <class R> DT_INLINE void gru_grad_row(const CellGradRow<R>& c, int64_t n) {
+    for (int64_t j = 0; j < n; j += kLanes<R>) {
+        const Vec<R> reset = load(c.gates + j), update = load(c.gates + c.hidden + j),
+                     candidate = load(c.gates + 2 * c.hidden + j);
+        const Vec<R> one = broadcast(R(1)), g = load(c.h_grad + j) + load(c.carry + j);
+        const Vec<R> before = c.before ? load(c.before + j) : zero<R>();
         const Vec<R> third = g * (one - update) * fma(-candidate, candidate, one);
-        store(c.grads + j, third * load(c.cell + j, part) * reset * (one - reset), part);
-        store(c.grads + c.grads_step + j, g * (before - candidate) * update * (one - update), part);
-        store(c.grads + 2 * c.grads_step + j, third, part);
-        store(c.cell_grads + j, third * reset, part);
-        store(c.carry + j, g * update, part);
-    });
+        store(c.grads + j, third * load(c.cell + j) * reset * (one - reset));
+        store(c.grads + c.grads_step + j, g * (before - candidate) * update * (one - update));
+        store(c.grads + 2 * c.grads_step + j, third);
+        store(c.cell_grads + j, third * reset);
+        store(c.carry + j, g * update);
+    }
 }
 
-template <class R> void cell_grad_row(Cell cell, const CellGradRow<R>& c, int64_t n) {
+template <class R> [[gnu::noinline]] void cell_grad_row(Cell cell, const CellGradRow<R>& c, int64_t n) {
     if (cell == Cell::lstm)
         lstm_grad_row(c, n);
     else if (cell == Cell::gru)

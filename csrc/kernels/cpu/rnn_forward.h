@@ -45,14 +45,29 @@ template <class T> struct RnnForward : Sequences<T> {
     }
     void compute_row(int64_t r, int64_t step, int64_t j, int64_t n, const R* sums, int64_t sums_step) const {
         const int64_t row = Base::row(r, step);
-        R h[kCols];
-        cell_row(args.cell,
-                 CellRow<R>{Base::real(args.gates, row * gates * args.hidden + j), args.hidden, sums,
-                            sums_step, carry + r * args.hidden + j,
-                            Base::real(args.cells, row * args.hidden + j), Base::real(args.bias, j), h},
-                 n);
+        R h[kCols], rest[7 * kCols]; // where the units are no whole vectors
+        R *gate = Base::real(args.gates, row * gates * args.hidden + j),
+          *carried = carry + r * args.hidden + j, *cell = Base::real(args.cells, row * args.hidden + j);
+        CellRow<R> units{gate, args.hidden, sums, sums_step, carried, cell, Base::real(args.bias, j), h};
+        const bool whole = n % kLanes<R> == 0;
+        if (!whole) {
+            for (int64_t g = 0; g < gates; ++g) copy_values(rest + g * kCols, gate + g * args.hidden, n);
+            units.gates = rest, units.hidden = kCols;
+            units.carry = rest + 4 * kCols, units.cell = rest + 5 * kCols;
+            copy_values(units.carry, carried, n);
+            if (args.bias) {
+                copy_values(rest + 6 * kCols, units.bias, n);
+                units.bias = rest + 6 * kCols;
+            }
+        }
+        cell_row(args.cell, units, n);
+        if (!whole) {
+            for (int64_t g = 0; g < gates; ++g) copy_values(gate + g * args.hidden, rest + g * kCols, n);
+            copy_values(carried, units.carry, n);
+            if (cell) copy_values(cell, units.cell, n);
+        }
         if (args.c_n && step + 1 == args.length[r])
-            copy_row(Base::real(args.c_n, args.order[r] * args.hidden + j), carry + r * args.hidden + j, n);
+            copy_values(Base::real(args.c_n, args.order[r] * args.hidden + j), carried, n);
         if (args.projection)
             put_row<T>(storage, h, n, Base::stored(args.unprojected, row * args.hidden + j),
                        unprojected + r * hidden_width + j);
@@ -63,7 +78,7 @@ template <class T> struct RnnForward : Sequences<T> {
     void compute(int64_t step, int64_t r0, int64_t r1, int64_t p0, int64_t p1) const {
         const int64_t rows = r1 - r0;
         R* sums = scratch<R>(Scratch::gemm_sums, gates * rows * kCols);
-        if (step == 0 && !args.h0) fill_row(sums, R(0), gates * rows * kCols);
+        if (step == 0 && !args.h0) fill_or_copy<R>(sums, nullptr, gates * rows * kCols);
         for (int64_t p = p0; p < p1; ++p) {
             if (step > 0 || args.h0)
                 for (int64_t g = 0; g < gates; ++g)
@@ -81,34 +96,28 @@ template <class T> struct RnnForward : Sequences<T> {
     }
     void run() {
         const int64_t panels = ceil_div(args.hidden, kCols);
-        const int64_t weights = gates * args.hidden * args.state,
-                      projected = args.projection ? args.state * args.hidden : 0;
+        const int64_t wide = gates * args.hidden;
         Pieces pieces(Scratch::kernel);
-        const int64_t converted = pieces.template add<E>(Base::converted_size(max(weights, projected))),
-                      packed = pieces.template add<T>(gates * PackedItems<T>::size(args.hidden, args.state)),
+        const int64_t one = PackedItems<T>::size(args.hidden, args.state),
+                      packed = pieces.template add<T>(gates * one),
                       packed_projection = pieces.template add<T>(
-                          projected ? PackedItems<T>::size(args.state, args.hidden) : 0),
+                          args.projection ? PackedItems<T>::size(args.state, args.hidden) : 0),
                       states = pieces.template add<E>(2 * args.batch * width),
-                      states_before = pieces.template add<E>(projected ? args.batch * hidden_width : 0),
+                      states_before = pieces.template add<E>(args.projection ? args.batch * hidden_width : 0),
                       carried = pieces.template add<R>(args.batch * args.hidden);
         pieces.allocate();
-        const E* from = Base::elements(args.weight, weights, pieces.template at<E>(converted));
         for (int64_t g = 0; g < gates; ++g)
-            weight[g] = pack_items<T>(
-                pieces.template at<T>(packed) + g * PackedItems<T>::size(args.hidden, args.state),
-                from + g * args.hidden * args.state, args.state, 1, args.hidden, args.state);
-        if (projected)
-            projection =
-                pack_items<T>(pieces.template at<T>(packed_projection),
-                              Base::elements(args.projection, projected, pieces.template at<E>(converted)),
-                              args.hidden, 1, args.state, args.hidden);
+            weight[g] = pack_items(pieces.template at<T>(packed) + g * one, storage,
+                                   Base::stored(args.weight, g * args.hidden), wide, args.hidden, args.state);
+        if (args.projection)
+            projection = pack_items(pieces.template at<T>(packed_projection), storage, args.projection,
+                                    args.state, args.state, args.hidden);
         operand[0] = pieces.template at<E>(states);
         operand[1] = operand[0] + args.batch * width;
         unprojected = pieces.template at<E>(states_before);
         carry = pieces.template at<R>(carried);
 
-        const double step_work = double(args.batch) * double(weights);
-        const RnnTasks tasks = rnn_tasks(args, step_work);
+        const RnnTasks tasks = rnn_tasks(args, double(args.batch) * double(wide) * double(args.state));
         if (tasks.by_units) {
             begin(0, args.batch);
             for (int64_t step = 0; step < steps; ++step) {

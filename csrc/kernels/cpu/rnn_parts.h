@@ -35,21 +35,36 @@ template <class T> struct PackedItems {
     const T* panel(int64_t i) const { return data + i * kTileCols<T> * units; }
 };
 
-// Item i at depth p is from[i * step + p * depth_step].
+// What is multiplied at a time of `count` items that lie side by side; of pairs, the second element is in the
+// next row of the matrix, if it is `whole`.
 template <class T>
-PackedItems<T> pack_items(T* to, const Element<T>* from, int64_t step, int64_t depth_step, int64_t items,
-                          int64_t depth) {
+void pack_unit(T* to, [[maybe_unused]] DType storage, const char* from, int64_t, int64_t count, bool) {
+    if constexpr (sizeof(T) == 4)
+        if (storage != DType::float32)
+            return halves_to_floats(storage, count, reinterpret_cast<const uint16_t*>(from), to);
+    copy_row(to, reinterpret_cast<const T*>(from), count);
+}
+#if defined(DT_MULTIPLIES_PAIRS)
+inline void pack_unit(Pair* to, DType, const char* from, int64_t row, int64_t count, bool whole) {
+    const auto* low = reinterpret_cast<const bfloat16_t*>(from);
+    for (int64_t i = 0; i < count; i += kLanes<Pair>) {
+        const int64_t here = min(count - i, int64_t{kLanes<Pair>});
+        store(to + i, join_rows(low + i, whole ? low + row + i : nullptr, here));
+    }
+}
+#endif
+
+// From a matrix (depth, items) of the storage type, rows `row` apart.
+template <class T>
+PackedItems<T> pack_items(T* to, DType storage, const void* from, int64_t row, int64_t items, int64_t depth) {
     const PackedItems<T> packed{to, items, ceil_div(depth, kElements<T>)};
     parallel(packed.panels(), grain_for(kTileCols<T> * depth), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
-            T* panel = to + i * kTileCols<T> * packed.units;
-            const int64_t first = i * kTileCols<T>;
-#if defined(DT_MULTIPLIES_PAIRS)
-            Pairs{from, step, depth_step, depth}
-#else
-            Strided<T>{from, step, depth_step}
-#endif
-                .pack(panel, kTileCols<T>, first, packed.cols(i), 0, packed.units);
+            const char* at = static_cast<const char*>(from) + i * kTileCols<T> * int64_t(item_size(storage));
+            for (int64_t p = 0; p < packed.units; ++p)
+                pack_unit(to + (i * packed.units + p) * kTileCols<T>, storage,
+                          at + p * kElements<T> * row * int64_t(item_size(storage)), row, packed.cols(i),
+                          (p + 1) * kElements<T> <= depth);
         }
     });
     return packed;
@@ -81,28 +96,36 @@ void multiply(const Element<T>* a, int64_t a_row, int64_t rows, const PackedItem
     }
 }
 
+template <class R> [[gnu::noinline]] void copy_values(R* to, const R* from, int64_t n) {
+    copy_row(to, from, n);
+}
+// What was given, else zeros.
+template <class R> [[gnu::noinline]] void fill_or_copy(R* to, const R* from, int64_t n) {
+    if (from)
+        copy_row(to, from, n);
+    else
+        fill_row(to, R(0), n);
+}
+
 // Puts n values that were computed where they are stored, and where the next product reads them, rounded as
 // stored.
 template <class T>
-void put_row([[maybe_unused]] DType storage, const SumOf<T>* values, int64_t n, void* stored,
-             Element<T>* operand) {
-    if constexpr (sizeof(T) == 8) {
-        copy_row(operand, values, n);
-        if (stored) copy_row(static_cast<double*>(stored), values, n);
-    } else if constexpr (kElements<T> == 2) {
+[[gnu::noinline]] void put_row([[maybe_unused]] DType storage, const SumOf<T>* values, int64_t n,
+                               void* stored, Element<T>* operand) {
+    if constexpr (kElements<T> == 2) {
         floats_to_halves(DType::bfloat16, n, values, operand);
         if (stored) memcpy(stored, operand, size_t(n) * sizeof(Element<T>));
-    } else if (storage == DType::float32) {
-        copy_row(operand, values, n);
-        if (stored) copy_row(static_cast<float*>(stored), values, n);
+        return;
     } else {
-        uint16_t halves[kTileCols<T>];
-        for (int64_t i = 0; i < n; i += kTileCols<T>) {
-            const int64_t count = min(kTileCols<T>, n - i);
-            void* to = stored ? static_cast<uint16_t*>(stored) + i : halves;
-            floats_to_halves(storage, count, values + i, to);
-            halves_to_floats(storage, count, to, operand + i);
-        }
+        if constexpr (sizeof(T) == 4)
+            if (storage != DType::float32) {
+                uint16_t halves[kTileCols<T>];
+                void* to = stored ? stored : halves;
+                floats_to_halves(storage, n, values, to);
+                return halves_to_floats(storage, n, to, operand);
+            }
+        copy_row(operand, values, n);
+        if (stored) copy_row(static_cast<T*>(stored), values, n);
     }
 }
 
@@ -153,27 +176,7 @@ template <class T> struct Sequences {
     }
     // Rows of states as operands are as wide as whole units of what is multiplied.
     static int64_t padded(int64_t width) { return round_up(width, kElements<T>); }
-
-    // Weights as elements: half formats are converted where they are not multiplied as they are.
-    const E* elements(const void* weight, [[maybe_unused]] int64_t n, [[maybe_unused]] E* to) const {
-        if constexpr (sizeof(T) == 4 && kElements<T> == 1)
-            if (storage != DType::float32) {
-                halves_to_floats(storage, n, weight, to);
-                return to;
-            }
-        return static_cast<const E*>(weight);
-    }
-    int64_t converted_size(int64_t n) const {
-        return sizeof(T) == 4 && kElements<T> == 1 && storage != DType::float32 ? n : 0;
-    }
 };
-
-template <class R> void fill_or_copy(R* to, const R* from, int64_t n) {
-    if (from)
-        copy_row(to, from, n);
-    else
-        fill_row(to, R(0), n);
-}
 
 // Pieces of one block of scratch memory, each on cache lines of its own.
 class Pieces {
