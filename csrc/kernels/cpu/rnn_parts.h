@@ -27,6 +27,7 @@ template <class T> inline constexpr int64_t kElements = sizeof(T) / sizeof(Eleme
 template <class T> struct PackedItems {
     T* data = nullptr;
     int64_t items = 0, units = 0;
+    int64_t deepest = depth_blocks<T>(units).size; // of the pieces that are multiplied at a time
     static int64_t size(int64_t items, int64_t depth) {
         return round_up(items, kTileCols<T>) * ceil_div(depth, kElements<T>);
     }
@@ -74,10 +75,9 @@ PackedItems<T> pack_items(T* to, DType storage, const void* from, int64_t row, i
 template <class T>
 void multiply(const Element<T>* a, int64_t a_row, int64_t rows, const PackedItems<T>& b, int64_t panel,
               SumOf<T>* sums) {
-    const int64_t deepest = depth_blocks<T>(b.units).size;
-    for (int64_t p = 0; p < b.units; p += deepest) {
+    for (int64_t p = 0; p < b.units; p += b.deepest) {
         Tile<T> tile;
-        tile.depth = min(deepest, b.units - p);
+        tile.depth = min(b.deepest, b.units - p);
         tile.a_row = a_row / kElements<T>;
         tile.a_depth = 1;
         tile.b = b.panel(panel) + p * kTileCols<T>;
@@ -107,15 +107,25 @@ template <class R> [[gnu::noinline]] void fill_or_copy(R* to, const R* from, int
         fill_row(to, R(0), n);
 }
 
+#if defined(DT_MULTIPLIES_PAIRS)
+// n values of a panel, rounded by the instruction, which takes subnormal numbers for zero, as products do.
+inline void put_halves(const float* values, int64_t n, bfloat16_t* to) {
+    constexpr int64_t lanes = kLanes<float>;
+    const Vec<float> low = load_tail(values, min(n, lanes)),
+                     high = load_tail(values + lanes, max(n - lanes, int64_t{0}));
+    const __m512bh halves = _mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
+    _mm512_mask_storeu_epi16(to, __mmask32((uint64_t{1} << n) - 1), (__m512i)halves);
+}
+#endif
+
 // Puts n values that were computed where they are stored, and where the next product reads them, rounded as
 // stored.
 template <class T>
 [[gnu::noinline]] void put_row([[maybe_unused]] DType storage, const SumOf<T>* values, int64_t n,
                                void* stored, Element<T>* operand) {
     if constexpr (kElements<T> == 2) {
-        floats_to_halves(DType::bfloat16, n, values, operand);
-        if (stored) memcpy(stored, operand, size_t(n) * sizeof(Element<T>));
-        return;
+        put_halves(values, n, operand);
+        if (stored) put_halves(values, n, static_cast<bfloat16_t*>(stored));
     } else {
         if constexpr (sizeof(T) == 4)
             if (storage != DType::float32) {
@@ -140,7 +150,7 @@ inline RnnTasks rnn_tasks(const RnnArgs& args,
                           double step_work) { // multiplications of a step of all sequences
     RnnTasks tasks;
     const double work = step_work * double(args.batch ? args.length[0] : 0);
-    if (work < 2 * kParallelWork) return tasks;
+    if (work < 4 * kParallelWork) return tasks;
     if (args.batch < 8 && step_work >= 2 * kParallelWork && !args.projection)
         tasks.by_units = true;
     else
