@@ -209,3 +209,16 @@ def generation(o: Options) -> Data:
     shapes |= {f"blocks.norm.{part}": (width,) for part in ("weight", "bias")}
     state = {name: 0.1 * normal(*shape, seed=i) for i, (name, shape) in enumerate(shapes.items())}
     return {"state": {k: v + 1 if "norm" in k and k.endswith("weight") else v for k, v in state.items()}}
+
+
+def gpt(o: Options) -> Data:
+    """The same with weights of the size that training starts from, and tokens."""
+    state = {k: 0.2 * v if v.ndim == 2 else v for k, v in generation(o)["state"].items()}
+    tokens = np.random.default_rng(0).integers(0, o["vocabulary"], (o["batch"], o["context"] + 1))
+    return {"state": state, "tokens": tokens[:, :-1].copy(), "targets": tokens[:, 1:].copy()}
+
+
+def attention(o: Options) -> Data:
+    """(batch, time, heads, features), as projections write them."""
+    shape = (o["batch"], o["time"], o["heads"], o["size"])
+    return {name: normal(*shape, seed=i) for i, name in enumerate(("query", "key", "value", "grad"))}

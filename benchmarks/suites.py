@@ -7,7 +7,7 @@ from benchmarks import fits
 from benchmarks.cases import FLAT, NO_IMAGES, NUMPY, Bar, Case, Variant
 from benchmarks.convolutions import CONV, CONV_3X3, HALF_CONVOLUTIONS
 from benchmarks.kernels import HALF_KERNELS, KERNELS, OPTIMIZERS, elementwise, layer
-from benchmarks.language import GENERATION
+from benchmarks.language import GENERATION, LANGUAGE
 from benchmarks.products import GEMM, GEMM_1024, GEMM_CORE, HALF_PRODUCTS, gemm
 from benchmarks.sequences import SEQUENCES
 
@@ -240,7 +240,7 @@ SUITES: dict[str, list[Case]] = {
     "half kernels": HALF_KERNELS,
     "half convolutions": HALF_CONVOLUTIONS,
     "half networks": HALF_NETWORKS,
-    "sequences": SEQUENCES,
+    "sequences": [*SEQUENCES, *LANGUAGE],
     "generation": GENERATION,
     "overhead": OVERHEAD,
     "guard": fits.GUARD,

@@ -186,3 +186,38 @@ def test_pytorch_agrees(variant: str) -> None:
     for a, b in zip(ours, theirs, strict=True):
         assert a.grad is not None
         np.testing.assert_allclose(a.grad.numpy(), b.grad.numpy(), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize(("heads", "shared"), [(4, 1), (4, 2), (1, 1)])
+def test_a_projection_gives_what_its_parts_give(dtype: str, heads: int, shared: int) -> None:
+    fewer = heads // shared
+    array, given = draw(2, 40, (heads + 2 * fewer) * 8), draw(2, 40, heads * 8, seed=1)
+    whole, parts = leaves(array, array, dtype=dtype)
+    grad, mask = (
+        dt.tensor(given, dtype=dtype),
+        dt.tensor(np.random.default_rng(3).random((2, 1, 40, 40)) < 0.7),
+    )
+    every = parts.reshape(2, 40, -1, 8).swapaxes(1, 2)
+    q, k, v = every[:, :heads], every[:, heads : heads + fewer], every[:, heads + fewer :]
+    dt.manual_seed(2)
+    y = dt._core._self_attention(whole, heads, fewer, mask, 0.2, True)
+    dt.manual_seed(2)
+    z = attend(q, k, v, mask, 0.2, True, enable_gqa=True).swapaxes(1, 2).reshape(2, 40, -1)
+    y.backward(grad)
+    z.backward(grad)
+    assert whole.grad is not None
+    assert parts.grad is not None
+    for a, b in ((y, z), (whole.grad, parts.grad)):
+        np.testing.assert_array_equal(
+            a.detach().astype("float64").numpy(), b.detach().astype("float64").numpy()
+        )
+
+
+def test_a_projection_of_other_sizes_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"self_attention: projected has 10 features .* expected 6 heads"):
+        dt._core._self_attention(dt.zeros((2, 3, 10)), 2, 2)
+    empty = dt.zeros((0, 3, 12), requires_grad=True)
+    dt._core._self_attention(empty, 2, 2).sum().backward()
+    assert empty.grad is not None
+    assert empty.grad.shape == (0, 3, 12)

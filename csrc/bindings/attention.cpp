@@ -41,6 +41,12 @@ void bind_attention(py::module_& m) {
         {"query"_a, "key"_a, "value"_a, "attn_mask"_a = py::none(), "dropout_p"_a = 0.0,
          "is_causal"_a = false, "scale"_a = py::none(), "enable_gqa"_a = false,
          keyword("generator"_a = py::none())});
+    op<&ops::self_attention>(
+        m, "_self_attention",
+        "Attention of what one projection gave: (batch, time, queries, keys and values).",
+        {"projected"_a, "heads"_a, "key_heads"_a, "attn_mask"_a = py::none(), "dropout_p"_a = 0.0,
+         "is_causal"_a = false, keyword("generator"_a = py::none())},
+        "self_attention");
 }
 
 } // namespace dt::bindings

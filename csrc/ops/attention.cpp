@@ -107,6 +107,16 @@ struct Recorded {
     DType dtypes[3];
 };
 
+// The gradients of query, key and value, where memory is given for them.
+void differentiate(AttentionGradArgs& args, DType dtype) {
+    const auto& attention = kernels().attention;
+    Tensor partial;
+    const int64_t size = args.query_grad.data ? attention.partial_size(args.forward) : 0;
+    if (size) partial = Tensor::empty({size}, computing_dtype(dtype), Device::cpu, kOp);
+    args.partial = data_of(partial);
+    attention.backward[precision(dtype)](args);
+}
+
 void backward_of(Backward& b, const Recorded& kept) {
     const Tensor* const inputs[] = {&kept.query.get(), &kept.key.get(), &kept.value.get()};
     kept.output.get();
@@ -126,16 +136,37 @@ void backward_of(Backward& b, const Recorded& kept) {
     args.query_grad = head_array(grads[0]);
     args.key_grad = head_array(grads[1]);
     args.value_grad = head_array(grads[2]);
-    const auto& attention = kernels().attention;
-    Tensor partial;
-    if (b.needs(0)) {
-        const int64_t size = attention.partial_size(kept.args);
-        if (size) partial = Tensor::empty({size}, computing_dtype(dtype), Device::cpu, kOp);
-        args.partial = data_of(partial);
-    }
-    attention.backward[precision(dtype)](args);
+    differentiate(args, dtype);
     for (int i : {0, 1, 2})
         if (grads[i].defined()) b.give(i, plain::convert(grads[i], kept.dtypes[i]));
+}
+
+// Queries, keys and values of one projection, (batch, time, heads + 2 key_heads of features).
+struct Projection {
+    HeadArray query, key, value;
+    Projection(const Tensor& t, int64_t heads, int64_t key_heads, int64_t size) {
+        const int64_t row = t.shape(2), item = static_cast<int64_t>(item_size(t.dtype()));
+        const auto part = [&](int64_t first) {
+            return HeadArray{static_cast<char*>(t.data()) + first * size * item, t.shape(1) * row, size, row};
+        };
+        query = part(0), key = part(heads), value = part(heads + key_heads);
+    }
+};
+
+void draw_random(AttentionArgs& args, const Ref<Generator>& generator) {
+    if (args.dropout == 0) return;
+    const Generator::Stream stream = generator->next();
+    args.random = {stream.seed, stream.stream, 0};
+}
+
+// Fills `out`; returns the logarithms of the sums.
+Tensor compute(AttentionArgs& args, const Tensor& out) {
+    const Tensor log_sums =
+        Tensor::empty({args.batch, args.heads, args.queries}, computing_dtype(out.dtype()));
+    args.log_sums = log_sums.data();
+    LongWork work(estimate(args));
+    kernels().attention.forward[precision(out)](args);
+    return log_sums;
 }
 
 } // namespace
@@ -167,19 +198,13 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
     args.scale = scale ? *scale : 1 / std::sqrt(double(args.size));
     args.dropout = dropout_p;
     const Tensor mask = take_mask(given(attn_mask), q, args.keys, args.mask);
-    if (dropout_p > 0) {
-        const Generator::Stream stream = generator->next();
-        args.random = {stream.seed, stream.stream, 0};
-    }
+    draw_random(args, generator);
     Dims shape = q.shape();
     shape[shape.rank() - 1] = args.value_size;
     Tensor out = empty_heads(shape, q.dtype(), true), log_sums;
     if (out.size() && args.keys) {
-        log_sums = Tensor::empty({args.batch, args.heads, args.queries}, computing_dtype(q.dtype()));
         args.output = head_array(out);
-        args.log_sums = log_sums.data();
-        LongWork work(estimate(args));
-        kernels().attention.forward[precision(q)](args);
+        log_sums = compute(args, out);
     } else if (out.size()) {
         plain::copy(out, plain::zeros(shape, q.dtype()));
     }
@@ -196,6 +221,58 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
                              {query.shape(), key.shape(), value.shape()},
                              {query.dtype(), key.dtype(), value.dtype()}}](Backward& b) {
                 backward_of(b, kept);
+            },
+            2.5 * estimate(args));
+    return out;
+}
+
+Tensor self_attention(const Tensor& projected, int64_t heads, int64_t key_heads, const Optional& attn_mask,
+                      double dropout_p, bool is_causal, const Ref<Generator>& generator) {
+    constexpr const char* op = "self_attention";
+    check_floating(op, "projected", projected);
+    check_rank(op, "projected", projected, 3, "(batch, time, features)");
+    check_between(op, "dropout_p", dropout_p, 0, 1);
+    const int64_t features = projected.shape(2), all = heads + 2 * key_heads;
+    if (heads < 1 || key_heads < 1 || heads % key_heads || features == 0 || features % all)
+        value_error({op, ": projected has ", features, " features (shape ", projected.shape(), "), expected ",
+                     all, " heads of one size: those of ", heads, " queries and of ", key_heads,
+                     " keys and values, a divisor of that"});
+    const Tensor x = plain::contiguous(projected);
+    const int64_t batch = x.shape(0), time = x.shape(1), size = features / all;
+    AttentionArgs args;
+    args.batch = batch, args.heads = heads, args.key_heads = key_heads;
+    args.queries = args.keys = time;
+    args.size = args.value_size = size;
+    const Projection in(x, heads, key_heads, size);
+    args.query = in.query, args.key = in.key, args.value = in.value;
+    args.causal = is_causal;
+    args.scale = 1 / std::sqrt(double(size));
+    args.dropout = dropout_p;
+    const Tensor like = x.alias({batch, heads, time, size}, {0, 0, 0, 0}, x.offset());
+    const Tensor mask = take_mask(given(attn_mask), like, time, args.mask);
+    draw_random(args, generator);
+    Tensor out = Tensor::empty({batch, time, heads * size}, x.dtype(), Device::cpu, op), log_sums;
+    if (out.size()) {
+        args.output = {out.data(), time * heads * size, size, heads * size};
+        log_sums = compute(args, out);
+    }
+    if (recording({&projected}))
+        record(
+            op, out, {&projected},
+            [args, x = Saved(x), mask = mask.defined() ? Saved(mask) : Saved(), y = Saved(out),
+             log_sums](Backward& b) {
+                const Tensor &input = x.get(), grad = plain::contiguous(b.grad());
+                y.get();
+                if (mask) mask.get();
+                Tensor input_grad = empty_like(input);
+                if (grad.size()) {
+                    const int64_t row = grad.shape(2);
+                    const Projection to(input_grad, args.heads, args.key_heads, args.size);
+                    AttentionGradArgs all{args, {}, to.query, to.key, to.value};
+                    all.output_grad = {grad.data(), grad.shape(1) * row, args.size, row};
+                    differentiate(all, input.dtype());
+                }
+                b.give(0, input_grad);
             },
             2.5 * estimate(args));
     return out;

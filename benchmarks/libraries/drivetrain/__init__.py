@@ -7,9 +7,7 @@ from benchmarks.libraries import builders
 
 from . import kernels, language, networks, sequences
 
-BUILD = (
-    builders(kernels, networks) | sequences.BUILD | {"fit": networks.fit, "generation": language.generation}
-)
+BUILD = builders(kernels, networks) | sequences.BUILD | language.BUILD | {"fit": networks.fit}
 
 
 def version() -> str:

@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from benchmarks.libraries import builders
 
-from . import kernels, networks, sequences
+from . import kernels, language, networks, sequences
 
-BUILD = builders(kernels, networks) | sequences.BUILD
+BUILD = builders(kernels, networks) | sequences.BUILD | language.BUILD
 
 
 def version() -> str:

@@ -8,7 +8,7 @@ from benchmarks.libraries import builders
 
 from . import kernels, language, networks, sequences
 
-BUILD = builders(kernels, networks) | sequences.BUILD | {"generation": language.generation}
+BUILD = builders(kernels, networks) | sequences.BUILD | language.BUILD
 
 
 def version() -> str:

@@ -8,7 +8,7 @@ from torch import nn
 
 from benchmarks.libraries import Job
 
-from .kernels import arrays
+from .kernels import arrays, compiled, make_optimizer
 
 
 class Attention(nn.Module):
@@ -72,6 +72,9 @@ class GPT(nn.Module):
 
     def forward(self, tokens: torch.Tensor, at: Any = None) -> torch.Tensor:
         """The logits behind the last token."""
+        return self.norm(self.hidden(tokens, at)[:, -1]) @ self.tokens.weight.T
+
+    def hidden(self, tokens: torch.Tensor, at: Any = None) -> torch.Tensor:
         if at is None:
             places = self.positions.weight[: tokens.shape[1]]
         elif isinstance(at, torch.Tensor):
@@ -81,7 +84,7 @@ class GPT(nn.Module):
         x = self.tokens(tokens) + places
         for block in self.blocks:
             x = block(x, at)
-        return self.norm(x[:, -1]) @ self.tokens.weight.T
+        return x
 
     def new_cache(self, o: dict[str, Any]) -> None:
         shape = (1, o["heads"], o["context"], o["width"] // o["heads"])
@@ -108,3 +111,50 @@ def generation(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
         return tokens
 
     return Job(step, arrays)
+
+
+def gpt(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
+    model, half = GPT(o, data["state"]), o.get("half")
+    tokens, targets = torch.from_numpy(data["tokens"]), torch.from_numpy(data["targets"]).reshape(-1)
+    optimizer = make_optimizer(
+        {**o, "optimizer": "AdamW", "options": {"weight_decay": o["decay"]}}, model.parameters(), mode
+    )
+
+    def forward() -> torch.Tensor:
+        with torch.autocast("cpu", getattr(torch, half or "bfloat16"), enabled=half is not None):
+            logits = F.linear(model.norm(model.hidden(tokens)), model.tokens.weight)
+            return F.cross_entropy(logits.reshape(-1, o["vocabulary"]), targets)
+
+    run = compiled(forward, mode)
+
+    def step() -> Any:
+        optimizer.zero_grad()
+        loss = run()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return Job(step, arrays)
+
+
+def attention(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
+    dtype = getattr(torch, o.get("half") or "float32")
+    inputs = [torch.from_numpy(data[name]).to(dtype).requires_grad_() for name in ("query", "key", "value")]
+    grad = torch.from_numpy(data["grad"]).to(dtype)
+
+    def attend(*inputs: torch.Tensor) -> torch.Tensor:
+        return F.scaled_dot_product_attention(*(t.transpose(1, 2) for t in inputs), is_causal=True)
+
+    run = compiled(attend, mode)
+
+    def step() -> Any:
+        for t in inputs:
+            t.grad = None
+        output = run(*inputs).transpose(1, 2)
+        output.backward(grad)
+        return output, *(t.grad for t in inputs)
+
+    return Job(step, arrays)
+
+
+BUILD = {"generation": generation, "gpt": gpt, "attention": attention}

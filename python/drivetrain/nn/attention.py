@@ -191,6 +191,10 @@ class MultiheadAttention(Module):
         value = key if value is None else value
         self._check(query, key, value)
         batch, queries, _ = query.shape
+        one = key is query and value is query and self.in_proj_weight is not None
+        more = self.positions is not None or self.bias_k is not None or self.add_zero_attn
+        if one and cache is None and not (need_weights or more):
+            return self._self_attention(query, key_padding_mask, attn_mask, is_causal), None
         if cache is not None and cache.fixed and cache.length:
             q = self._heads(query, 0, self.num_heads)
             k, v = cache.all()
@@ -222,6 +226,18 @@ class MultiheadAttention(Module):
             grouped = self.num_kv_heads != self.num_heads
             found = _core.scaled_dot_product_attention(q, k, v, mask, dropout, is_causal, None, grouped)
         return self.out_proj(found.swapaxes(1, 2).reshape(batch, queries, self.embed_dim)), weights
+
+    def _self_attention(
+        self, input: Tensor, padding: Tensor | None, mask: Tensor | None, is_causal: bool
+    ) -> Tensor:
+        """The usual case: the kernel reads the projection, and writes its gradient, as a whole."""
+        projected = _core.linear(input, self.in_proj_weight, self.in_proj_bias)  # type: ignore[arg-type]
+        both = None
+        if padding is not None or mask is not None:
+            both = self._mask(padding, mask, (input.shape[0], input.shape[1], input.shape[1]))
+        dropout = self.dropout if self.training else 0.0
+        heads = self.num_heads, self.num_kv_heads
+        return self.out_proj(_core._self_attention(projected, *heads, both, dropout, is_causal))  # type: ignore[no-any-return]
 
     def _check(self, query: Tensor, key: Tensor, value: Tensor) -> None:
         wanted = [("query", query, self.embed_dim), ("key", key, self.kdim), ("value", value, self.vdim)]
