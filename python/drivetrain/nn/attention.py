@@ -218,7 +218,7 @@ class MultiheadAttention(Module):
                 weights = _core.dropout(weights, dropout)
             found = weighted(weights, v)
             weights = weights.mean(axis=1) if average_attn_weights else weights
-        elif queries == 1 and cache is not None and mask is None and not dropout and q.dtype.itemsize > 2:
+        elif queries == 1 and cache is not None and mask is None and not dropout:
             # One row at a time is no work for tiles. Heads that share keys are rows of one product.
             rows = q.reshape(batch, self.num_kv_heads, -1, self.head_dim) * self.head_dim**-0.5
             found = (_core.softmax(rows @ k.mT) @ v).reshape(batch, self.num_heads, 1, self.head_dim)
