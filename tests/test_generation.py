@@ -85,7 +85,7 @@ class TestGPT:
     @pytest.mark.parametrize(
         "options",
         [
-            {"positions": "rotary", "kv_heads": 1, "activation": "swiglu"},
+            {"positions": "rotary", "kv_heads": 1, "activation": "swiglu", "norm": "rms", "bias": False},
             {"positions": "sinusoidal", "tied": False},
         ],
     )

@@ -177,7 +177,7 @@ def gpt(
         bias (bool, default True): Whether linear layers and norms have one.
         positions ("learned", "sinusoidal" or "rotary", default "learned"): How it knows the order.
         activation (str, default "gelu"): Also "gelu_tanh", "relu", "silu", or "swiglu".
-        norm ("layer", default): The kind of norm.
+        norm ("layer" or "rms", default "layer"): The kind of norm.
         feedforward (int, default 4 width): Features between the two linear layers of a block.
         kv_heads (int, default heads): Heads of keys and values, each shared by a group of heads.
 

@@ -10,7 +10,7 @@ from .._core import Tensor
 from .checks import choice, integer
 from .linear import Linear
 from .module import Module
-from .norm import LayerNorm
+from .norm import LayerNorm, RMSNorm
 
 Activation = str | Callable[[Tensor], Tensor]
 
@@ -32,7 +32,8 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 def norm_of(kind: str, features: int, eps: float, bias: bool, dtype: Any) -> Module:
     """The norm that a name stands for."""
-    choice("norm", "norm", kind, ("layer",))
+    if choice("norm", "norm", kind, ("layer", "rms")) == "rms":
+        return RMSNorm(features, eps, dtype=dtype)
     return LayerNorm(features, eps, bias=bias, dtype=dtype)
 
 

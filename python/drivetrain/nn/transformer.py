@@ -98,7 +98,7 @@ class TransformerEncoderLayer(_Layer):
             residual connections.
         bias: Whether linear layers and norms have one.
         dtype: Floating-point dtype of the parameters.
-        norm: "layer", the kind of norms.
+        norm: "layer", or "rms" for `RMSNorm`, which has no bias.
         num_kv_heads, positions: See `MultiheadAttention`.
 
     Shapes: input and output (batch, time, d_model).
