@@ -18,6 +18,12 @@ void bind_embedding(py::module_& m) {
          ">>> dt.embedding(dt.tensor([1, 0]), dt.tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()\n"
          "[[3.0, 4.0], [1.0, 2.0]]"},
         {"input"_a, "weight"_a, "padding_idx"_a = py::none()});
+    op<&ops::embedding_rows>(
+        m, "_embedding_rows",
+        {"The gradient of a table as the rows that input names, each once, ascending, and their sums.\n\n"
+         "input has any shape, grad the features behind it; rows is the number of rows of the table, "
+         "padding_idx one that\ngets no gradient, or None."},
+        {"input"_a, "grad"_a, "rows"_a, "padding_idx"_a = py::none()}, "embedding_rows");
 }
 
 } // namespace dt::bindings

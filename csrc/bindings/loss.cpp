@@ -98,7 +98,7 @@ void bind_classes(py::module_& m) {
             "target: Integer labels (...), each in [0, classes) or ignore_index, which counts for nothing",
         weights =
             "weight: Tensor (classes,), the weight of each class, or None; 'mean' divides by the weights\n"
-            "    of the labels too.\n";
+            "    of the labels too, and is 0 where nothing counts.\n";
     op<&ops::cross_entropy>(
         m, "cross_entropy",
         loss_doc("-log(softmax(input)) of the right class.",

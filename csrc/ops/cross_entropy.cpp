@@ -56,15 +56,15 @@ void set_grads(CrossEntropyArgs& args, const Settings& s, const Tensor& loss_gra
     args.logits_grad = logits_grad.data();
 }
 
-bool is_one(const Tensor& t) {
-    return t.dtype() == DType::float64 ? *t.data<double>() == 1 : *t.data<float>() == 1;
+double value_of(const Tensor& t) {
+    return t.dtype() == DType::float64 ? *t.data<double>() : static_cast<double>(*t.data<float>());
 }
 
 // `ready` is the gradient where that of the loss is 1, as in loss.backward(); or undefined. It is given away:
 // a second walk over the graph computes it again.
 void backward_of(Backward& b, const Settings& s, const Tensor& logits, Tensor& ready) {
     const Tensor grad = plain::contiguous(b.grad());
-    const bool done = ready.defined() && is_one(grad);
+    const bool done = ready.defined() && value_of(grad) == 1;
     Tensor logits_grad = ready.defined() ? std::exchange(ready, Tensor()) : empty_like(logits);
     CrossEntropyArgs args = arguments(s, logits);
     set_grads(args, s, grad, logits_grad);
@@ -83,7 +83,11 @@ Tensor apply(const char* op, const Tensor& input, Settings s) {
     args.losses = losses.data();
     args.row_weights = row_weights.data();
     kernels().softmax.cross_entropy_weights[precision(computing)](args);
-    if (s.reduction == Reduction::mean) s.divisor = mean_divisor(losses, row_weights, s.sample_weight);
+    if (s.reduction == Reduction::mean) {
+        s.divisor = mean_divisor(losses, row_weights, s.sample_weight);
+        // A batch of nothing but padding has the loss 0, not 0 / 0.
+        if (args.rows && value_of(s.divisor) == 0) s.divisor = plain::full({}, computing, 1);
+    }
     Tensor one, ready;
     if (records && !s.log_probabilities && s.reduction != Reduction::none) {
         // While the logits are in the cache, their gradient is cheap; most losses are the end of the graph.

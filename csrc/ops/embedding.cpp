@@ -1,6 +1,10 @@
 #include "ops/embedding.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "ops/checks.h"
+#include "ops/shape.h"
 
 namespace dt::ops {
 
@@ -45,6 +49,39 @@ Tensor embedding(const Tensor& input, const Tensor& weight, const std::optional<
             b.give(0, weight_grad);
         });
     return out;
+}
+
+std::pair<Tensor, Tensor> embedding_rows(const Tensor& input, const Tensor& grad, int64_t rows,
+                                         const std::optional<int64_t>& padding_idx) {
+    const char* op = "embedding_rows";
+    const Tensor indices = own_indices(op, "input", input);
+    check_floating(op, "grad", grad);
+    const int64_t n = indices.size(), *values = indices.data<int64_t>();
+    if (grad.rank() != input.rank() + 1 || (grad.shape().back() && grad.size() != n * grad.shape().back()))
+        value_error({op, ": grad has shape ", grad.shape(), ", expected that of input, ", input.shape(),
+                     ", with the features behind it"});
+    if (kernels().embedding.first_outside(n, values, 0, rows, 0) >= 0 || (n && !rows))
+        value_error({op, ": input contains an index that is not one of ", rows, " rows"});
+    std::vector<int64_t> named(values, values + n);
+    std::sort(named.begin(), named.end());
+    named.erase(std::unique(named.begin(), named.end()), named.end());
+    if (padding_idx) named.erase(std::remove(named.begin(), named.end(), *padding_idx), named.end());
+    const int64_t count = static_cast<int64_t>(named.size()), width = grad.shape().back();
+    // Positions among the rows; those of the padding lie behind the last, where nothing is summed.
+    std::vector<int64_t> places(static_cast<size_t>(n));
+    for (int64_t i = 0; i < n; ++i) {
+        const auto at = std::lower_bound(named.begin(), named.end(), values[i]);
+        places[static_cast<size_t>(i)] = at != named.end() && *at == values[i] ? at - named.begin() : count;
+    }
+    const Tensor from = plain::contiguous(grad);
+    const Tensor sums = Tensor::empty({count + 1, width}, grad.dtype());
+    const Tensor memory = Tensor::empty({count + 2 + n}, DType::int64);
+    if (width)
+        kernels().embedding.backward[precision(grad)](n, places.data(), count + 1, width, count, from.data(),
+                                                      sums.data(), memory.data<int64_t>());
+    Tensor found = Tensor::empty({count}, DType::int64);
+    std::copy(named.begin(), named.end(), found.data<int64_t>());
+    return {found, slice(op, sums, 0, 0, count, 1)};
 }
 
 } // namespace dt::ops

@@ -60,6 +60,7 @@ from .norm import InstanceNorm2d as InstanceNorm2d
 from .norm import LayerNorm as LayerNorm
 from .norm import RMSNorm as RMSNorm
 from .parameter import Parameter as Parameter
+from .parameter import SparseParameter as SparseParameter
 from .pool import AdaptiveAvgPool1d as AdaptiveAvgPool1d
 from .pool import AdaptiveAvgPool2d as AdaptiveAvgPool2d
 from .pool import AdaptiveMaxPool1d as AdaptiveMaxPool1d

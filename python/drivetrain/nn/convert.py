@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _core
 from .._core import Tensor
-from .parameter import Parameter
+from .parameter import Parameter, SparseParameter
 
 if TYPE_CHECKING:
     from .module import Module
@@ -66,4 +66,6 @@ def _converted(old: Tensor, dtype: Any) -> Tensor:
     parameter = type(old)(new, old.requires_grad)
     if old.grad is not None:
         parameter.grad = old.grad.detach().astype(dtype)
+    if isinstance(old, SparseParameter) and isinstance(parameter, SparseParameter) and old.sparse_grad:
+        parameter.add_rows(old.sparse_grad.rows, old.sparse_grad.values.astype(dtype))
     return parameter

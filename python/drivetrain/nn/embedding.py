@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from .. import _core
+from .._checks import flag
 from . import init
 from .checks import integer
 from .convert import floating_dtype
 from .module import Module
-from .parameter import Parameter
+from .parameter import Parameter, SparseParameter
 
 
 class Embedding(Module):
@@ -20,6 +21,9 @@ class Embedding(Module):
         embedding_dim: Size of a vector.
         padding_idx: A category whose vector stays as it is, initially 0: it gets no gradient.
         dtype: Floating-point dtype of the table.
+        sparse: Whether the gradient is kept, and the table stepped, for those rows alone that were looked up.
+            For large tables; with `optim.SparseAdam`, `optim.Adagrad` or `optim.SGD`, not for tied weights.
+            `weight` is a `SparseParameter` then, and `weight.sparse_grad` has rows and values.
 
     Shapes:
         input (...) of int64 or int32, output (..., embedding_dim), weight (num_embeddings, embedding_dim).
@@ -36,6 +40,8 @@ class Embedding(Module):
         embedding_dim: int,
         padding_idx: int | None = None,
         dtype: Any = "float32",
+        *,
+        sparse: bool = False,
     ) -> None:
         super().__init__()
         self.num_embeddings = integer("Embedding", "num_embeddings", num_embeddings)
@@ -50,20 +56,22 @@ class Embedding(Module):
             padding_idx %= self.num_embeddings
         self.padding_idx = padding_idx
         dtype = floating_dtype("Embedding", dtype)
-        self.weight = Parameter(_core.empty((self.num_embeddings, self.embedding_dim), dtype=dtype))
+        kind = SparseParameter if flag("Embedding", "sparse", sparse) else Parameter
+        self.weight = kind(_core.empty((self.num_embeddings, self.embedding_dim), dtype=dtype))
         self.reset_parameters()
 
     @classmethod
     def from_pretrained(
-        cls, embeddings: Any, freeze: bool = True, padding_idx: int | None = None
+        cls, embeddings: Any, freeze: bool = True, padding_idx: int | None = None, *, sparse: bool = False
     ) -> Embedding:
         """Takes a table (categories, size) over; frozen, unless told otherwise."""
-        weight = Parameter(embeddings, requires_grad=not freeze)
+        kind = SparseParameter if flag("Embedding.from_pretrained", "sparse", sparse) else Parameter
+        weight = kind(embeddings, requires_grad=not freeze)
         if weight.ndim != 2:
             raise ValueError(
                 f"Embedding.from_pretrained: embeddings must have 2 axes, got shape {tuple(weight.shape)}"
             )
-        made = cls(weight.shape[0], weight.shape[1], padding_idx, weight.dtype)
+        made = cls(weight.shape[0], weight.shape[1], padding_idx, weight.dtype, sparse=sparse)
         made.weight = weight
         return made
 
@@ -74,8 +82,11 @@ class Embedding(Module):
             init.zeros_(self.weight.detach()[self.padding_idx])
 
     def forward(self, input: _core.Tensor) -> _core.Tensor:
+        if isinstance(self.weight, SparseParameter):
+            return self.weight.lookup(input, self.padding_idx)
         return _core.embedding(input, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
-        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
+        sparse = ", sparse=True" if isinstance(self.weight, SparseParameter) else ""
+        return f"{self.num_embeddings}, {self.embedding_dim}{padding}{sparse}"

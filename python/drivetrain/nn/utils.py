@@ -14,6 +14,7 @@ from .packing import pack_padded_sequence as pack_padded_sequence
 from .packing import pad_packed_sequence as pad_packed_sequence
 from .packing import pad_sequence as pad_sequence
 from .packing import unpad_sequence as unpad_sequence
+from .parameter import gradient_holders
 
 
 def _parameters(name: str, parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
@@ -54,7 +55,7 @@ def clip_grad_norm_(
         [0.6, 0.8]
     """
     max_norm = real("clip_grad_norm_", "max_norm", max_norm, "a number of at least 0", lambda v: v >= 0)
-    found = _parameters("clip_grad_norm_", parameters)
+    found = gradient_holders(_parameters("clip_grad_norm_", parameters))
     return _core.clip_grad_norm_(found, max_norm, norm_type, error_if_nonfinite)
 
 
@@ -74,7 +75,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
         [1.0, 0.5]
     """
     limit = real("clip_grad_value_", "clip_value", clip_value, "a number of at least 0", lambda v: v >= 0)
-    found = _parameters("clip_grad_value_", parameters)
+    found = gradient_holders(_parameters("clip_grad_value_", parameters))
     _core._clip_grad_value([p for p in found if p.dtype in (_core.float32, _core.float64)], limit)
     with no_grad():
         for parameter in found:

@@ -11,6 +11,7 @@ from .optimizer import Optimizer
 from .scaler import GradScaler
 from .sgd import SGD
 from .signs import Lion, Rprop
+from .sparse_adam import SparseAdam
 
 __all__ = [
     "LBFGS",
@@ -29,6 +30,7 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "Rprop",
+    "SparseAdam",
     "lr_scheduler",
     "regularization",
     "swa_utils",

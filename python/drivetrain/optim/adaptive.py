@@ -14,7 +14,8 @@ from .fused import FusedOptimizer
 class Adagrad(FusedOptimizer):
     """Adagrad (Duchi et al., 2011): steps divided by the root of the sum of all squared gradients.
 
-    What has had large gradients moves little; rates only ever fall. For sparse features.
+    What has had large gradients moves little; rates only ever fall. For sparse features, and for tables of
+    `Embedding(sparse=True)`, of which only the rows that were looked up are changed (without weight decay).
 
     Args:
         params: The parameters, or a list of dicts: see `Optimizer`.
@@ -36,6 +37,7 @@ class Adagrad(FusedOptimizer):
     """
 
     _function = staticmethod(_core._adagrad_step)
+    _steps_rows = True
     _keeps = ("sum",)
     _not_negative = ("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps")
 

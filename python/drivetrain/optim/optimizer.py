@@ -10,7 +10,8 @@ from typing import Any
 from .. import _core
 from .._arguments import suggest
 from .._core import Tensor
-from ..autograd import enable_grad
+from ..autograd import enable_grad, no_grad
+from ..nn.parameter import SparseParameter, gradient_holders
 from .checks import check_number
 from .hooks import StepHookHandle
 from .state import GroupState, collect, load
@@ -49,6 +50,9 @@ class Optimizer:
     _keeps: tuple[str, ...] = ()
     # Those of them, and of "step", that the state of a parameter may lack.
     _optional: tuple[str, ...] = ()
+    # Whether it steps the rows alone that a gradient is of, and has parameters with such gradients.
+    _steps_rows = False
+    _has_tables = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Optimizer:
         known = inspect.signature(cls.__init__).parameters if kwargs else {}
@@ -134,6 +138,7 @@ class Optimizer:
                     f"{self._name}: a parameter of shape {tuple(parameter.shape)} is given twice"
                 )
             seen.add(id(parameter))
+            self._has_tables |= isinstance(parameter, SparseParameter)
         self.param_groups.append({"params": parameters, **options})
         self._states.append(GroupState())
 
@@ -164,6 +169,12 @@ class Optimizer:
             raise TypeError(
                 f"{self._name}: parameters must be float32 or float64, got {parameter.dtype.name} "
                 f"(shape {tuple(parameter.shape)}){hint}"
+            )
+        if isinstance(parameter, SparseParameter) and not self._steps_rows:
+            raise TypeError(
+                f"{self._name}: a parameter of shape {tuple(parameter.shape)} gets gradients of single rows "
+                f"(Embedding with sparse=True), which {self._name} cannot use; take SparseAdam, Adagrad or "
+                "SGD, or sparse=False"
             )
         if not parameter.is_leaf:
             raise ValueError(
@@ -221,7 +232,8 @@ class Optimizer:
             grad_scale = self._scale_of_gradients(max_norm, grad_scale)
         limit = math.inf if max_value is None else self._limit_of_gradients(max_norm, max_value)
         for group, state in zip(self.param_groups, self._states):  # noqa: B905, strict= would cost time
-            if state.uneven is not None or not self._step_all(group, state, grad_scale, limit):
+            some = state.uneven is not None or self._has_tables
+            if some or not self._step_all(group, state, grad_scale, limit):
                 self._step_some(group, state, grad_scale, limit)
         return result
 
@@ -281,8 +293,10 @@ class Optimizer:
         for name in names:
             state.begin(name, self, group, chosen)
         numbers = sorted({steps[i] for i in chosen})
+        tables = [i for i, p in enumerate(parameters) if self._has_tables and _has_rows(p)]
         # Of several the first would have been made when the second raises.
-        if self._watch and len(numbers) > 1 and not _core._finite_gradients(parameters):
+        several = len(numbers) + len(tables) > 1
+        if self._watch and several and not _core._finite_gradients(gradient_holders(parameters)):
             raise FloatingPointError(f"{self._name}: a gradient is infinite or NaN; nothing was changed")
         done = 1
         for number in numbers:
@@ -296,10 +310,46 @@ class Optimizer:
                 grad_scale,
                 max_value,
             )
+        for i in tables:
+            number = steps[i] + 1 if names else 1
+            kept = [state.begin(name, self, group, [i])[i] for name in names]
+            done = max(done, self._step_table(group, number, parameters[i], kept, grad_scale, max_value))
         if names:
-            for i in chosen:
+            for i in chosen + tables:
                 steps[i] += 1
         self._made(done)
+
+    def _step_table(
+        self,
+        group: Mapping[str, Any],
+        step: int,
+        table: SparseParameter,
+        kept: Sequence[Tensor],
+        grad_scale: float,
+        max_value: float,
+    ) -> int:
+        """A step of those rows of a table that have a gradient, and of what is kept for them."""
+        if table.grad is not None:
+            raise ValueError(
+                f"{self._name}: a parameter of shape {tuple(table.shape)} has a gradient of single rows "
+                "(Embedding with sparse=True) and another of all; tied weights need sparse=False"
+            )
+        if group.get("weight_decay") or group.get("momentum"):
+            raise ValueError(
+                f"{self._name}: momentum and weight_decay change all rows of a table, expected 0 for a "
+                f"parameter with gradients of single rows (shape {tuple(table.shape)})"
+            )
+        gradient = table.sparse_grad
+        assert gradient is not None
+        rows, values = gradient
+        whole = [table.detach(), *kept]
+        parts = [_core.take(tensor, rows, 0) for tensor in whole]
+        own = [[part] for part in parts[1:]]
+        done = self._step_group(group, step, parts[:1], [values], own, grad_scale, max_value)
+        with no_grad():
+            for tensor, part in zip(whole, parts, strict=True):
+                tensor[rows] = part
+        return done
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forgets all gradients.
@@ -308,6 +358,9 @@ class Optimizer:
             set_to_none: Whether `.grad` becomes None; else it is filled with zeros.
         """
         for group in self.param_groups:
+            for parameter in group["params"] if self._has_tables else ():
+                if isinstance(parameter, SparseParameter):
+                    parameter.grad = None
             if set_to_none:
                 _core._clear_gradients(group["params"])
                 continue
@@ -409,9 +462,14 @@ def _hint(name: str, known: Iterable[str]) -> str:
 
 
 def parameters_of(optimizer: Optimizer) -> list[Tensor]:
-    """All parameters that an optimizer changes."""
+    """All that an optimizer's gradients are in: its parameters, and what holds those of single rows."""
     groups = optimizer.param_groups
     if len(groups) == 1:
         found: list[Tensor] = groups[0]["params"]
-        return found
-    return [parameter for group in groups for parameter in group["params"]]
+    else:
+        found = [parameter for group in groups for parameter in group["params"]]
+    return gradient_holders(found) if optimizer._has_tables else found
+
+
+def _has_rows(parameter: Tensor) -> bool:
+    return isinstance(parameter, SparseParameter) and parameter.sparse_grad is not None

@@ -27,6 +27,8 @@ class SGD(Optimizer):
         nesterov: Whether to look ahead (Sutskever et al., 2013); needs momentum and no dampening.
         maximize: Whether to climb instead of to descend.
 
+    Tables of `Embedding(sparse=True)` go without momentum and weight decay.
+
     Example:
         >>> import drivetrain as dt
         >>> w = dt.tensor([1.0], requires_grad=True)
@@ -38,6 +40,7 @@ class SGD(Optimizer):
     """
 
     _watch = False
+    _steps_rows = True
     _keeps = ("momentum_buffer",)
     _optional = ("step", "momentum_buffer")
 

@@ -93,7 +93,8 @@ class Watch:
                     f"has {found}: it comes from the loss, or from a function behind that layer"
                 )
             for name, parameter in call.module.named_parameters():
-                if found := describe(parameter.grad):
+                rows = getattr(parameter, "sparse_grad", None)
+                if found := describe(parameter.grad if rows is None else rows.values):
                     return f"The forward is finite; the backward of {call} gives its {name} {found}"
             if any(call.inputs):
                 found = next(filter(None, call.inputs))

@@ -68,7 +68,7 @@ def optimizers() -> dict[str, Callable[[Any], Any]]:
     """By name in lower case, all but those that a name alone cannot set to work: Muon, LBFGS."""
     kinds: tuple[Callable[[Any], Any], ...] = (
         *(optim.Adadelta, optim.Adafactor, optim.Adagrad, optim.Adam, optim.Adamax, optim.AdamW),
-        *(optim.Lion, optim.NAdam, optim.RAdam, optim.RMSprop, optim.Rprop),
+        *(optim.Lion, optim.NAdam, optim.RAdam, optim.RMSprop, optim.Rprop, optim.SparseAdam),
     )
     return {
         "sgd": lambda parameters: optim.SGD(parameters, lr=0.01),

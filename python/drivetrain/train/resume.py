@@ -83,9 +83,13 @@ def stateful(hooks: Any) -> list[Any]:
 
 
 def gradients_of(model: Any) -> State:
-    return {
-        name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None
-    }
+    found: State = {}
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None:
+            found[name] = parameter.grad
+        elif (rows := getattr(parameter, "sparse_grad", None)) is not None:
+            found[name] = rows._asdict()
+    return found
 
 
 def metrics_of(trainer: Any) -> list[State]:
@@ -117,7 +121,9 @@ def _load(trainer: Any, state: Mapping[str, Any], callbacks: bool) -> None:
         trainer.scaler.load_state_dict(state["scaler"])
     for name, parameter in trainer.model.named_parameters():
         gradient = state["gradients"].get(name)
-        parameter.grad = None if gradient is None else copy_of(gradient)
+        parameter.grad = None if gradient is None or isinstance(gradient, Mapping) else copy_of(gradient)
+        if isinstance(gradient, Mapping):
+            parameter.add_rows(copy_of(gradient["rows"]), copy_of(gradient["values"]))
     if loop.batch:
         load_metrics(trainer, state["metrics"])
         trainer._epoch_logs = EpochLogs(**state["epoch_logs"])
