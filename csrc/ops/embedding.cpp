@@ -1,6 +1,6 @@
 #include "ops/embedding.h"
 
-#include <algorithm>
+#include <bit>
 #include <vector>
 
 #include "ops/checks.h"
@@ -62,17 +62,26 @@ std::pair<Tensor, Tensor> embedding_rows(const Tensor& input, const Tensor& grad
                      ", with the features behind it"});
     if (kernels().embedding.first_outside(n, values, 0, rows, 0) >= 0 || (n && !rows))
         value_error({op, ": input contains an index that is not one of ", rows, " rows"});
-    std::vector<int64_t> named(values, values + n);
-    std::sort(named.begin(), named.end());
-    named.erase(std::unique(named.begin(), named.end()), named.end());
-    if (padding_idx) named.erase(std::remove(named.begin(), named.end(), *padding_idx), named.end());
-    const int64_t count = static_cast<int64_t>(named.size()), width = grad.shape().back();
-    // Positions among the rows; those of the padding lie behind the last, where nothing is summed.
-    std::vector<int64_t> places(static_cast<size_t>(n));
-    for (int64_t i = 0; i < n; ++i) {
-        const auto at = std::lower_bound(named.begin(), named.end(), values[i]);
-        places[static_cast<size_t>(i)] = at != named.end() && *at == values[i] ? at - named.begin() : count;
+    // A bit for every row; a row's place is the number of bits before its own.
+    std::vector<uint64_t> named(static_cast<size_t>(rows + 63) / 64);
+    std::vector<int64_t> before(named.size()), places(static_cast<size_t>(n));
+    const auto word = [](int64_t row) { return static_cast<size_t>(row / 64); };
+    const auto bit = [](int64_t row) { return uint64_t{1} << (row % 64); };
+    for (int64_t i = 0; i < n; ++i) named[word(values[i])] |= bit(values[i]);
+    if (padding_idx && *padding_idx >= 0 && *padding_idx < rows)
+        named[word(*padding_idx)] &= ~bit(*padding_idx);
+    int64_t count = 0;
+    for (size_t w = 0; w < named.size(); ++w) {
+        before[w] = count;
+        count += std::popcount(named[w]);
     }
+    // The padding's place lies behind the last row, where nothing is summed.
+    for (int64_t i = 0; i < n; ++i) {
+        const uint64_t bits = named[word(values[i])], own = bit(values[i]);
+        places[static_cast<size_t>(i)] =
+            bits & own ? before[word(values[i])] + std::popcount(bits & (own - 1)) : count;
+    }
+    const int64_t width = grad.shape().back();
     const Tensor from = plain::contiguous(grad);
     const Tensor sums = Tensor::empty({count + 1, width}, grad.dtype());
     const Tensor memory = Tensor::empty({count + 2 + n}, DType::int64);
@@ -80,7 +89,10 @@ std::pair<Tensor, Tensor> embedding_rows(const Tensor& input, const Tensor& grad
         kernels().embedding.backward[precision(grad)](n, places.data(), count + 1, width, count, from.data(),
                                                       sums.data(), memory.data<int64_t>());
     Tensor found = Tensor::empty({count}, DType::int64);
-    std::copy(named.begin(), named.end(), found.data<int64_t>());
+    int64_t* next = found.data<int64_t>();
+    for (size_t w = 0; w < named.size(); ++w)
+        for (uint64_t bits = named[w]; bits; bits &= bits - 1)
+            *next++ = static_cast<int64_t>(w) * 64 + std::countr_zero(bits);
     return {found, slice(op, sums, 0, 0, count, 1)};
 }
 
