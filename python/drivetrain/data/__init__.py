@@ -16,12 +16,14 @@ from .images import ImageFiles, ImageFolder
 from .loader import DataLoader
 from .mixup import CutMix, MixUp, RandomChoice
 from .sampler import RandomSampler, Sampler, SequentialSampler
+from .sequences import BucketBatchSampler, PadCollate, SequenceWindows, pad_collate
 from .show import show_images
 from .split import random_split, train_test_split
 from .windows import FileWindows
 
 __all__ = [
     "ArrayDataset",
+    "BucketBatchSampler",
     "CutMix",
     "DataLoader",
     "Dataset",
@@ -32,11 +34,13 @@ __all__ = [
     "ImageFolder",
     "ImageReader",
     "MixUp",
+    "PadCollate",
     "RandomChoice",
     "RandomOverSampler",
     "RandomSampler",
     "RandomUnderSampler",
     "Sampler",
+    "SequenceWindows",
     "SequentialSampler",
     "Subset",
     "TensorDataset",
@@ -45,6 +49,7 @@ __all__ = [
     "balanced_sample_weights",
     "default_collate",
     "image_dataset_from_directory",
+    "pad_collate",
     "random_split",
     "scan_directory",
     "show_images",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
@@ -38,6 +39,9 @@ class DataLoader:
         sampler (iterable of int, optional): The order of the samples, instead of ``shuffle``; iterated anew
             in every epoch. If it has a method ``set_epoch``, that is called first; if it has ``state_dict``
             and ``load_state_dict``, its state belongs to the loader's. So does that of a data set.
+        batch_sampler (iterable of arrays of int, optional): The batches themselves, such as
+            `BucketBatchSampler`, instead of ``batch_size``, ``shuffle``, ``drop_last`` and ``sampler``. It
+            has a length, is iterated anew in every epoch, and may have the methods of a sampler.
         seed (int, or a Generator, default 0): Seed of the shuffling; of a ``drivetrain.Generator`` its seed
             is taken.
         prefetch (int, optional): Batches that a thread prepares ahead; 0 for none. Default: 0 for arrays in
@@ -75,6 +79,7 @@ class DataLoader:
         *,
         drop_last: bool = False,
         sampler: Iterable[int] | None = None,
+        batch_sampler: Iterable[Any] | None = None,
         seed: Any = 0,
         prefetch: int | None = None,
         collate_fn: Callable[[list[Any]], Any] | None = None,
@@ -86,6 +91,15 @@ class DataLoader:
             )
         if sampler is not None and shuffle:
             raise ValueError("DataLoader: got sampler and shuffle=True, expected one of them")
+        if batch_sampler is not None and (shuffle or drop_last or sampler is not None or batch_size != 32):
+            raise ValueError(
+                "DataLoader: got batch_sampler, which makes the batches, together with batch_size, shuffle, "
+                "drop_last or sampler"
+            )
+        if batch_sampler is not None and not isinstance(batch_sampler, Sized):
+            raise TypeError(
+                f"DataLoader: batch_sampler is a {type(batch_sampler).__name__}, expected one with a length"
+            )
         self.dataset = dataset
         self.batch_size = integer("DataLoader", "batch_size", batch_size)
         self.shuffle = flag("DataLoader", "shuffle", shuffle)
@@ -101,8 +115,12 @@ class DataLoader:
         self.prefetch = integer(
             "DataLoader", "prefetch", (0 if in_memory else 2) if prefetch is None else prefetch, 0
         )
-        self.sampler: Iterable[int]
-        if sampler is not None:
+        self.sampler: Iterable[Any]
+        self._gives_batches = batch_sampler is not None
+        self._first: list[int] = []  # where the batches of an epoch begin
+        if batch_sampler is not None:
+            self.sampler = batch_sampler
+        elif sampler is not None:
             self.sampler = sampler
         elif shuffle:
             self.sampler = RandomSampler(len(dataset), seed=self.seed)
@@ -118,6 +136,8 @@ class DataLoader:
     def __len__(self) -> int:
         """Return the batches of a whole epoch."""
         samples = len(self.sampler) if isinstance(self.sampler, Sized) else len(self.dataset)
+        if self._gives_batches:
+            return samples
         return samples // self.batch_size if self.drop_last else -(-samples // self.batch_size)
 
     def __iter__(self) -> Iterator[Any]:
@@ -130,7 +150,9 @@ class DataLoader:
         self._resumes = False
         epoch, done = self._epoch, self._batches_done
         self._sampler_state = self._state_of_sampler()
-        batches = self._index_batches(epoch)[done:]
+        batches = self._index_batches(epoch)
+        self._first = [0, *itertools.accumulate(map(len, batches))]
+        batches = batches[done:]
         late = self._late_transform()
         arrays = array_tensors(self.dataset) if self.collate_fn is None else None
 
@@ -174,7 +196,7 @@ class DataLoader:
         made = batch if self.collate_fn is not None else to_tensors(batch)
         transform: Any = self.batch_transform
         if hasattr(transform, "transform_samples"):
-            return transform.transform_samples(made, epoch, number * self.batch_size)
+            return transform.transform_samples(made, epoch, self._first[number])
         if hasattr(transform, "transform_batch"):
             return transform.transform_batch(made, epoch, number)
         return made
@@ -182,6 +204,9 @@ class DataLoader:
     def _index_batches(self, epoch: int) -> list[NDArray[np.int64]]:
         if hasattr(self.sampler, "set_epoch"):
             self.sampler.set_epoch(epoch)
+        if self._gives_batches:
+            where, length = "DataLoader: batch_sampler", len(self.dataset)
+            return [as_indices(where, batch, length) for batch in self.sampler]
         if isinstance(self.sampler, (SequentialSampler, RandomSampler)):
             indices = self.sampler.indices()
         else:
@@ -193,7 +218,7 @@ class DataLoader:
     def _load(self, indices: NDArray[np.int64], epoch: int, number: int) -> Any:
         dataset: Any = self.dataset
         if hasattr(dataset, "take_at"):
-            batch = dataset.take_at(indices, epoch, number * self.batch_size)
+            batch = dataset.take_at(indices, epoch, self._first[number])
             return batch if self.collate_fn is None or batch is None else self.collate_fn(rows_of(batch))
         if self.collate_fn is None and hasattr(dataset, "take"):
             return dataset.take(indices)

@@ -20,6 +20,7 @@ from .activation import Tanh as Tanh
 from .attention import MultiHeadAttention as MultiHeadAttention
 from .attention import MultiheadAttention as MultiheadAttention
 from .cache import KeyValueCache as KeyValueCache
+from .carried import CarriedState as CarriedState
 from .containers import ModuleDict as ModuleDict
 from .containers import ModuleList as ModuleList
 from .containers import ParameterList as ParameterList

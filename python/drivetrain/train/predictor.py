@@ -11,6 +11,7 @@ import numpy as np
 from .. import no_grad
 from .._arguments import checks_names
 from ..nn import Module
+from ..nn.carried import carried_states
 from .callbacks import Callback, CallbackList, as_callbacks
 from .precision import as_model_wants, floats_of, half_of, in_float32, region
 from .progress import ProgressBar
@@ -81,12 +82,20 @@ class Predictor:
 
 @contextlib.contextmanager
 def in_mode(model: Any, *, training: bool) -> Iterator[None]:
-    """Put a model into training or evaluation mode for the length of a block, and back after it."""
+    """Put a model into training or evaluation mode for the length of a block, and back after it.
+
+    An evaluation begins without carried states, and leaves those that there were.
+    """
     modules = [(module, module.training) for module in model.modules()]
+    kept = [] if training else [(states, states.get()) for states in carried_states(model).values()]
     model.train(training)
     try:
+        for states, _ in kept:
+            states.set(None)
         yield
     finally:
+        for states, before in kept:
+            states.set(before)
         for module, was_training in modules:
             module.training = was_training
 

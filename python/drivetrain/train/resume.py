@@ -17,6 +17,7 @@ from .. import default_generator, get_isa
 from .._core import Tensor
 from ..io import write_state
 from ..io.arrays import copy_of
+from ..nn.carried import carried_states
 from ..optim.optimizer import Optimizer
 from .callbacks import CallbackList
 from .callbacks.base import check_path
@@ -35,6 +36,7 @@ def state_of(trainer: Any, *, callbacks: bool = True) -> State:
         "loop": loop.state_dict(),
         "settings": settings_of(trainer),
         "model": trainer.model.state_dict(),
+        "carried": {name: list_of(part.get()) for name, part in carried_states(trainer.model).items()},
         "gradients": gradients_of(trainer.model) if loop.accumulated else {},
         "optimizer": named(trainer.optimizer),
         "lr_scheduler": None if trainer.lr_scheduler is None else named(trainer.lr_scheduler),
@@ -127,6 +129,10 @@ def _load(trainer: Any, state: Mapping[str, Any], callbacks: bool) -> None:
     if loop.batch:
         load_metrics(trainer, state["metrics"])
         trainer._epoch_logs = EpochLogs(**state["epoch_logs"])
+    saved = state.get("carried", {})
+    for name, carried in carried_states(trainer.model).items():
+        tensors = [copy_of(tensor) for tensor in saved.get(name, {}).get("tensors", [])]
+        carried.set(tensors[0] if tensors and saved[name]["is_one"] else tensors)
     trainer.history.load_state_dict(state["history"])
     trainer.guard.skipped_steps = state["skipped_steps"]
     trainer.model.stop_training = state["stop_training"]
@@ -146,6 +152,12 @@ def go_on(data: Any, state: State | None, epochs_done: int) -> None:
         data.start_at(epochs_done)
     else:
         data.load_state_dict(state)
+
+
+def list_of(states: Any) -> State:
+    """What a `CarriedState` gives, as a file holds it."""
+    tensors = [states] if isinstance(states, Tensor) else list(states or ())
+    return {"is_one": isinstance(states, Tensor), "tensors": tensors}
 
 
 def load_metrics(trainer: Any, states: list[State]) -> None:

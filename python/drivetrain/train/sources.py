@@ -70,6 +70,8 @@ class Source:
         self._done = 0  # batches of the epoch
         self._to_pass_over = 0  # of a resumed pass
         self._is_inside = False  # of an epoch
+        self._goes_on = False  # the next pass is a resumed one
+        self.begins = False  # the batch in hand is the first of a pass
 
     @property
     def steps(self) -> int | None:
@@ -128,11 +130,13 @@ class Source:
             over, self._to_pass_over = self._to_pass_over, 0
         if not self.is_iterator:
             self._taken = over
+        self.begins, self._goes_on = not self._goes_on, False
         for position, raw in enumerate(self.batches):
             if position < over:
                 continue
             self._taken += 1
             yield raw
+            self.begins = False
 
     @property
     def _loader(self) -> Any:
@@ -146,7 +150,7 @@ class Source:
         """Where it stands: within an epoch, behind the batch that was given last."""
         goes_on = self._is_inside or (self.endless and self.wanted_steps is not None) or self.is_iterator
         state = None
-        if isinstance(self._loader, DataLoader) and not goes_on:
+        if hasattr(self._loader, "next_epoch_state") and not goes_on:
             state = self._loader.next_epoch_state()  # what is left of its epoch is not given
         elif self._has_state:
             state = self._loader.state_dict()
@@ -165,6 +169,7 @@ class Source:
         self._pass = None
         self._done, self._is_inside = done, done > 0
         self._taken = self._to_pass_over = taken
+        self._goes_on = done > 0 or taken > 0
 
     def _load_loader(self, state: Mapping[str, Any], *, in_epoch: bool) -> None:
         try:

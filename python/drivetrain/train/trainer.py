@@ -11,6 +11,7 @@ from .. import default_generator, manual_seed
 from .._arguments import checks_names
 from .._checks import flag, integer
 from ..data.shuffle import check_seed
+from ..nn.carried import carried_states
 from ..optim import GradScaler
 from .batch import BatchTraining
 from .callbacks import Callback, CallbackList, Logs, Timer
@@ -363,9 +364,13 @@ class Trainer(Resumable, BatchTraining):
         so_far = self._epoch_logs
         # Taken where they are empty: what metrics have gathered may be large.
         others = copy.deepcopy((self._mean_loss, self.metrics)) if interval else None
+        carried = carried_states(self.model).values()
         with in_mode(self.model, training=True):
             for batch in data.epoch():
                 step = loop.batch
+                if data.begins:
+                    for states in carried:
+                        states.set(None)
                 hooks.call("on_train_batch_begin", step, {})
                 trained = train(batch, ends_epoch=step + 1 == steps)
                 so_far.any_trained |= trained
