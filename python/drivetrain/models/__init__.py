@@ -8,6 +8,7 @@ from .generation import Beams, Decoder, RecurrentDecoder, beam_search, generate,
 from .googlenet import AuxiliaryLoss, GoogLeNet, GoogLeNetOutputs, Inception, googlenet
 from .gpt import GPT, gpt
 from .mobilenet import InvertedResidual, mobilenet_v2
+from .recurrent import AttentionPooling
 from .resnet import (
     BasicBlock,
     Bottleneck,
@@ -17,6 +18,9 @@ from .resnet import (
     resnet101,
     resnet152,
 )
+from .rnn_classifier import RNNClassifier, rnn_classifier
+from .rnn_language_model import RNNLanguageModel, rnn_language_model
+from .text_cnn import TextCNN, text_cnn
 from .transfer import extract_features, fine_tune
 from .transformer_classifier import TransformerClassifier, transformer_classifier
 from .translation import TranslationTransformer, translation_transformer
@@ -26,6 +30,7 @@ from .weights import load_pytorch_weights
 
 __all__ = [
     "GPT",
+    "AttentionPooling",
     "AuxiliaryLoss",
     "BasicBlock",
     "Beams",
@@ -35,9 +40,12 @@ __all__ = [
     "GoogLeNetOutputs",
     "Inception",
     "InvertedResidual",
+    "RNNClassifier",
+    "RNNLanguageModel",
     "RecurrentDecoder",
     "Rescale",
     "ResidualPair",
+    "TextCNN",
     "TransformerClassifier",
     "TranslationTransformer",
     "UNet",
@@ -65,8 +73,11 @@ __all__ = [
     "resnet101",
     "resnet110",
     "resnet152",
+    "rnn_classifier",
+    "rnn_language_model",
     "small_cnn",
     "stream",
+    "text_cnn",
     "transformer_classifier",
     "translation_transformer",
     "unet",

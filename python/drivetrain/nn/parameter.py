@@ -57,7 +57,15 @@ class SparseParameter(Parameter):
     `.grad` stays None; setting it to None forgets the rows too.
 
     Attributes:
-        sparse_grad: `SparseGradient`, or None where there is none.
+        sparse_grad: The gradient, with `rows` (n,), ascending and each once, and `values` (n, features);
+            or None.
+
+    Example:
+        >>> import drivetrain as dt
+        >>> table = dt.nn.Embedding(1000, 2, sparse=True)
+        >>> table(dt.tensor([7, 3, 7])).sum().backward()
+        >>> table.weight.sparse_grad.rows.tolist(), table.weight.sparse_grad.values.tolist()
+        ([3, 7], [[1.0, 1.0], [2.0, 2.0]])
     """
 
     _parts: list[tuple[Tensor, Tensor]]  # rows, and a leaf whose .grad has their values

@@ -83,13 +83,18 @@ def _rows_as_listed(model: Module, max_depth: int | None) -> list[tuple[str, str
 def _rows_of_a_run(
     model: Module, input_shape: Any, dtype: Any, max_depth: int | None
 ) -> list[tuple[str, str, str]]:
+    from .carried import carried_states
+
     shapes = _sample_shapes(input_shape)
     inputs = [_core.zeros((1, *shape), dtype=dtype) for shape in shapes]
     rows: list[tuple[str, str, str]] = []
     counted: set[int] = set()
     was_training = {id(part): part.training for part in model.modules()}
+    carried = [(states, states.get()) for states in carried_states(model).values()]
     handles = []
     try:
+        for states, _ in carried:
+            states.set(None)
         for name, part in model.named_modules():
             if _is_layer(name, part, max_depth):
                 handles.append(part.register_forward_hook(_recorder(name, rows, counted, max_depth)))
@@ -99,6 +104,8 @@ def _rows_of_a_run(
     finally:
         for handle in handles:
             handle.remove()
+        for states, before in carried:
+            states.set(before)
         for part in model.modules():
             part.training = was_training[id(part)]
     return rows
