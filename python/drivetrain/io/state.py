@@ -3,6 +3,7 @@
 In the document an object with one key that begins with "$" stands for what JSON lacks:
 
     {"$tensor": name}, {"$array": name}   an entry of the file
+    {"$same": name}                       a copy of that entry, which came before: a parameter with two names
     {"$float": "7ff8000000000000"}        a float that is not finite, by its bits
     {"$scalar": [dtype, value]}           a number of NumPy
     {"$tuple": [...]}                     a tuple
@@ -112,6 +113,7 @@ def unflatten(tree: Any, tensors: Mapping[str, Any]) -> Any:
 class _Flattener:
     def __init__(self) -> None:
         self.tensors: dict[str, Any] = {}
+        self.places: dict[tuple[Any, ...], str] = {}  # of tensors, by where they lie in memory
 
     def value(self, value: Any, where: str, depth: int) -> Any:
         if value is None or type(value) in (bool, int, str):
@@ -138,7 +140,11 @@ class _Flattener:
 
     def leaf(self, value: Any, where: str) -> Any:
         if isinstance(value, Tensor):
-            return {"$tensor": self.keep(where, value.detach())}
+            lies = (value.data_ptr(), value.shape, value.strides, value.dtype.name)
+            if value.size and lies in self.places:
+                return {"$same": self.places[lies]}
+            self.places[lies] = self.keep(where, value.detach())
+            return {"$tensor": self.places[lies]}
         if isinstance(value, np.generic) and value.dtype.name in DTYPES:
             return {"$scalar": [value.dtype.name, value.tobytes().hex()]}
         if isinstance(value, np.ndarray) and value.dtype.name in DTYPES:
@@ -164,6 +170,7 @@ class _Flattener:
 class _Unflattener:
     def __init__(self, tensors: Mapping[str, Any]) -> None:
         self.tensors = dict(tensors)  # those not named yet
+        self.named: dict[str, Tensor] = {}
 
     def value(self, tree: Any, depth: int) -> Any:
         if depth > DEEPEST + 2:
@@ -183,7 +190,12 @@ class _Unflattener:
     def special(self, name: str, content: Any, depth: int) -> Any:
         if name in ("$tensor", "$array"):
             value = self.tensors.pop(content)
-            return value if name == "$array" or isinstance(value, Tensor) else from_numpy(value)
+            if name == "$array":
+                return value
+            self.named[content] = value if isinstance(value, Tensor) else from_numpy(value)
+            return self.named[content]
+        if name == "$same":
+            return self.named[content].clone()
         if name == "$float":
             return struct.unpack(">d", bytes.fromhex(content))[0]
         if name == "$scalar" and content[0] in DTYPES:
