@@ -117,6 +117,7 @@ PACKAGES = (
     "autograd",
     "estimators",
     "profiler",
+    "word_vectors",
 )
 
 

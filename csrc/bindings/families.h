@@ -43,5 +43,6 @@ namespace dt::bindings {
 [[gnu::cold]] void bind_tensor(pybind11::module_& m);
 [[gnu::cold]] void bind_unary(pybind11::module_& m);
 [[gnu::cold]] void bind_warp(pybind11::module_& m);
+[[gnu::cold]] void bind_word_vectors(pybind11::module_& m);
 
 } // namespace dt::bindings

@@ -56,6 +56,7 @@ PYBIND11_MODULE(_core, m) {
     bind_softmax(m);
     bind_system(m);
     bind_warp(m);
+    bind_word_vectors(m);
     m.attr("_signatures") = signatures();
     m.attr("__all__") = public_names(m);
 }

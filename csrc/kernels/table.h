@@ -22,6 +22,7 @@
 #include "kernels/rnn.h"
 #include "kernels/softmax.h"
 #include "kernels/warp.h"
+#include "kernels/word_vectors.h"
 
 // The kernel families: X(struct, name). A level defines `dt::cpu::<level>::<name>()`, which returns the
 // filled struct.
@@ -49,7 +50,8 @@
     X(Resize, resize)                        \
     X(Rnn, rnn)                              \
     X(Softmax, softmax)                      \
-    X(Warp, warp)
+    X(Warp, warp)                            \
+    X(WordVectors, word_vectors)
 // clang-format on
 
 namespace dt {

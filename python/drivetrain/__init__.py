@@ -37,6 +37,7 @@ _LAZY = (
     "optim",
     "profiler",
     "train",
+    "word_vectors",
 )
 _GRADIENTS = ("checkpoint", "enable_grad", "inference_mode", "no_grad", "set_grad_enabled")
 _PYTHON = ("autocast", "autograd", *_GRADIENTS)
@@ -55,6 +56,7 @@ if _typing.TYPE_CHECKING:
     from . import optim as optim
     from . import profiler as profiler
     from . import train as train
+    from . import word_vectors as word_vectors
     from .io import load as load
     from .io import save as save
 else:
