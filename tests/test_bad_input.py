@@ -224,6 +224,9 @@ def flags():
         "AveragedModel": nn.Linear(2, 2),
         "DecoupledDecay": optim.SGD([dt.ones(2, requires_grad=True)]),
         "GPT": 5,
+        "RNNClassifier": (5, 2),
+        "RNNLanguageModel": 5,
+        "TextCNN": (5, 2),
         "TransformerClassifier": (5, 2),
         "TranslationTransformer": 5,
     }

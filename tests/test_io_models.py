@@ -103,6 +103,9 @@ def made_in_every_way():
         yield models.gpt(5, 4, 8, 2, 2, positions=positions)
     yield models.transformer_classifier(5, 2, 8, heads=2)
     yield models.translation_transformer(5, width=8, layers=1, heads=2)
+    yield nn.Sequential(models.text_cnn(5, 2, 4, channels=3), models.rnn_classifier(5, 2, 4, 4))
+    yield models.rnn_language_model(5, 4, 4)
+    yield nn.CarriedState()
     yield nn.TransformerEncoderLayer(8, 2, 8, activation="swiglu", positions=nn.RotaryPositions(4))
     yield nn.SwiGLU(4, 8)
     for cell in (nn.RNN, nn.LSTM, nn.GRU):
