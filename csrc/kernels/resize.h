@@ -15,7 +15,8 @@ struct ResizeAxis {
     const int32_t* shift = nullptr;
 };
 
-inline constexpr int kMostShift = 20; // sums of 255 times weights stay within 31 bits
+inline constexpr int kMostShift = 20;          // sums of 255 times weights stay within 31 bits
+inline constexpr int64_t kMostFixedTaps = 256; // more are too small for 16 bits
 
 // Images (batch, rows.in, columns.in, channels) to output (batch, rows.out, columns.out, channels).
 struct ResizeArgs {

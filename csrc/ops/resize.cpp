@@ -123,8 +123,6 @@ void fill_table(Table& table, Filter filter, bool antialias, const Side& side, i
     }
 }
 
-constexpr int64_t kMostFixedTaps = 256; // more are too small for 16 bits
-
 int64_t count_taps(Filter filter, bool antialias, const std::vector<Side>& sides, int64_t in, int64_t out) {
     double widest = 1;
     for (const Side& side : sides)

@@ -14,11 +14,36 @@ DT_INLINE void set(uint8_t& to, float v) { to = uint8_t(v > 0 ? v < 255 ? v + 0.
 // Values behind the end of a line that may be read, besides those of as many pixels as an output is mixed of.
 constexpr int64_t kBeyond = 64;
 
+// In fixed point, up to four channels: kTogether outputs at a time, each in 16 bytes of a vector, from two
+// pixels at once as words side by side.
+constexpr int64_t kTogether = kVectorBytes / 16;
+
+DT_INLINE Bytes pairs(int64_t channels, int64_t first) { // pixels `first` and first + 1
+    Bytes pattern;
+    for (int i = 0; i < kVectorBytes; ++i) {
+        const int64_t word = i % 16 / 2;
+        pattern[i] =
+            i % 2 || word / 2 >= channels ? kNoByte : uint8_t((first + word % 2) * channels + word / 2);
+    }
+    return pattern;
+}
+
+struct Patterns {
+    Bytes front, back, two, other_two; // pixels 0 and 1, and 2 and 3; their weights, repeated
+    StorePixels store_pixels;
+
+    explicit Patterns(int64_t channels)
+        : front(pairs(channels, 0)), back(pairs(channels, 2)), store_pixels(channels) {
+        for (int i = 0; i < kVectorBytes; ++i) two[i] = uint8_t(i % 4), other_two[i] = uint8_t(4 + i % 4);
+    }
+};
+
 // A band of the output rows of one sample, whose columns are mixed first: as Pillow has it, uint8 is rounded
 // and clipped in between. `ring` has room for the rows that one output row is mixed of, and those done ahead.
 constexpr int64_t kAhead = 4;
 template <class T> struct Band {
     const ResizeArgs& a;
+    const Patterns& patterns;
     int64_t table, row_table, column_table; // places in the tables
     const T* image;
     T* output;
@@ -65,31 +90,12 @@ template <class T> void mix_rows(const Band<T>& b, int64_t i, T* to) {
     }
 }
 
-// In fixed point, up to four channels: kTogether outputs at a time, each in 16 bytes of a vector, from two
-// pixels at once as words side by side.
-constexpr int64_t kTogether = kVectorBytes / 16;
-
-DT_INLINE Bytes pairs(int64_t channels, int64_t first) { // pixels `first` and first + 1
-    Bytes pattern;
-    for (int i = 0; i < kVectorBytes; ++i) {
-        const int64_t word = i % 16 / 2;
-        pattern[i] =
-            i % 2 || word / 2 >= channels ? kNoByte : uint8_t((first + word % 2) * channels + word / 2);
-    }
-    return pattern;
-}
-
 // `rows` neighbours at a time, which share what the tables say.
 template <int rows>
 void mix_columns_fixed(const Band<uint8_t>& b, const uint8_t* from, uint8_t* const* lines) {
     const ResizeAxis& x = b.a.columns;
     const int64_t channels = b.a.channels, in_row = x.in * channels;
-    const Bytes front = pairs(channels, 0), back = pairs(channels, 2);
-    Bytes two, other_two, lowest; // weights, repeated; the lowest byte of every 32 bits
-    for (int i = 0; i < kVectorBytes; ++i) {
-        two[i] = uint8_t(i % 4), other_two[i] = uint8_t(4 + i % 4);
-        lowest[i] = i % 16 < 4 ? uint8_t(i % 16 * 4) : kNoByte;
-    }
+    const auto& [front, back, two, other_two, store_pixels] = b.patterns;
     const int shift = x.shift[b.table];
     for (int64_t j = 0; j < x.out; j += kTogether) {
         const uint8_t* pixels[kTogether];
@@ -115,35 +121,46 @@ void mix_columns_fixed(const Band<uint8_t>& b, const uint8_t* from, uint8_t* con
             }
         }
 #pragma GCC unroll 4
-        for (int r = 0; r < rows; ++r) {
-            const Bytes bytes =
-                pick((Bytes)min(max(sums[r] >> shift, Vec<int32_t>{}), broadcast(int32_t{255})), lowest);
-#pragma GCC unroll 4
-            for (int64_t lane = 0; lane < kTogether; ++lane)
-                memcpy(lines[r] + (j + lane) * channels, reinterpret_cast<const char*>(&bytes) + 16 * lane,
-                       4);
-        }
+        for (int r = 0; r < rows; ++r) store_pixels(lines[r] + j * channels, sums[r] >> shift);
     }
 }
 
+constexpr int64_t kStrips = 4; // vectors of a row that are summed in registers
+
+// Two rows at a time: their bytes lie side by side as words.
 void mix_rows_fixed(const Band<uint8_t>& b, int64_t i, uint8_t* to) {
     const ResizeAxis& y = b.a.rows;
-    const int64_t at = b.row_table + i;
+    const int64_t at = b.row_table + i, count = y.count[at], pairs = ceil_div(count, 2);
+    constexpr int64_t lanes = kLanes<int32_t>, strip = kStrips * lanes;
+    static_assert(strip <= kBeyond);
     const int shift = y.shift[b.table];
-    for (int64_t v = 0; v < b.values(); v += kPiece) { // whole pieces: lines go on for as long
-        int32_t sums[kPiece];
-        for (int64_t u = 0; u < kPiece; ++u) sums[u] = 1 << (shift - 1);
-        for (int64_t k = 0; k < y.count[at]; ++k) {
-            const uint8_t* line = b.line(y.first[at] + k) + v;
-            const int32_t w = y.fixed[at * y.taps + k];
-            for (int64_t u = 0; u < kPiece; ++u) sums[u] += w * line[u];
+    const int16_t* weights = y.fixed + at * y.taps;
+    const uint8_t* lines[kMostFixedTaps];
+    int32_t two[kMostFixedTaps / 2];
+    for (int64_t k = 0; k < pairs; ++k) {
+        const int64_t other = min(2 * k + 1, count - 1);
+        lines[2 * k] = b.line(y.first[at] + 2 * k);
+        lines[2 * k + 1] = b.line(y.first[at] + other);
+        two[k] = int32_t(uint32_t(uint16_t(weights[2 * k])) |
+                         uint32_t(uint16_t(other == 2 * k ? 0 : weights[other])) << 16);
+    }
+    for (int64_t v = 0; v < b.values(); v += strip) { // whole strips: lines go on for as long
+        Vec<int32_t> sums[kStrips];
+        for (int64_t s = 0; s < kStrips; ++s) sums[s] = broadcast(int32_t(1 << (shift - 1)));
+        for (int64_t k = 0; k < pairs; ++k) {
+            const Words weight = (Words)broadcast(two[k]);
+            const uint8_t *upper = lines[2 * k] + v, *lower = lines[2 * k + 1] + v;
+#pragma GCC unroll 4
+            for (int64_t s = 0; s < kStrips; ++s)
+                sums[s] += pair_sums((Words)(load_bytes_as_whole(upper + s * lanes) |
+                                             load_bytes_as_whole(lower + s * lanes) << 16),
+                                     weight);
         }
-        uint8_t mixed[kPiece];
-        for (int64_t u = 0; u < kPiece; ++u) {
-            const int32_t sum = sums[u] >> shift;
-            mixed[u] = uint8_t(sum < 0 ? 0 : sum > 255 ? 255 : sum);
-        }
-        memcpy(to + v, mixed, size_t(min(kPiece, b.values() - v)));
+        uint8_t mixed[strip];
+        const bool fits = v + strip <= b.values();
+        uint8_t* const target = fits ? to + v : mixed;
+        for (int64_t s = 0; s < kStrips; ++s) store_clipped(target + s * lanes, sums[s] >> shift);
+        if (!fits) memcpy(to + v, mixed, size_t(b.values() - v));
     }
 }
 
@@ -161,6 +178,7 @@ void resize(const ResizeArgs& a, const Columns& columns, const AllColumns& four_
     const int64_t high = rows_in_band(a), bands = ceil_div(a.rows.out, high);
     const int64_t in_row = a.columns.in * a.channels, out_row = a.columns.out * a.channels;
     const int64_t beyond = a.columns.taps * a.channels + kBeyond;
+    const Patterns patterns(a.channels);
     const T* const end = static_cast<const T*>(a.images) + a.batch * a.rows.in * in_row;
     parallel(a.batch * bands, 1, [&](int64_t begin, int64_t end_of_block) {
         const int64_t ring = (a.rows.taps + kAhead) * (out_row + kBeyond) + kPiece;
@@ -170,6 +188,7 @@ void resize(const ResizeArgs& a, const Columns& columns, const AllColumns& four_
         for (int64_t item = begin; item < end_of_block; ++item) {
             const int64_t sample = item / bands, table = a.shared ? 0 : sample;
             Band<T> band{a,
+                         patterns,
                          table,
                          table * a.rows.out,
                          table * a.columns.out,

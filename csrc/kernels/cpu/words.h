@@ -100,6 +100,63 @@ DT_INLINE Vec<int64_t> low_product(Vec<int64_t> a, Vec<int64_t> b) {
 }
 #endif
 
+// As many bytes as a vector has lanes of 32 bits: as these, and back, clipped.
+typedef uint8_t LaneBytes __attribute__((vector_size(kVectorBytes / 4)));
+
+DT_INLINE Vec<int32_t> load_bytes_as_whole(const uint8_t* p) {
+#if defined(DT_LEVEL_v4)
+    return (Vec<int32_t>)_mm512_maskz_cvtepu8_epi32(__mmask16(-1), load_bytes<16>(p));
+#elif defined(DT_LEVEL_v3)
+    return (Vec<int32_t>)_mm256_cvtepu8_epi32(load_bytes<8>(p));
+#else
+    LaneBytes bytes;
+    memcpy(&bytes, p, sizeof bytes);
+    return __builtin_convertvector(bytes, Vec<int32_t>);
+#endif
+}
+DT_INLINE void store_clipped(uint8_t* to, Vec<int32_t> v) {
+#if defined(DT_LEVEL_v4)
+    const Vec<int32_t> positive = max(v, Vec<int32_t>{});
+    _mm_storeu_si128((__m128i*)to, _mm512_maskz_cvtusepi32_epi8(__mmask16(-1), (__m512i)positive));
+#elif defined(DT_LEVEL_v3)
+    const __m128i words =
+        _mm_packus_epi32(_mm256_castsi256_si128((__m256i)v), _mm256_extracti128_si256((__m256i)v, 1));
+    _mm_storel_epi64((__m128i*)to, _mm_packus_epi16(words, words));
+#else
+    const LaneBytes bytes =
+        __builtin_convertvector(min(max(v, Vec<int32_t>{}), broadcast(int32_t{255})), LaneBytes);
+    memcpy(to, &bytes, sizeof bytes);
+#endif
+}
+
+// Writes pixels of up to four channels that lie four lanes apart, clipped; up to 16 bytes behind `to` may
+// become anything.
+struct StorePixels {
+    int64_t channels;
+    Bytes pattern;
+
+    explicit StorePixels(int64_t channels_) : channels(channels_) {
+#if defined(DT_LEVEL_v4)
+        for (int i = 0; i < kVectorBytes; ++i)
+            pattern[i] = i < 4 * channels ? uint8_t(i / channels * 4 + i % channels) : kNoByte;
+#else
+        for (int i = 0; i < kVectorBytes; ++i) pattern[i] = i % 16 < 4 ? uint8_t(i % 16 * 4) : kNoByte;
+#endif
+    }
+    DT_INLINE void operator()(uint8_t* to, Vec<int32_t> v) const {
+#if defined(DT_LEVEL_v4)
+        const Vec<int32_t> positive = max(v, Vec<int32_t>{});
+        const __m128i bytes = _mm512_maskz_cvtusepi32_epi8(__mmask16(-1), (__m512i)positive);
+        _mm_storeu_si128((__m128i*)to, _mm_shuffle_epi8(bytes, load_bytes<16>(&pattern)));
+#else
+        const Bytes bytes = pick((Bytes)min(max(v, Vec<int32_t>{}), broadcast(int32_t{255})), pattern);
+#pragma GCC unroll 4
+        for (int64_t lane = 0; lane < kVectorBytes / 16; ++lane)
+            memcpy(to + lane * channels, reinterpret_cast<const char*>(&bytes) + 16 * lane, 4);
+#endif
+    }
+};
+
 // Four values as float32, and back: rounded to nearest and clipped for uint8 (NaN is 0). Of the results only
 // the first n are written where n is below four.
 typedef float Four __attribute__((vector_size(16)));
