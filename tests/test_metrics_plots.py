@@ -102,3 +102,23 @@ def test_reliability():
     np.testing.assert_allclose(curve(metric.plot()), curve(plots.plot_reliability(Y, CHANCES, n_bins=7)))
     with pytest.raises(ValueError, match="expected probabilities, 0 to 1"):
         plots.plot_reliability(TWO, SCORES + 1)
+
+
+def test_resolution(tmp_path):
+    from drivetrain.data import ArrayDataset, DataLoader, show_images
+
+    images = np.zeros((4, 8, 8, 1), np.uint8)
+    for draw in (
+        lambda **options: plots.plot_confusion_matrix([0, 1], [0, 1], **options),
+        lambda **options: show_images(images, **options),
+        lambda **options: DataLoader(ArrayDataset(images, np.arange(4))).show_batch(1, **options),
+    ):
+        assert draw(dpi=37).dpi == 37
+        sizes = []
+        for dpi in (50, 100):
+            draw(dpi=dpi, path=tmp_path / "picture.png")
+            header = (tmp_path / "picture.png").read_bytes()[16:24]
+            sizes.append(int.from_bytes(header[:4], "big"))
+        assert sizes[1] == pytest.approx(2 * sizes[0], abs=2)
+        with pytest.raises(ValueError, match="dpi must be an integer from 1 to 10000, got 0"):
+            draw(dpi=0)

@@ -523,3 +523,17 @@ def test_cheap_results_are_for_every_batch():
     assert all(metric.per_batch for metric in cheap)
     for metric in (ours.ROCAUC(), ours.Spearman(), ours.F1(), ours.ConfusionMatrix(3), ours.R2Score()):
         assert not metric.per_batch
+
+
+@pytest.mark.parametrize("logits", [False, True])
+def test_overlap_of_masks(logits):
+    """Intersection over union of masks (n, height, width), predicted as (n, height, width, classes)."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, (6, 5, 4))
+    scores = rng.random((6, 5, 4, 3)).astype(np.float32)
+    guess = scores.argmax(axis=3)
+    each = [((truth == c) & (guess == c)).sum() / ((truth == c) | (guess == c)).sum() for c in range(3)]
+    metric = ours.Jaccard(average="macro", num_classes=3)
+    for rows in (slice(0, 4), slice(4, 6)):
+        metric.update(truth[rows], scores[rows] if logits else guess[rows])
+    assert metric.result() == pytest.approx(np.mean(each), rel=1e-12)

@@ -315,6 +315,36 @@ class TestWeights:
             expected, rel=1e-5
         )
 
+    def test_balanced_classes(self):
+        """The weights of scikit-learn, whatever holds the labels."""
+        few = np.r_[np.flatnonzero(Y == 0)[:3], np.flatnonzero(Y == 1)[:12], np.flatnonzero(Y == 2)[:5]]
+        x, y = X[few], Y[few]
+        by_hand = {0: 20 / 9, 1: 20 / 36, 2: 20 / 15}
+
+        def trained(*data, **options):
+            trainer = classifier()
+            trainer.fit(*data, epochs=2, batch_size=7, shuffle=False, verbose=0, **options)
+            return weights(trainer)
+
+        expected = trained(x, y, class_weight=by_hand)
+        assert not same(expected, trained(x, y))
+        for data in (
+            (x, y),
+            (x, y.tolist()),
+            (ArrayDataset(x, y),),
+            (DataLoader(ArrayDataset(x, y), 7),),
+        ):
+            assert same(trained(*data, class_weight="balanced"), expected)
+        one_hot = np.eye(3, dtype=np.float32)[y]
+        assert same(trained(x, one_hot, class_weight="balanced"), trained(x, one_hot, class_weight=by_hand))
+        for data, word, message in [
+            ((x, y), "balance", "class_weight must be one of 'balanced', got 'balance'"),
+            (([(x, y)],), "balanced", "needs to know all labels"),
+            ((x, y + 0.5), "balanced", "needs one class per sample"),
+        ]:
+            with pytest.raises(ValueError, match=message):
+                classifier().fit(*data, class_weight=word, verbose=0)
+
     def test_class_weight_equals_sample_weight(self):
         by_class, by_sample = classifier(), classifier()
         by_class.fit(X, Y, epochs=2, verbose=0, class_weight={0: 2.0, 2: 0.5})

@@ -19,6 +19,7 @@ def show_images(
     class_names: Sequence[str] | None = None,
     columns: int | None = None,
     path: str | os.PathLike[str] | None = None,
+    dpi: int | None = None,
 ) -> Any:
     """Draw images as a network gets them.
 
@@ -34,6 +35,8 @@ def show_images(
         class_names (sequence of str, optional): To print instead of class numbers.
         columns (int, optional): Images in a row.
         path (path, optional): Where to save the picture; the suffix says the format.
+        dpi (int, optional): Pixels per inch of the picture, which is 2 inches wide for each column. Default:
+            matplotlib's, 100.
 
     Returns:
         matplotlib.figure.Figure
@@ -69,7 +72,7 @@ def show_images(
     low, high = value_range(pixels)
     columns = columns or math.ceil(math.sqrt(len(pixels)))
     rows = math.ceil(len(pixels) / columns)
-    figure = new_figure(2 * columns, 2.2 * rows)
+    figure = new_figure(2 * columns, 2.2 * rows, dpi)
     texts = [""] * len(pixels) if labels is None else [describe(each, class_names) for each in labels[:n]]
     for place, (image, text) in enumerate(zip(pixels, texts, strict=True), start=1):
         axes = figure.add_subplot(rows, columns, place)

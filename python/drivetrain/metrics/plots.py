@@ -33,16 +33,16 @@ MANY = 10  # curves that get a colour and a line in the legend
 WRITTEN = 20  # classes up to which numbers are written into the matrix
 
 
-def new_axes(width: float, height: float) -> tuple[Any, Any]:
+def new_axes(width: float, height: float, dpi: int | None = None) -> tuple[Any, Any]:
     from ..train.plots import new_figure
 
-    figure = new_figure(width, height)
+    figure = new_figure(width, height, dpi)
     return figure, figure.add_subplot()
 
 
-def saved(figure: Any, path: Path) -> Any:
+def saved(figure: Any, path: Path, dpi: int | None = None) -> Any:
     if path is not None:
-        figure.savefig(path, dpi=120)
+        figure.savefig(path, dpi=dpi or 120)
     return figure
 
 
@@ -54,6 +54,7 @@ def plot_confusion_matrix(
     labels: Any = None,
     class_names: Sequence[str] | None = None,
     normalize: str | None = None,
+    dpi: int | None = None,
 ) -> Any:
     """Draw which class was predicted for which: true classes down, predicted ones across.
 
@@ -63,6 +64,7 @@ def plot_confusion_matrix(
         labels (array, optional): Classes and their order. Default: all that occur.
         class_names (sequence of str, optional): Names to write instead of the labels.
         normalize (None, "true", "pred" or "all"): See `confusion_matrix`.
+        dpi (int, optional): Pixels per inch. Default: 100, and 120 in the file.
 
     Returns:
         matplotlib.figure.Figure
@@ -81,17 +83,19 @@ def plot_confusion_matrix(
     if labels is None:
         labels = classes_of(*(as_array("plot_confusion_matrix", "y", y).ravel() for y in (y_true, y_pred)))
     names = class_names if class_names is not None else [str(label) for label in np.asarray(labels)]
-    return draw_matrix(matrix, names, normalize, path)
+    return draw_matrix(matrix, names, normalize, path, dpi)
 
 
-def draw_matrix(matrix: Array, names: Sequence[str], normalize: str | None, path: Path) -> Any:
+def draw_matrix(
+    matrix: Array, names: Sequence[str], normalize: str | None, path: Path, dpi: int | None = None
+) -> Any:
     where = "plot_confusion_matrix"
     choice(where, "normalize", normalize, (None, "true", "pred", "all"))
     size = len(matrix)
     if len(names) != size:
         raise ValueError(f"{where}: class_names has {len(names)} names, expected {size}")
     shown = normalized(matrix, normalize)
-    figure, axes = new_axes(2.2 + 0.45 * min(max(size, 4), 24), 1.8 + 0.42 * min(max(size, 4), 24))
+    figure, axes = new_axes(2.2 + 0.45 * min(max(size, 4), 24), 1.8 + 0.42 * min(max(size, 4), 24), dpi)
     picture = axes.imshow(shown, cmap="Blues", vmin=0)
     figure.colorbar(picture, ax=axes, fraction=0.046)
     axes.set_xlabel("predicted")
@@ -104,7 +108,7 @@ def draw_matrix(matrix: Array, names: Sequence[str], normalize: str | None, path
         write_cells(axes, shown)
     if matrix.sum():
         axes.set_title(f"accuracy {np.trace(matrix) / matrix.sum():.4f}", fontsize=10)
-    return saved(figure, path)
+    return saved(figure, path, dpi)
 
 
 def write_cells(axes: Any, shown: Array) -> None:

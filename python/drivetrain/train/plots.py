@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._checks import integer
 from .._extras import need
 
 
-def new_figure(width: float, height: float) -> Any:
+def new_figure(width: float, height: float, dpi: int | None = None) -> Any:
     pictures = need("drivetrain's plots", "matplotlib.figure", "matplotlib", "plot")
-    return pictures.Figure(figsize=(width, height), layout="constrained")
+    dots = None if dpi is None else integer("drivetrain's plots", "dpi", dpi, 1, 10_000)
+    return pictures.Figure(figsize=(width, height), dpi=dots, layout="constrained")
 
 
 def plot_history(history: Any, path: str | os.PathLike[str] | None = None) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._checks import integer
+from .._checks import choice, integer
 from .._core import Tensor, float32, from_numpy, int64
 from ..data import ArrayDataset, DataLoader
 from ..data.convert import refuse_masked
@@ -239,7 +239,7 @@ def make_source(
     shuffle: bool = False,
     seed: int = 0,
     steps: int | None = None,
-    class_weight: Mapping[int, float] | None = None,
+    class_weight: Mapping[int, float] | str | None = None,
     first_epoch: int = 0,
     endless: bool = False,
     floats: Any = float32,
@@ -247,6 +247,8 @@ def make_source(
     """Make a source of arrays, a data set, a loader, a generator or any other iterable of batches."""
     if steps is not None:
         integer(where, "the number of steps", steps)
+    if isinstance(class_weight, str):
+        class_weight = balanced_weights(where, class_weight, x, y)
     check_class_weight(where, class_weight)
     if isinstance(getattr(x, "loader", None), DataLoader):
         x = x.loader  # of endless batches: a pass is an epoch
@@ -356,12 +358,37 @@ def to_tensor(
     return from_numpy(array)
 
 
+def balanced_weights(where: str, word: str, x: Any, y: Any) -> dict[int, float]:
+    """Weights that make all classes count the same, as scikit-learn has them: n / (classes * count)."""
+    choice(where, "class_weight", word, ("balanced",))
+    data = getattr(x, "dataset", x)
+    if y is None:
+        arrays = data.arrays if isinstance(data, ArrayDataset) else ()
+        y = arrays[-1] if len(arrays) > 1 else getattr(data, "targets", None)
+    if y is None or not len(y):
+        raise ValueError(
+            f"{where}: class_weight='balanced' needs to know all labels; pass y, a data set with "
+            "targets, or a dict of class to weight"
+        )
+    labels = numpy_of(where, "y", y)
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        labels = labels.argmax(axis=1)
+    if labels.size != len(labels) or (labels % 1 != 0).any():
+        raise ValueError(
+            f"{where}: class_weight needs one class per sample, y has shape {labels.shape} of {labels.dtype}"
+        )
+    classes, counts = np.unique(labels.astype(np.int64), return_counts=True)
+    weights = len(labels) / (len(classes) * counts)
+    return dict(zip(classes.tolist(), weights.tolist(), strict=True))
+
+
 def check_class_weight(where: str, class_weight: Any) -> None:
     if class_weight is None:
         return
     if not isinstance(class_weight, Mapping):
         raise TypeError(
-            f"{where}: class_weight is a {type(class_weight).__name__}, expected a dict of class to weight"
+            f"{where}: class_weight is a {type(class_weight).__name__}, expected 'balanced' or a "
+            "dict of class to weight"
         )
     for label, weight in class_weight.items():
         if not isinstance(label, (int, np.integer)) or label < 0 or not np.isfinite(weight):

@@ -199,7 +199,7 @@ class Trainer(Resumable, BatchTraining):
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool = True,
-        class_weight: Mapping[int, float] | None = None,
+        class_weight: Mapping[int, float] | str | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
@@ -226,7 +226,8 @@ class Trainer(Resumable, BatchTraining):
                 after every epoch; the metrics get the prefix "val_".
             shuffle (bool, default True): A new order of the arrays or data set in each epoch. It depends on
                 the seed and the epoch only.
-            class_weight (dict of int to float, optional): Weights of the classes; those not named weigh 1.
+            class_weight (dict of int to float, or "balanced", optional): Weights of the classes; those not
+                named weigh 1. "balanced" makes all count the same: n / (classes * samples of the class).
             sample_weight: Array of shape (n,), optional.
             initial_epoch (int, default 0): Where to go on.
             steps_per_epoch (int, optional): Batches of an epoch; the next epoch goes on where it ended, from
