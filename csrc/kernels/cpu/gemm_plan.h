@@ -12,8 +12,11 @@ template <class T> inline constexpr int64_t kTileCols = kTileVectors * kLanes<T>
 // A panel of A, kDepth deep, stays in L1 (28 of 48 KB) while panels of B, 64 KB each, come from L2. The tiles
 // of AMX are higher.
 template <class T> inline constexpr int64_t kDepth = sizeof(T) == 4 && kTileRows < 32 ? 512 : 256;
-// A task packs this many rows of A, which stay in L2, and uses them for this many columns.
-constexpr int64_t kBlockRows = 128, kBlockCols = 1024;
+// A task packs this many rows of A, which stay in L2, and uses them for this many columns. Where rows of
+// pairs lie along memory each piece that is read for them is half as long: it takes more of them to keep
+// memory busy.
+template <class T> inline constexpr int64_t kBlockRows = kFloating<T> || kTileRows >= 32 ? 128 : 256;
+constexpr int64_t kBlockCols = 1024;
 constexpr int64_t kAloneRows = 512; // a task may have that many, where operands are packed by each task
 constexpr int64_t kGroupCols = 256; // columns of B that are used again while L2 holds them: half of 1 MB
 constexpr int64_t kTasks = 16;      // into which a product is cut where each has enough work
@@ -80,7 +83,7 @@ struct Grid {
 };
 template <class T> Grid choose_grid(int64_t m, int64_t n, int64_t k) {
     const int64_t row_panels = ceil_div(m, kTileRows), col_panels = ceil_div(n, kTileCols<T>);
-    int64_t rows = ceil_div(row_panels, ceil_div(kBlockRows, kTileRows));
+    int64_t rows = ceil_div(row_panels, ceil_div(kBlockRows<T>, kTileRows));
     int64_t cols = ceil_div(col_panels, kBlockCols / kTileCols<T>);
     const double work = padded_work<T>(m, n, k);
     while (rows * cols < kTasks && work >= double(kParallelWork) * double(rows * cols)) {
