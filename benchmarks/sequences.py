@@ -61,10 +61,27 @@ def recurrent(
     )
 
 
+def tiny_model(cell: str) -> Case:
+    """The same training step with next to nothing to compute in it: what calls cost."""
+    case = language_model(cell)
+    small = {"words": 30, "width": 32, "layers": 1, "batch": 16, "time": 20}
+    return replace(
+        case,
+        name=f"tiny {cell} language model, vocabulary 30, width 32, 1 layer, batch 16 of 20",
+        options={**case.options, **small},
+        bars=(Bar("peers", 5),),
+        seconds=0.15,
+        flops=0.0,
+        readme=f"tiny {cell} language model, 32 units, batch 16 of 20" if cell == "LSTM" else "",
+    )
+
+
 MODELS = [language_model("LSTM"), language_model("GRU")]
 RECURRENT = [
     *MODELS,
     *(half_model(case) for case in MODELS),
+    tiny_model("LSTM"),
+    tiny_model("GRU"),
     recurrent("LSTM", 32, 32, 16, 20, (Bar("peers", 5),)),
     recurrent("GRU", 32, 32, 16, 20, (Bar("peers", 5),)),
     recurrent("LSTM", 100, 200, 20, 35, (Bar("peers", 1.4),), 2),
