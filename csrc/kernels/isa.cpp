@@ -39,6 +39,7 @@ DT_DECLARE_LEVEL(generic)
 namespace cpu::v4_bf16 {
 void add_half(Gemm& table);
 void add_half(Rnn& table);
+void add_half(Attention& table);
 double products_bf16(int64_t iterations);
 } // namespace cpu::v4_bf16
 #endif
@@ -64,6 +65,13 @@ struct Level {
     cpu::v4_bf16::add_half(table.rnn); // for AMX too, whose tiles are larger than most steps
     table.probe.products_bf16 = products;
     return table;
+}
+#endif
+
+#ifdef DT_HAVE_v4_bf16
+Kernels with_pairs(Kernels table) {
+    cpu::v4_bf16::add_half(table.attention);
+    return improved(table, cpu::v4_bf16::add_half, cpu::v4_bf16::products_bf16);
 }
 #endif
 
@@ -99,8 +107,7 @@ const std::vector<Level>& levels() {
                 DT_ENTRY(v4, bool(__builtin_cpu_supports("x86-64-v4")))
 #ifdef DT_HAVE_v4_bf16
                     {"v4_bf16", __builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16"),
-                     improved(Kernels{DT_FAMILIES(X)}, cpu::v4_bf16::add_half, cpu::v4_bf16::products_bf16),
-                     2},
+                     with_pairs(Kernels{DT_FAMILIES(X)}), 2},
 #endif
 #ifdef DT_HAVE_amx
         {"amx", __builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16") && may_use_amx(),

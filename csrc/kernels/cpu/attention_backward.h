@@ -30,7 +30,8 @@ inline int64_t partial_size(const AttentionArgs& args) {
     return parts == 1 ? 0 : parts * args.batch * args.heads * args.queries * args.size;
 }
 
-template <class T> struct BackwardTask {
+// M is what products multiply.
+template <class T, class M> struct BackwardTask {
     using V = Vec<T>;
     const Problem<T>& p;
     const AttentionGradArgs& grads;
@@ -38,10 +39,13 @@ template <class T> struct BackwardTask {
     int64_t b, kv, part, parts, c0, c1; // keys [c0, c1)
     const int64_t width = p.width(args.size), value_width = p.width(args.value_size);
     const int64_t block = kBackwardBlock, panel_step = kBackwardBlock * kPanel<T>;
-    T *key_copy = nullptr, *value_copy = nullptr, *key_grad = nullptr, *value_grad = nullptr;
-    T *queries = nullptr, *queries_turned = nullptr, *out_grad = nullptr, *out_grad_turned = nullptr;
+    M *key_copy = nullptr, *value_copy = nullptr;
+    T *key_grad = nullptr, *value_grad = nullptr;
+    M *queries = nullptr, *queries_turned = nullptr, *out_grad = nullptr, *out_grad_turned = nullptr;
     T *weights = nullptr, *score_grads = nullptr, *mask = nullptr, *query_grad = nullptr, *line = nullptr;
-    Rows<T> key{}, value{};
+    Rows<M> key{}, value{}, keys_joined{};
+    // Of pairs: weights and gradients of scores as rows of keys, gradients as pairs of keys.
+    Pair *weight_rows = nullptr, *grad_rows = nullptr, *grad_pairs = nullptr;
     alignas(64) T log_sums[kBackwardBlock] = {}, dots[kBackwardBlock] = {};
     // Of the block of queries at hand.
     int64_t h = 0, q0 = 0, count = 0;
@@ -51,7 +55,8 @@ template <class T> struct BackwardTask {
         for (int64_t i = 0; i < count; ++i) {
             T* const row = query_grad + i * width;
             if (parts == 1) {
-                for (int64_t j = 0; j < width; j += kLanes<T>) store(row + j, load(row + j) * T(args.scale));
+                for (int64_t j = 0; j < width; j += kLanes<T>)
+                    store(row + j, load(row + j) * (kOfPairs<M> ? T(1) : T(args.scale)));
                 p.write(row, args.size, p.address(grads.query_grad, b, h, q0 + i));
             } else {
                 const int64_t at = ((part * args.batch + b) * args.heads + h) * args.queries + q0 + i;
@@ -60,17 +65,26 @@ template <class T> struct BackwardTask {
         }
     }
     void load_queries() {
+#if defined(DT_LEVEL_v4_bf16)
+        const PairReader pairs{p};
+        pairs.turn(args.query, args.size, b, h, q0, count, queries_turned);
+        pairs.join(args.query, args.size, b, h, q0, count, block, queries);
+        pairs.turn(grads.output_grad, args.value_size, b, h, q0, count, out_grad_turned);
+        pairs.join(grads.output_grad, args.value_size, b, h, q0, count, block, out_grad);
+#else
         p.scaled_rows(args.query, args.size, b, h, q0, count, T(args.scale), queries);
         p.turn(queries, args.size, block, queries_turned);
         p.scaled_rows(grads.output_grad, args.value_size, b, h, q0, count, T(1), out_grad);
         p.turn(out_grad, args.value_size, block, out_grad_turned);
+#endif
         const T* const sums = static_cast<const T*>(args.log_sums) + (b * args.heads + h) * args.queries + q0;
         for (int64_t i = 0; i < block; ++i) {
             log_sums[i] = i < count ? sums[i] : T(kInfinity);
             dots[i] = 0;
             if (i >= count) continue;
             p.read(p.address(args.output, b, h, q0 + i), args.value_size, line);
-            const T* const grad = out_grad + i * value_width;
+            p.read(p.address(grads.output_grad, b, h, q0 + i), args.value_size, line + value_width);
+            const T* const grad = line + value_width;
             dots[i] = sum_vectors<T>(args.value_size, [&](int64_t j, auto n) DT_INLINE_LAMBDA {
                 return load(grad + j, n) * load(line + j, n);
             });
@@ -83,7 +97,8 @@ template <class T> struct BackwardTask {
             for (int64_t j = 0; j < kPanel<T>; j += kLanes<T>) {
                 T *const at = s + k * kPanel<T> + j, *const grad = ds + k * kPanel<T> + j;
                 const V w = exp(load(at) - load(log_sums + first + j));
-                store(grad, w * (dropped(load(grad), j) - load(dots + first + j)));
+                const T scale = kOfPairs<M> ? T(args.scale) : T(1);
+                store(grad, w * (dropped(load(grad), j) - load(dots + first + j)) * scale);
                 store(at, dropped(w, j));
             }
         };
@@ -96,7 +111,7 @@ template <class T> struct BackwardTask {
     }
     // Keys [k0, k0 + n) with the block of queries.
     void step(int64_t k0, int64_t n) {
-        const Rows<T> k = key.from(k0 - c0), v = value.from(k0 - c0);
+        const Rows<M> k = key.from(k0 - c0), v = value.from(k0 - c0);
         int64_t seen = count; // the first query that sees one of the keys, down to a panel
         for (int64_t first = 0; first < count; first += kPanel<T>) {
             const int64_t rows = min(count - first, kPanel<T>);
@@ -104,60 +119,99 @@ template <class T> struct BackwardTask {
             if (here <= 0) continue;
             seen = min(seen, first);
             T *const s = weights + first * block, *const ds = score_grads + first * block;
-            p.score(b, h, q0 + first, rows, kPanel<T>, queries_turned + first * args.size, k, k0, here, s,
-                    mask);
-            Product<T>{v.at,
-                       v.step,
-                       1,
-                       {out_grad_turned + first * args.value_size, kPanel<T>},
-                       here,
-                       kPanel<T>,
-                       args.value_size,
-                       ds,
-                       kPanel<T>}
+            p.score(b, h, q0 + first, rows, kPanel<T>,
+                    queries_turned + first * p.template depth_of<M>(args.size), k, k0, here, s, mask);
+            const int64_t depth = p.template depth_of<M>(args.value_size);
+            Product<M>{v.at,  v.step, 1,        {out_grad_turned + first * depth, kPanel<T>}, here, kPanel<T>,
+                       depth, ds,     kPanel<T>}
                 .run();
             differentiate(s, ds, first, k0, here);
-            for (T* rest : {s, ds})
-                memset(rest + here * kPanel<T>, 0, size_t((n - here) * kPanel<T>) * sizeof(T));
-            if (grads.query_grad.data)
-                Product<T>{ds,    1,   kPanel<T>, k, rows, args.size, here, query_grad + first * width,
-                           width, true}
-                    .run();
+            add_query_grad(s, ds, first, rows, here, n, k0);
         }
         if (seen >= count) return;
-        const int64_t panels = ceil_div(count - seen, kPanel<T>);
-        const auto add = [&](const T* a, const T* from, T* to, int64_t size, int64_t step) {
-            Product<T>{a + seen * block,
-                       kPanel<T>,
+        const int64_t panels = ceil_div(count - seen, kPanel<T>), depth = p.template depth_of<M>(kPanel<T>);
+        const auto add = [&](const M* a, const M* from, T* to, int64_t size, int64_t step) {
+            Product<M>{a + seen * p.template depth_of<M>(block),
+                       depth,
                        1,
-                       {from + seen * step, step},
+                       {from + p.template depth_of<M>(seen) * step, step},
                        n,
                        size,
-                       kPanel<T>,
+                       depth,
                        to + (k0 - c0) * step,
                        step,
                        true,
                        panels,
-                       panel_step}
+                       p.template depth_of<M>(panel_step)}
                 .run();
         };
-        if (grads.value_grad.data) add(weights, out_grad, value_grad, args.value_size, value_width);
-        if (grads.key_grad.data) add(score_grads, queries, key_grad, args.size, width);
+#if defined(DT_LEVEL_v4_bf16)
+        const Pair *const w = weight_rows, *const g = grad_rows;
+#else
+        const T *const w = weights, *const g = score_grads;
+#endif
+        if (grads.value_grad.data) add(w, out_grad, value_grad, args.value_size, value_width);
+        if (grads.key_grad.data) add(g, queries, key_grad, args.size, width);
+    }
+    // Of the panel from query `first` on; keys from `here` to n get zeros for the sums over queries.
+    void add_query_grad(T* s, T* ds, int64_t first, int64_t rows, int64_t here, int64_t n, int64_t k0) {
+        const M* grad_of_keys = nullptr;
+#if defined(DT_LEVEL_v4_bf16)
+        Pair* to[] = {weight_rows + first * block / 2, grad_rows + first * block / 2};
+        for (int i = 0; i < 2; ++i) {
+            const float* from = i ? ds : s;
+            for (int64_t k = 0; k < n; ++k)
+                store(to[i] + k * kPanel<T> / 2,
+                      k < here
+                          ? put_rounded(load(from + k * kPanel<T>), load(from + k * kPanel<T> + kLanes<T>))
+                          : Vec<Pair>{});
+        }
+        join_keys(ds, here, grad_pairs);
+        grad_of_keys = grad_pairs;
+        const Rows<M> k = keys_joined.from((k0 - c0) / 2);
+#else
+        for (T* rest : {s, ds})
+            memset(rest + here * kPanel<T>, 0, size_t((n - here) * kPanel<T>) * sizeof(T));
+        grad_of_keys = ds;
+        const Rows<M> k = key.from(k0 - c0);
+#endif
+        if (grads.query_grad.data)
+            Product<M>{grad_of_keys,
+                       1,
+                       kPanel<T>,
+                       k,
+                       rows,
+                       args.size,
+                       p.template depth_of<M>(here),
+                       query_grad + first * width,
+                       width,
+                       true}
+                .run();
     }
     void take_memory() {
-        const int64_t n = c1 - c0;
-        take<T>({p.copied(args.key, args.size, n), p.copied(args.value, args.value_size, n), n * width,
-                 n * value_width, block * width, block * args.size, block * value_width,
-                 block * args.value_size, block * block, block * block,
-                 args.mask.data ? p.mask_memory(block) : 0, block * width, value_width},
+        const int64_t n = c1 - c0, pairs = kOfPairs<M> ? block * block / 2 : 0;
+        take<T>({p.template copied<M>(args.key, args.size, n),
+                 p.template copied<M>(args.value, args.value_size, n), n * width, n * value_width,
+                 block * width, block * args.size, block * value_width, block * args.value_size,
+                 block * block, block * block, args.mask.data ? p.mask_memory(block) : 0, block * width,
+                 2 * value_width, pairs, pairs, kOfPairs<M> ? block / 2 * kPanel<T> : 0},
                 {&key_copy, &value_copy, &key_grad, &value_grad, &queries, &queries_turned, &out_grad,
-                 &out_grad_turned, &weights, &score_grads, &mask, &query_grad, &line});
+                 &out_grad_turned, &weights, &score_grads, &mask, &query_grad, &line, &weight_rows,
+                 &grad_rows, &grad_pairs});
     }
     void run() {
         take_memory();
         const int64_t n = c1 - c0, shared = args.heads / args.key_heads;
+#if defined(DT_LEVEL_v4_bf16)
+        const PairReader pairs{p};
+        keys_joined = {key_copy, width};
+        pairs.join(args.key, args.size, b, kv, c0, n, n, key_copy);
+        key = pairs.rows(args.key, args.size, b, kv, c0, n, key_copy + (n + 1) / 2 * width);
+        value = pairs.rows(args.value, args.value_size, b, kv, c0, n, value_copy);
+#else
         key = p.rows(args.key, args.size, b, kv, c0, n, key_copy);
         value = p.rows(args.value, args.value_size, b, kv, c0, n, value_copy);
+#endif
         memset(key_grad, 0, size_t(n * width) * sizeof(T));
         memset(value_grad, 0, size_t(n * value_width) * sizeof(T));
         for (h = kv * shared; h < (kv + 1) * shared; ++h)
@@ -181,7 +235,8 @@ template <class T> struct BackwardTask {
 };
 
 // The parts of the query gradients, in order.
-template <class T> void add_parts(const Problem<T>& p, const AttentionGradArgs& grads, const KeyParts& cut) {
+template <class T>
+void add_parts(const Problem<T>& p, const AttentionGradArgs& grads, const KeyParts& cut, T scale) {
     const AttentionArgs& args = p.args;
     const int64_t rows = args.batch * args.heads * args.queries;
     parallel(rows, grain_for(cut.parts * args.size / 4), [&](int64_t begin, int64_t end) {
@@ -195,14 +250,14 @@ template <class T> void add_parts(const Problem<T>& p, const AttentionGradArgs& 
                 for (int64_t c = 0; c < parts; ++c)
                     total += load_upto(static_cast<const T*>(grads.partial) + (c * rows + r) * args.size + j,
                                        args.size - j);
-                store(sum + j, total * T(args.scale));
+                store(sum + j, total * scale);
             }
             p.write(sum, args.size, p.address(grads.query_grad, head / args.heads, head % args.heads, q));
         }
     });
 }
 
-template <class T> void backward_as(const AttentionGradArgs& grads, DType stored) {
+template <class T, class M = T> void backward_as(const AttentionGradArgs& grads, DType stored) {
     const AttentionArgs& args = grads.forward;
     const Problem<T> p{args, stored};
     const KeyParts cut(args);
@@ -211,18 +266,18 @@ template <class T> void backward_as(const AttentionGradArgs& grads, DType stored
     parallel(heads * cut.parts, grain_for(work), [&](int64_t begin, int64_t end) {
         for (int64_t t = begin; t < end; ++t) {
             const int64_t head = t % heads, part = t / heads;
-            BackwardTask<T>{.p = p,
-                            .grads = grads,
-                            .b = head / args.key_heads,
-                            .kv = head % args.key_heads,
-                            .part = part,
-                            .parts = cut.parts,
-                            .c0 = part * cut.size,
-                            .c1 = min((part + 1) * cut.size, args.keys)}
+            BackwardTask<T, M>{.p = p,
+                               .grads = grads,
+                               .b = head / args.key_heads,
+                               .kv = head % args.key_heads,
+                               .part = part,
+                               .parts = cut.parts,
+                               .c0 = part * cut.size,
+                               .c1 = min((part + 1) * cut.size, args.keys)}
                 .run();
         }
     });
-    if (cut.parts > 1 && grads.query_grad.data) add_parts(p, grads, cut);
+    if (cut.parts > 1 && grads.query_grad.data) add_parts(p, grads, cut, kOfPairs<M> ? T(1) : T(args.scale));
 }
 
 } // namespace

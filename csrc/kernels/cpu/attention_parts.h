@@ -6,6 +6,9 @@
 #include "kernels/cpu/dropout_bits.h"
 #include "kernels/cpu/gemm_pack.h"
 #include "kernels/cpu/gemm_plan.h"
+#if defined(DT_LEVEL_v4_bf16)
+#include "kernels/cpu/gemm_pairs.h"
+#endif
 #include "kernels/cpu/math.h"
 
 #pragma GCC diagnostic push
@@ -27,13 +30,16 @@ template <class T> struct Rows {
     Rows from(int64_t row) const { return {at + row * step, step}; }
 };
 
+// Whether products multiply pairs of bfloat16, M, of which T are the sums; else M is T.
+template <class M> inline constexpr bool kOfPairs = __is_same(M, Pair);
+
 // c (rows x cols) = or += a b, of which a may lie in segments; see Tile.
 template <class T> struct Product {
     const T* a;
     int64_t a_row, a_depth;
     Rows<T> b;
     int64_t rows, cols, depth;
-    T* c;
+    SumOf<T>* c;
     int64_t c_row;
     bool accumulate = false;
     int64_t segments = 1, a_segment = 0;
@@ -58,13 +64,13 @@ template <class T> struct Product {
     }
 };
 
-// One block of working memory for all.
-template <class T, int n> void take(const int64_t (&sizes)[n], T** const (&places)[n]) {
+// One block of working memory for all; the places are pointers to it.
+template <class T, int n> void take(const int64_t (&sizes)[n], void* const (&places)[n]) {
     int64_t total = 0;
     for (int64_t size : sizes) total += round_up(size, 16);
     T* at = scratch<T>(Scratch::kernel, total);
     for (int i = 0; i < n; ++i) {
-        *places[i] = at;
+        memcpy(places[i], &at, sizeof at);
         at += round_up(sizes[i], 16);
     }
 }
@@ -105,7 +111,9 @@ template <class T> struct Problem {
         return !is_half(stored) && (kMasksB || size % kLanes<T> == 0) &&
                x.time * int64_t(sizeof(T)) % 4096 != 0;
     }
-    int64_t copied(const HeadArray& x, int64_t size, int64_t count) const {
+    // Elements of M for `count` copied rows.
+    template <class M> int64_t copied(const HeadArray& x, int64_t size, int64_t count) const {
+        if (kOfPairs<M>) return width(size) * ((count + 1) / 2) + (size + 1) / 2 * count;
         return in_place(x, size) ? 0 : width(size) * count;
     }
     // Rows [first, first + count) of a head, in `to` where they are not read in place.
@@ -136,11 +144,17 @@ template <class T> struct Problem {
     }
 
     // A panel of scores: `count` queries from q0 on (`cols` of them are computed) with keys [k0, k0 + keys).
+    // Queries are scaled already, but for pairs.
+    template <class M>
     [[gnu::noinline]] void score(int64_t b, int64_t h, int64_t q0, int64_t count, int64_t cols,
-                                 const T* turned_queries, const Rows<T>& key, int64_t k0, int64_t keys, T* s,
+                                 const M* turned_queries, const Rows<M>& key, int64_t k0, int64_t keys, T* s,
                                  T* mask_memory) const {
-        Product<T>{key.at, key.step, 1, {turned_queries, kPanel<T>}, keys, cols, args.size, s, kPanel<T>}
+        Product<M>{key.at, key.step, 1, {turned_queries, kPanel<T>}, keys, cols, depth_of<M>(args.size),
+                   s,      kPanel<T>}
             .run();
+        if constexpr (kOfPairs<M>)
+            for (int64_t i = 0; i < keys * kPanel<T>; i += kLanes<T>)
+                store(s + i, load(s + i) * T(args.scale));
         if (args.mask.kind != AttentionMask::Kind::none)
             add_mask(b, h, q0, count, cols, k0, keys, s, mask_memory);
         if (!args.causal) return;
@@ -192,8 +206,63 @@ template <class T> struct Problem {
                 body(k + i, kept.bits[i / 2] >> (i % 2 * kMaskQueries + q0 % kMaskQueries));
         }
     }
+    template <class M> static int64_t depth_of(int64_t n) { return kOfPairs<M> ? (n + 1) / 2 : n; }
     T kept_scale() const { return args.dropout < 1 ? T(1 / (1 - args.dropout)) : T(0); }
 };
+
+#if defined(DT_LEVEL_v4_bf16)
+// Rounded, the even lanes from `low`.
+DT_INLINE Vec<Pair> join_rounded(Vec<float> low, Vec<float> high) {
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23,
+                                           7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    const __m512i both = (__m512i)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
+    return (Vec<Pair>)_mm512_permutexvar_epi16(order, both);
+}
+// One behind the other.
+DT_INLINE Vec<Pair> put_rounded(Vec<float> first, Vec<float> second) {
+    return (Vec<Pair>)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
+}
+// Rows of scores as pairs of neighbouring rows; `to` may not be `from`.
+[[gnu::noinline]] inline void join_keys(const float* from, int64_t keys, Pair* to) {
+    constexpr int64_t row = kPanel<float>;
+    for (int64_t k = 0; k < keys; k += 2, from += 2 * row, to += row)
+        for (int64_t j = 0; j < row; j += kLanes<float>)
+            store(to + j, join_rounded(load(from + j), k + 1 < keys ? load(from + row + j) : Vec<float>{}));
+}
+
+// How pairs are read from arrays of bfloat16.
+struct PairReader {
+    const Problem<float>& p;
+
+    const bfloat16_t* address(const HeadArray& x, int64_t b, int64_t h, int64_t t) const {
+        return reinterpret_cast<const bfloat16_t*>(p.address(x, b, h, t));
+    }
+    static int64_t units(int64_t n) { return (n + 1) / 2; }
+    // Rows, of which the features make the pairs; in place where they can be.
+    Rows<Pair> rows(const HeadArray& x, int64_t size, int64_t b, int64_t h, int64_t first, int64_t count,
+                    Pair* to) const {
+        const Pairs all{address(x, b, h, first), x.time, 1, size};
+        if (all.readable() && x.time % 2048 != 0) return {all.at(0, 0), all.item_step()};
+        for (int64_t i = 0; i < count; ++i) {
+            to[(i + 1) * units(size) - 1] = 0;
+            memcpy(to + i * units(size), address(x, b, h, first + i), size_t(size) * sizeof(bfloat16_t));
+        }
+        return {to, units(size)};
+    }
+    // Panels of [pair of features][row].
+    [[gnu::noinline]] void turn(const HeadArray& x, int64_t size, int64_t b, int64_t h, int64_t first,
+                                int64_t count, Pair* to) const {
+        for (int64_t i = 0; i < count; i += kPanel<float>)
+            Pairs{address(x, b, h, first + i), x.time, 1, size}.pack(
+                to + i * units(size), kPanel<float>, 0, min(count - i, kPanel<float>), 0, units(size));
+    }
+    // [pair of rows][feature], with zeros up to `rows`.
+    [[gnu::noinline]] void join(const HeadArray& x, int64_t size, int64_t b, int64_t h, int64_t first,
+                                int64_t count, int64_t rows, Pair* to) const {
+        Pairs{address(x, b, h, first), 1, x.time, count}.pack(to, p.width(size), 0, size, 0, units(rows));
+    }
+};
+#endif
 
 } // namespace
 } // namespace dt::cpu::DT_LEVEL
