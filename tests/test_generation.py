@@ -164,6 +164,16 @@ class TestGPT:
             model(dt.full((1, 3), 7, dtype="int64"))
         with pytest.raises(ValueError, match="vocab_size must be a positive integer, got 0"):
             models.gpt(0)
+        for make in (
+            models.gpt,
+            models.translation_transformer,
+            lambda *a, **k: models.transformer_classifier(*a, 2, **k),
+        ):
+            for name in ("width", "layers", "heads"):
+                with pytest.raises(ValueError, match=f"{name} must be a positive integer, got 0"):
+                    make(5, **{name: 0})
+            with pytest.raises(ValueError, match="num_heads 3 must divide embed_dim 8"):
+                make(5, width=8, heads=3)
         with pytest.raises(ValueError, match="positions must be one of 'learned'"):
             models.gpt(5, positions="none")
 

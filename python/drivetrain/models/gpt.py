@@ -9,7 +9,8 @@ from .._arguments import checks_names
 from .._checks import flags
 from .._core import Tensor
 from ..nn import init
-from ..nn.checks import choice, integer
+from ..nn.checks import choice
+from .build import check_sizes
 from .generation import Generates
 
 
@@ -43,8 +44,15 @@ class GPT(Generates, nn.Module):
     ) -> None:
         super().__init__()
         flags("gpt", tied=tied, bias=bias)
-        self.context_length = integer("gpt", "context_length", context_length)
-        self.vocab_size = integer("gpt", "vocab_size", vocab_size)
+        check_sizes(
+            "gpt",
+            vocab_size=vocab_size,
+            context_length=context_length,
+            width=width,
+            layers=layers,
+            heads=heads,
+        )
+        self.context_length, self.vocab_size = context_length, vocab_size
         choice("gpt", "positions", positions, ("learned", "sinusoidal", "rotary"))
         self.tokens = nn.Embedding(vocab_size, width)
         rotary = None

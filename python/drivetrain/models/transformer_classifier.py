@@ -8,7 +8,8 @@ from .. import _core, nn
 from .._arguments import checks_names
 from .._checks import flags
 from .._core import Tensor
-from ..nn.checks import choice, integer
+from ..nn.checks import choice
+from .build import check_sizes
 from .heads import Headed
 
 
@@ -45,11 +46,11 @@ class TransformerClassifier(Headed, nn.Module):
         super().__init__()
         name = "transformer_classifier"
         flags(name, norm_first=norm_first)
-        classes, width = integer(name, "classes", classes), integer(name, "width", width)
+        check_sizes(name, vocab_size=vocab_size, classes=classes, width=width, layers=layers, heads=heads)
         self.padding_idx = padding_idx
         self.pooling = choice(name, "pooling", pooling, ("mean", "first"))
         choice(name, "positions", positions, ("learned", "sinusoidal"))
-        self.tokens = nn.Embedding(integer(name, "vocab_size", vocab_size), width, padding_idx)
+        self.tokens = nn.Embedding(vocab_size, width, padding_idx)
         self.positions = (
             nn.LearnedPositions(context_length, width)
             if positions == "learned"

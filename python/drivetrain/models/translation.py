@@ -11,6 +11,7 @@ from .._core import Tensor
 from ..autograd import no_grad
 from ..nn import init
 from ..nn.checks import integer
+from .build import check_sizes
 from .generation import _evaluating, _prompt, beam_search
 from .transformer_classifier import padding_of
 
@@ -46,10 +47,11 @@ class TranslationTransformer(nn.Module):
         super().__init__()
         name = "translation_transformer"
         flags(name, norm_first=norm_first)
+        check_sizes(name, vocab_size=vocab_size, width=width, layers=layers, heads=heads)
         self.padding_idx = integer(name, "padding_idx", padding_idx, 0)
         self.start_token = integer(name, "start_token", start_token, 0)
         self.stop_token = integer(name, "stop_token", stop_token, 0)
-        self.tokens = nn.Embedding(integer(name, "vocab_size", vocab_size), width, padding_idx)
+        self.tokens = nn.Embedding(vocab_size, width, padding_idx)
         self.target_tokens = (
             None if target_vocab_size is None else nn.Embedding(target_vocab_size, width, padding_idx)
         )
