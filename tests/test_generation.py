@@ -217,6 +217,15 @@ class TestGenerate:
             == model.generate(prompt[-16:], 1, temperature=0).tolist()[-1]
         )
 
+    def test_half_of_the_context_is_forgotten(self):
+        model, lengths = small(), []
+        decoder = model.new_decoder()
+        with dt.no_grad():
+            for _ in range(30):
+                decoder.advance(dt.tensor([[1]]))
+                lengths.append(decoder.length)
+        assert lengths == [*range(1, 17), *range(8, 17), *range(8, 13)]
+
     def test_seeds(self):
         model = small()
         first, again, other = (model.generate([1], 30, seed=seed).tolist() for seed in (1, 1, 2))

@@ -146,6 +146,16 @@ class TestMultiheadAttention:
         assert np.isfinite(numbers.numpy()).sum() == 15
         same(layer(x, attn_mask=numbers)[0], layer(x, attn_mask=later)[0])
 
+    @pytest.mark.parametrize("keys", [3, 5, 8])
+    def test_causal_with_other_lengths_counts_from_the_end(self, keys):
+        layer = nn.MultiheadAttention(12, 3)
+        x, y = dt.tensor(sample(2, 5, 12)), dt.tensor(sample(2, keys, 12))
+        later = dt.tensor(np.triu(np.ones((5, keys), bool), keys - 5 + 1))
+        expected, weights = layer(x, y, attn_mask=later, need_weights=True)
+        assert not weights.detach().numpy()[:, later.numpy()].any()
+        same(layer(x, y, is_causal=True, need_weights=True)[0], expected)
+        same(layer(x, y, is_causal=True)[0], expected)
+
     @pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
     def test_masks_of_numbers_and_bools_together(self, dtype):
         layer = nn.MultiheadAttention(12, 3, dtype=dtype)
@@ -275,6 +285,25 @@ class TestLayers:
         last = alone.w3.state_dict()
         expected = (gate / (1 + np.exp(-gate)) * value) @ last["weight"].numpy().T + last["bias"].numpy()
         np.testing.assert_allclose(out, expected, atol=1e-5)
+
+    @pytest.mark.parametrize("kind", ["Encoder", "Decoder"])
+    def test_every_dropout_acts_and_rests(self, kind):
+        layer = getattr(nn, f"Transformer{kind}Layer")(8, 2, 8, 0.0)
+        given = [dt.tensor(sample(2, 3, 8)) for _ in range(2 if kind == "Decoder" else 1)]
+        expected = layer(*given).detach().numpy()
+        dropouts = [module for name, module in layer.named_modules() if "dropout" in name]
+        attentions = [
+            module for _, module in layer.named_modules() if isinstance(module, nn.MultiheadAttention)
+        ]
+        assert len(dropouts) == (4 if kind == "Decoder" else 3)
+        for module in (*dropouts, *attentions):
+            name = "p" if module in dropouts else "dropout"
+            setattr(module, name, 0.5)
+            assert not np.allclose(layer(*given).detach().numpy(), expected, atol=1e-3)
+            layer.eval()
+            np.testing.assert_allclose(layer(*given).detach().numpy(), expected, atol=1e-6)
+            layer.train()
+            setattr(module, name, 0.0)
 
     def test_hooks_see_the_first_linear_layer(self):
         layer, seen = nn.TransformerEncoderLayer(8, 2, 6, 0.0), []
