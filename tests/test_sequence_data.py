@@ -277,3 +277,16 @@ def test_carried_states():
     assert carried.state_dict() == {}
     with pytest.raises(TypeError, match="a state is a int"):
         carried((3,))
+
+
+def test_states_that_do_not_fit_are_named():
+    trainer = make()
+    trainer.fit(SequenceWindows(STREAM, 4, 25), verbose=0)
+    state = trainer.state_dict()
+    assert len(state["carried"]["carried"]["tensors"]) == 2
+    with pytest.raises(ValueError, match="it carries the states none, expected carried"):
+        trainer.load_state_dict({key: value for key, value in state.items() if key != "carried"})
+    for wrong in (3, {"is_one": True, "tensors": []}, {"is_one": False, "tensors": [1]}):
+        with pytest.raises(ValueError, match="the states it carries are of a wrong kind"):
+            trainer.load_state_dict({**state, "carried": {"carried": wrong}})
+    trainer.load_state_dict(state)

@@ -114,6 +114,10 @@ def test_series_of_numbers():
             r"lengths are float32 of shape \(1,\), expected integers \(1,\)",
         ),
         (lambda: models.text_cnn(9, 2)(dt.tensor([[1, 9]])), ValueError, "input contains index 9"),
+        (lambda: models.text_cnn(9, 2, 0), ValueError, "text_cnn: width must be a positive integer, got 0"),
+        (lambda: models.rnn_classifier(9, 2, hidden=0), ValueError, "rnn_classifier: hidden must be"),
+        (lambda: models.rnn_language_model(0), ValueError, "rnn_language_model: vocab_size must be"),
+        (lambda: models.seq2seq(9, layers=0), ValueError, "seq2seq: layers must be"),
         (lambda: models.rnn_language_model(9, 4, 5), ValueError, "or tied=False"),
     ],
 )
@@ -190,3 +194,93 @@ def test_language_model_resumes_exactly(tmp_path):
     resumed = train(resume=tmp_path)
     for name, value in whole.items():
         assert np.array_equal(value, resumed[name]), name
+
+
+# From sequence to sequence: a source in reverse; 2 begins, 3 ends.
+def reversed_pairs(count, seed):
+    pairs = []
+    for text in np.random.default_rng(seed).integers(4, 10, (count, 4)):
+        text = text[: 2 + text[0] % 3]
+        pairs.append(((text, np.array([2, *text[::-1]])), np.array([*text[::-1], 3])))
+    return pairs
+
+
+SEQ2SEQ = {
+    "luong": {},
+    "bahdanau": {"attention": "bahdanau"},
+    "lstm": {"cell": "lstm", "layers": 2},
+    "one direction": {"bidirectional": False, "target_vocab_size": 10},
+}
+
+
+@pytest.mark.parametrize("name", SEQ2SEQ)
+def test_seq2seq_learns_and_translates(name):
+    dt.manual_seed(0)
+    model = models.seq2seq(10, width=24, hidden=32, dropout=0.0, **SEQ2SEQ[name])
+    trainer = Trainer(
+        model,
+        loss=nn.CrossEntropyLoss(ignore_index=-100),
+        optimizer=dt.optim.Adam(model.parameters(), lr=0.01),
+        metrics=["token_accuracy"],
+        gradient_clip_val=1.0,
+        seed=0,
+    )
+    loader = DataLoader(reversed_pairs(300, 1), 30, shuffle=True, collate_fn=pad_collate)
+    history = trainer.fit(loader, epochs=14, verbose=0).history
+    assert history["token_accuracy"][-1] > 0.95
+    held_out = reversed_pairs(20, 2)
+    sources = [source.tolist() for (source, _), _ in held_out]
+    expected = [target[:-1].tolist() for _, target in held_out]
+    for beams in (1, 3):
+        found = model.translate(sources, beams=beams)
+        assert sum(a == b for a, b in zip(found, expected, strict=True)) >= 18
+    # The same alone as in a batch with padding.
+    assert model.translate([sources[0]]) == model.translate(sources)[:1]
+    assert model.translate([[0, 0]], 3)[0] is not None
+
+
+@pytest.mark.parametrize("name", SEQ2SEQ)
+def test_seq2seq_step_by_step_is_the_whole(name):
+    model = models.seq2seq(10, width=8, hidden=8, **SEQ2SEQ[name]).eval()
+    source, target = dt.tensor([[5, 6, 7], [8, 0, 0]]), dt.tensor([[2, 4, 5], [2, 9, 9]])
+    with dt.no_grad():
+        whole = model(source, target)
+        assert np.allclose(model(source, target, dt.tensor([3, 1])), whole, atol=1e-6)
+        decoder = model.new_decoder(source)
+        for step in range(3):
+            logits = decoder.advance(target[:, step : step + 1])
+            assert np.allclose(logits, whole[:, step], atol=1e-5)
+        longer = nn.functional.pad(source, ((0, 0), (0, 4)))
+        assert np.allclose(model(longer, target), whole, atol=1e-5)
+    model.train()
+    model(source, target).sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
+def test_seq2seq_attention_is_luongs():
+    """The general score, a softmax over the source, tanh of a linear layer of context and output."""
+    model = models.seq2seq(10, width=4, hidden=3, bidirectional=False).eval()
+    source, target = dt.tensor([[5, 6, 7, 0]]), dt.tensor([[2, 4]])
+    with dt.no_grad():
+        memory, state = model.encode(source)
+        output, _ = model.decoder(model.target_tokens(target), state)
+        values, h = memory.values.numpy()[0, :3], output.numpy()[0]
+        scores = h @ model.key.weight.detach().numpy() @ values.T
+        weights = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+        joined = np.concatenate([weights @ values, h], axis=1)
+        hidden = np.tanh(
+            joined @ model.combine.weight.detach().numpy().T + model.combine.bias.detach().numpy()
+        )
+        expected = hidden @ model.head.weight.detach().numpy().T + model.head.bias.detach().numpy()
+        assert np.allclose(model(source, target)[0], expected, atol=1e-5)
+
+
+def test_seq2seq_refuses():
+    with pytest.raises(ValueError, match="stop_token is 3, but the target's vocabulary has tokens up to 2"):
+        models.seq2seq(10, 3, start_token=1)
+    with pytest.raises(ValueError, match="attention must be one of 'luong', 'bahdanau'"):
+        models.seq2seq(10, attention="dot")
+    with pytest.raises(ValueError, match=r"source has shape \(2,\), expected \(batch, time\)"):
+        models.seq2seq(10)(dt.tensor([1, 2]), dt.tensor([[1]]))
+    with pytest.raises(ValueError, match=r"target has shape \(1, 0\)"):
+        models.seq2seq(10)(dt.tensor([[1, 2]]), dt.zeros((1, 0), dtype="int64"))

@@ -20,6 +20,7 @@ from .resnet import (
 )
 from .rnn_classifier import RNNClassifier, rnn_classifier
 from .rnn_language_model import RNNLanguageModel, rnn_language_model
+from .seq2seq import Seq2Seq, seq2seq
 from .text_cnn import TextCNN, text_cnn
 from .transfer import extract_features, fine_tune
 from .transformer_classifier import TransformerClassifier, transformer_classifier
@@ -45,6 +46,7 @@ __all__ = [
     "RecurrentDecoder",
     "Rescale",
     "ResidualPair",
+    "Seq2Seq",
     "TextCNN",
     "TransformerClassifier",
     "TranslationTransformer",
@@ -75,6 +77,7 @@ __all__ = [
     "resnet152",
     "rnn_classifier",
     "rnn_language_model",
+    "seq2seq",
     "small_cnn",
     "stream",
     "text_cnn",

@@ -12,6 +12,7 @@ from .._checks import flag
 from .._core import Tensor
 from ..nn.checks import choice, integer
 from ..nn.functional import masked_mean, sequence_mask
+from .build import check_sizes
 from .heads import Headed
 from .recurrent import CELLS, AttentionPooling, check_tokens, lengths_of
 
@@ -47,6 +48,7 @@ class RNNClassifier(Headed, nn.Module):
     ) -> None:
         super().__init__()
         name = "rnn_classifier"
+        check_sizes(name, classes=classes, width=width, hidden=hidden, layers=layers)
         choice(name, "cell", cell, tuple(CELLS))
         self.pooling = choice(name, "pooling", pooling, ("attention", "mean", "max", "last"))
         if (vocab_size is None) == (in_features is None):

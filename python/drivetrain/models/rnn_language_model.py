@@ -9,6 +9,7 @@ from .._arguments import checks_names
 from .._checks import flag
 from .._core import Tensor
 from ..nn.checks import choice
+from .build import check_sizes
 from .generation import Generates, RecurrentDecoder
 from .recurrent import CELLS, check_tokens
 
@@ -43,6 +44,7 @@ class RNNLanguageModel(Generates, nn.Module):
         name = "rnn_language_model"
         choice(name, "cell", cell, tuple(CELLS))
         hidden = width if hidden is None else hidden
+        check_sizes(name, vocab_size=vocab_size, width=width, hidden=hidden, layers=layers)
         if flag(name, "tied", tied) and hidden != width:
             raise ValueError(
                 f"{name}: the last layer cannot have the weights of the tokens: hidden is {hidden}, width "

@@ -12,6 +12,7 @@ from .._arguments import checks_names
 from .._core import Tensor
 from ..nn.checks import integer
 from ..nn.functional import sequence_mask
+from .build import check_sizes
 from .heads import Headed
 from .recurrent import check_tokens, lengths_of
 
@@ -43,6 +44,7 @@ class TextCNN(Headed, nn.Module):
     ) -> None:
         super().__init__()
         name = "text_cnn"
+        check_sizes(name, vocab_size=vocab_size, classes=classes, width=width, channels=channels)
         sizes = [integer(name, "kernel_sizes", size) for size in kernel_sizes]
         if not sizes:
             raise ValueError(f"{name}: kernel_sizes is empty, expected at least one")

@@ -16,7 +16,71 @@ from .generation import _evaluating, _prompt, beam_search
 from .transformer_classifier import padding_of
 
 
-class TranslationTransformer(nn.Module):
+class Translates:
+    """For models with `new_decoder(source)` and the tokens that begin, end and fill up."""
+
+    padding_idx: int
+    start_token: int
+    stop_token: int
+    new_decoder: Any
+
+    def translate(
+        self,
+        source: Any,
+        max_new_tokens: int | None = None,
+        *,
+        beams: int = 4,
+        length_penalty: float = 1.0,
+        use_cache: bool = True,
+    ) -> list[list[int]]:
+        """The likeliest translations that a beam search finds.
+
+        Args:
+            source (ints): (batch, time), short ones filled up with padding; or a list of lists of any
+                lengths; or (time,) for one sentence.
+            max_new_tokens (int, default twice the source's length and 8 more): The most tokens of a
+                translation.
+            beams, length_penalty, use_cache: As for `beam_search`; 1 beam is greedy.
+
+        Returns:
+            list of lists of int: The tokens of each, without the ones for start, stop and padding.
+
+        Example:
+            >>> import drivetrain as dt
+            >>> from drivetrain.models import translation_transformer
+            >>> model = translation_transformer(20, width=8, layers=1, heads=2)
+            >>> len(model.translate([[5, 6, 3], [7, 3]], 4))
+            2
+        """
+        if (
+            isinstance(source, (list, tuple))
+            and len({len(row) for row in source if hasattr(row, "__len__")}) > 1
+        ):
+            longest = max(len(row) for row in source)
+            source = [[*row, *[self.padding_idx] * (longest - len(row))] for row in source]
+        tokens = _prompt("translate", source)
+        limit = 2 * tokens.shape[1] + 8 if max_new_tokens is None else max_new_tokens
+        with _evaluating(self):
+            decoder = self.new_decoder(tokens, use_cache)
+            begin = _core.full((tokens.shape[0], 1), self.start_token, dtype="int64")
+            found = beam_search(
+                decoder,
+                begin,
+                limit,
+                beams=beams,
+                length_penalty=length_penalty,
+                stop_tokens=self.stop_token,
+                pad_token=self.padding_idx,
+            )
+        best, lengths = found.tokens[:, 0, 1:].tolist(), found.lengths[:, 0].tolist()
+        unwanted = (self.start_token, self.stop_token, self.padding_idx)
+        return [
+            [token for token in row[:length] if token not in unwanted]
+            for row, length in zip(best, lengths, strict=True)
+        ]
+
+
+class TranslationTransformer(Translates, nn.Module):
     """From a sequence of tokens to another one; `translation_transformer` makes it.
 
     Example:
@@ -102,61 +166,6 @@ class TranslationTransformer(nn.Module):
     def new_decoder(self, source: Tensor, use_cache: bool = True) -> TranslationDecoder:
         """What `generate` and `beam_search` ask for the next token of a translation of `source`."""
         return TranslationDecoder(self, source, use_cache)
-
-    def translate(
-        self,
-        source: Any,
-        max_new_tokens: int | None = None,
-        *,
-        beams: int = 4,
-        length_penalty: float = 1.0,
-        use_cache: bool = True,
-    ) -> list[list[int]]:
-        """The likeliest translations that a beam search finds.
-
-        Args:
-            source (ints): (batch, time), short ones filled up with padding; or a list of lists of any
-                lengths; or (time,) for one sentence.
-            max_new_tokens (int, default twice the source's length and 8 more): The most tokens of a
-                translation.
-            beams, length_penalty, use_cache: As for `beam_search`; 1 beam is greedy.
-
-        Returns:
-            list of lists of int: The tokens of each, without the ones for start, stop and padding.
-
-        Example:
-            >>> import drivetrain as dt
-            >>> from drivetrain.models import translation_transformer
-            >>> model = translation_transformer(20, width=8, layers=1, heads=2)
-            >>> len(model.translate([[5, 6, 3], [7, 3]], 4))
-            2
-        """
-        if (
-            isinstance(source, (list, tuple))
-            and len({len(row) for row in source if hasattr(row, "__len__")}) > 1
-        ):
-            longest = max(len(row) for row in source)
-            source = [[*row, *[self.padding_idx] * (longest - len(row))] for row in source]
-        tokens = _prompt("translate", source)
-        limit = 2 * tokens.shape[1] + 8 if max_new_tokens is None else max_new_tokens
-        with _evaluating(self):
-            decoder = self.new_decoder(tokens, use_cache)
-            begin = _core.full((tokens.shape[0], 1), self.start_token, dtype="int64")
-            found = beam_search(
-                decoder,
-                begin,
-                limit,
-                beams=beams,
-                length_penalty=length_penalty,
-                stop_tokens=self.stop_token,
-                pad_token=self.padding_idx,
-            )
-        best, lengths = found.tokens[:, 0, 1:].tolist(), found.lengths[:, 0].tolist()
-        unwanted = (self.start_token, self.stop_token, self.padding_idx)
-        return [
-            [token for token in row[:length] if token not in unwanted]
-            for row, length in zip(best, lengths, strict=True)
-        ]
 
 
 class TranslationDecoder:

@@ -18,6 +18,7 @@ from .._core import Tensor
 from ..io import write_state
 from ..io.arrays import copy_of
 from ..nn.carried import carried_states
+from ..nn.parameter import SparseParameter
 from ..optim.optimizer import Optimizer
 from .callbacks import CallbackList
 from .callbacks.base import check_path
@@ -36,7 +37,7 @@ def state_of(trainer: Any, *, callbacks: bool = True) -> State:
         "loop": loop.state_dict(),
         "settings": settings_of(trainer),
         "model": trainer.model.state_dict(),
-        "carried": {name: list_of(part.get()) for name, part in carried_states(trainer.model).items()},
+        **carried_of(trainer.model),
         "gradients": gradients_of(trainer.model) if loop.accumulated else {},
         "optimizer": named(trainer.optimizer),
         "lr_scheduler": None if trainer.lr_scheduler is None else named(trainer.lr_scheduler),
@@ -125,14 +126,16 @@ def _load(trainer: Any, state: Mapping[str, Any], callbacks: bool) -> None:
         gradient = state["gradients"].get(name)
         parameter.grad = None if gradient is None or isinstance(gradient, Mapping) else copy_of(gradient)
         if isinstance(gradient, Mapping):
+            if not isinstance(parameter, SparseParameter) or set(gradient) != {"rows", "values"}:
+                raise ValueError(f"load_state_dict: the gradient of {name} is of a wrong kind")
             parameter.add_rows(copy_of(gradient["rows"]), copy_of(gradient["values"]))
     if loop.batch:
         load_metrics(trainer, state["metrics"])
         trainer._epoch_logs = EpochLogs(**state["epoch_logs"])
-    saved = state.get("carried", {})
     for name, carried in carried_states(trainer.model).items():
-        tensors = [copy_of(tensor) for tensor in saved.get(name, {}).get("tensors", [])]
-        carried.set(tensors[0] if tensors and saved[name]["is_one"] else tensors)
+        saved = state["carried"][name]
+        tensors = [copy_of(tensor) for tensor in saved["tensors"]]
+        carried.set(tensors[0] if saved["is_one"] else tensors)
     trainer.history.load_state_dict(state["history"])
     trainer.guard.skipped_steps = state["skipped_steps"]
     trainer.model.stop_training = state["stop_training"]
@@ -154,10 +157,14 @@ def go_on(data: Any, state: State | None, epochs_done: int) -> None:
         data.load_state_dict(state)
 
 
-def list_of(states: Any) -> State:
-    """What a `CarriedState` gives, as a file holds it."""
-    tensors = [states] if isinstance(states, Tensor) else list(states or ())
-    return {"is_one": isinstance(states, Tensor), "tensors": tensors}
+def carried_of(model: Any) -> State:
+    """The states that a model carries from batch to batch; nothing for most models."""
+    found: State = {}
+    for name, part in carried_states(model).items():
+        states = part.get()
+        is_one = isinstance(states, Tensor)
+        found[name] = {"is_one": is_one, "tensors": [states] if is_one else list(states or ())}
+    return {"carried": found} if found else {}
 
 
 def load_metrics(trainer: Any, states: list[State]) -> None:
@@ -280,6 +287,7 @@ def check(trainer: Any, state: Mapping[str, Any]) -> None:
         *optimizer_differences(trainer.optimizer, state["optimizer"]),
         *kind_differences("lr_scheduler", trainer.lr_scheduler, state["lr_scheduler"]),
         *metric_differences(trainer, state),
+        *carried_differences(trainer.model, state),
     ]
     if problems:
         raise ValueError(
@@ -317,6 +325,23 @@ def model_differences(mine: Mapping[str, Any], saved: Mapping[str, Any]) -> list
             shapes = tuple(saved[name].shape), tuple(mine[name].shape)
             problems.append(f"model: {name} has shape {shapes[0]}, expected {shapes[1]}")
     return problems
+
+
+def carried_differences(model: Any, state: Mapping[str, Any]) -> list[str]:
+    mine, saved = carried_states(model), state.get("carried", {})
+    if not isinstance(saved, Mapping) or mine.keys() != saved.keys():
+        return [
+            f"model: it carries the states {', '.join(saved) or 'none'}, expected {', '.join(mine) or 'none'}"
+        ]
+    kinds = {"is_one": bool, "tensors": list}
+    whole = all(
+        isinstance(entry, Mapping)
+        and all(isinstance(entry.get(key), kind) for key, kind in kinds.items())
+        and all(isinstance(tensor, Tensor) for tensor in entry["tensors"])
+        and (len(entry["tensors"]) == 1 or not entry["is_one"])
+        for entry in saved.values()
+    )
+    return [] if whole else ["model: the states it carries are of a wrong kind"]
 
 
 def optimizer_differences(optimizer: Any, saved: Mapping[str, Any]) -> list[str]:
