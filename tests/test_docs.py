@@ -19,7 +19,12 @@ ROOT = Path(__file__).parent.parent
 GUIDES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 PAGES = [p for p in GUIDES if p.exists()]
 # Extras, without which a page is not run.
-NEEDS = {"tables.md": ("sklearn", "pandas"), "images.md": ("PIL", "matplotlib"), "transfer.md": ("sklearn",)}
+NEEDS = {
+    "text.md": ("sklearn", "snowballstemmer", "tokenizers"),
+    "tables.md": ("sklearn", "pandas"),
+    "images.md": ("PIL", "matplotlib"),
+    "transfer.md": ("sklearn",),
+}
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 

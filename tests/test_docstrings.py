@@ -8,7 +8,7 @@ import pytest
 
 import drivetrain
 
-PACKAGES = ("cli", "data", "datasets", "io", "metrics", "models", "optim", "train")
+PACKAGES = ("cli", "data", "datasets", "io", "metrics", "models", "optim", "text", "train")
 
 
 def module_names():

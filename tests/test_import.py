@@ -11,7 +11,8 @@ class TestImport:
         code = """
             import sys, drivetrain
             print(sorted({name.partition(".")[0] for name in sys.modules} & {
-                "torch", "sklearn", "matplotlib", "PIL", "pandas", "scipy", "tqdm", "safetensors", "h5py"}))
+                "torch", "sklearn", "matplotlib", "PIL", "pandas", "scipy", "tqdm", "safetensors", "h5py",
+                "jieba", "snowballstemmer", "tokenizers"}))
         """
         assert run(code) == "[]"
 
@@ -19,7 +20,7 @@ class TestImport:
         code = """
             import sys, drivetrain as dt
             heavy = {"data", "datasets", "estimators", "io", "metrics", "models", "nn", "optim", "profiler"}
-            heavy.add("train")
+            heavy |= {"text", "train"}
             assert not {name for name in heavy if "drivetrain." + name in sys.modules}
             for name in heavy & set(dir(dt)):
                 assert getattr(dt, name).__name__ == "drivetrain." + name

@@ -36,6 +36,7 @@ _LAZY = (
     "nn",
     "optim",
     "profiler",
+    "text",
     "train",
     "word_vectors",
 )
@@ -55,6 +56,7 @@ if _typing.TYPE_CHECKING:
     from . import nn as nn
     from . import optim as optim
     from . import profiler as profiler
+    from . import text as text
     from . import train as train
     from . import word_vectors as word_vectors
     from .io import load as load

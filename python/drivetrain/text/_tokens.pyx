@@ -1,0 +1,681 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, auto_pickle=False, binding=False, cdivision=True
+"""The loops over text: cut into tokens, counted, looked up. All work on UTF-8 and without the interpreter's lock."""
+
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.unicode cimport PyUnicode_AsUTF8String, PyUnicode_DecodeUTF8
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, qsort, realloc
+from libc.string cimport memcmp, memcpy, memset
+
+cdef extern from "Python.h":
+    bint PyUnicode_IS_COMPACT_ASCII(object)
+    const char* PyUnicode_AsUTF8AndSize(object, Py_ssize_t*) except NULL
+    bint Py_UNICODE_ISALNUM(uint32_t) nogil  # look-ups in constant tables
+    bint Py_UNICODE_ISSPACE(uint32_t) nogil
+    uint32_t Py_UNICODE_TOLOWER(uint32_t) nogil
+
+cdef extern from *:
+    """
+    #if defined(__SSSE3__)
+    #include <tmmintrin.h>
+    #define SPAN 16
+    /* Copies 16 bytes, with lowers A to Z lowered, and returns how many of the first are in a set of ASCII bytes:
+       bit b >> 4 of set[b & 15] is that of b. No loop, so that no length of a token is mispredicted. */
+    static inline size_t leading(const uint8_t* p, char* out, const uint8_t* set, int lowers) {
+        const __m128i bits = _mm_setr_epi8(1, 2, 4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0);
+        const __m128i four = _mm_set1_epi8(15);
+        __m128i x = _mm_loadu_si128((const __m128i*)p);
+        __m128i rows = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i*)set), _mm_and_si128(x, four));
+        __m128i in = _mm_and_si128(rows, _mm_shuffle_epi8(bits, _mm_and_si128(_mm_srli_epi16(x, 4), four)));
+        __m128i upper = _mm_and_si128(_mm_cmpgt_epi8(x, _mm_set1_epi8('A' - 1)),
+                                      _mm_cmplt_epi8(x, _mm_set1_epi8('Z' + 1)));
+        unsigned none = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(in, _mm_setzero_si128()));
+        x = _mm_add_epi8(x, _mm_and_si128(upper, _mm_set1_epi8(lowers ? 32 : 0)));
+        _mm_storeu_si128((__m128i*)out, x);
+        return (size_t)__builtin_ctz(none | 0x10000);
+    }
+    #else
+    #define SPAN 0
+    static inline size_t leading(const uint8_t* p, char* out, const uint8_t* set, int lowers) { return 0; }
+    #endif
+    """
+    const size_t SPAN
+    size_t leading(const uint8_t*, char*, const uint8_t*, int) noexcept nogil
+
+cdef enum Kind:  # of a byte
+    SEPARATES, KEPT, DROPPED, BEYOND_ASCII
+
+cdef enum Beyond:  # what separates among characters beyond ASCII
+    SPACES, ALL_BUT_WORDS, NOTHING
+
+DEF SLACK = 64  # bytes that may be read behind the last token, and written for one character
+DEF BATCH = 4096  # tokens that are cut before they are looked up, so that they stay in the cache
+
+cdef struct Entry:
+    uint64_t first, second  # its first 16 bytes, zeros behind the end
+    size_t place  # of all its bytes, in the table's text
+    int64_t count, documents
+    uint32_t length, last_document
+
+cdef struct Store:  # open addressing, linear probing
+    uint64_t* slots  # 32 bits of the hash, and 1 + the entry's number; 0 where free
+    size_t mask
+    Entry* entries
+    size_t used, room
+    char* text
+    size_t text_used, text_room
+
+cdef struct Tokens:  # of one text or a stretch of one; token i ends one byte before token i + 1 begins: there is a space
+    char* text
+    size_t* starts
+    size_t count, room
+
+cdef struct Ids:
+    int32_t* values
+    size_t count, room
+
+
+cdef inline uint64_t word_of(const char* p, size_t length) noexcept nogil:
+    """Up to 8 bytes; reads all 8."""
+    cdef uint64_t word
+    memcpy(&word, p, 8)
+    return word if length >= 8 else word & ((<uint64_t>1 << (8 * length)) - 1)
+
+
+cdef inline uint64_t hash_of(const char* p, size_t length, uint64_t* first, uint64_t* second) noexcept nogil:
+    cdef uint64_t h
+    cdef size_t i
+    first[0] = word_of(p, length)
+    second[0] = word_of(p + 8, length - 8) if length > 8 else 0
+    h = (first[0] ^ <uint64_t>length) * <uint64_t>0x9E3779B97F4A7C15
+    h = (h ^ (h >> 32) ^ second[0]) * <uint64_t>0xD6E8FEB86659FD93
+    i = 16
+    while i < length:
+        h = (h ^ (h >> 29) ^ word_of(p + i, length - i)) * <uint64_t>0xBF58476D1CE4E5B9
+        i += 8
+    return h ^ (h >> 32)
+
+
+cdef bint widen(Store* s) noexcept nogil:
+    """Room for twice the entries; false where memory is out."""
+    cdef size_t slots = 2 * (s.mask + 1) if s.slots != NULL else 1024
+    cdef size_t i, at
+    cdef uint64_t* wider = <uint64_t*>calloc(slots, sizeof(uint64_t))
+    cdef Entry* entries = <Entry*>realloc(s.entries, slots // 2 * sizeof(Entry))
+    if entries != NULL:
+        s.entries = entries
+    if wider == NULL or entries == NULL:
+        free(wider)
+        return False
+    if s.slots != NULL:
+        for i in range(s.mask + 1):
+            if s.slots[i]:
+                at = (s.slots[i] >> 32) & (slots - 1)
+                while wider[at]:
+                    at = (at + 1) & (slots - 1)
+                wider[at] = s.slots[i]
+    free(s.slots)
+    s.slots, s.mask, s.room = wider, slots - 1, slots // 2
+    return True
+
+
+cdef inline int64_t find(Store* s, const char* p, size_t length, bint adds) noexcept nogil:
+    """The number of a token: -1 where there is none, and -2 where memory is out. SLACK bytes follow it."""
+    cdef uint64_t first, second
+    cdef uint64_t hashed = hash_of(p, length, &first, &second)
+    cdef size_t at
+    cdef Entry* e
+    cdef char* text
+    if s.slots == NULL or (adds and s.used == s.room):
+        if not adds:
+            return -1
+        if not widen(s):
+            return -2
+    # The upper half says which slot: the table of 2**32 entries that numbers of 32 bits allow needs no more.
+    at = (hashed >> 32) & s.mask
+    while s.slots[at]:
+        if s.slots[at] >> 32 == hashed >> 32:
+            e = &s.entries[<uint32_t>s.slots[at] - 1]
+            if e.first == first and e.second == second and e.length == length and (
+                length <= 16 or memcmp(s.text + e.place + 16, p + 16, length - 16) == 0
+            ):
+                return <int64_t><uint32_t>s.slots[at] - 1
+        at = (at + 1) & s.mask
+    if not adds:
+        return -1
+    if s.text_used + length + SLACK > s.text_room:
+        text = <char*>realloc(s.text, 2 * (s.text_used + length + SLACK))
+        if text == NULL:
+            return -2
+        s.text, s.text_room = text, 2 * (s.text_used + length + SLACK)
+    e = &s.entries[s.used]
+    e.first, e.second, e.place, e.length = first, second, s.text_used, <uint32_t>length
+    e.count = e.documents = 0
+    e.last_document = 0
+    memcpy(s.text + s.text_used, p, length)
+    s.text_used += length
+    s.used += 1
+    s.slots[at] = (hashed >> 32 << 32) | s.used
+    return <int64_t>(s.used - 1)
+
+
+cdef inline size_t read(const uint8_t* p, uint32_t* point) noexcept nogil:
+    """The code point at p, and how many bytes it takes; the UTF-8 is valid."""
+    if p[0] < 0xE0:
+        point[0] = <uint32_t>(p[0] & 0x1F) << 6 | (p[1] & 0x3F)
+        return 2
+    if p[0] < 0xF0:
+        point[0] = <uint32_t>(p[0] & 0x0F) << 12 | <uint32_t>(p[1] & 0x3F) << 6 | (p[2] & 0x3F)
+        return 3
+    point[0] = (<uint32_t>(p[0] & 0x07) << 18 | <uint32_t>(p[1] & 0x3F) << 12 | <uint32_t>(p[2] & 0x3F) << 6
+                | (p[3] & 0x3F))
+    return 4
+
+
+cdef inline size_t write(char* p, uint32_t point) noexcept nogil:
+    if point < 0x80:
+        p[0] = <char>point
+        return 1
+    if point < 0x800:
+        p[0], p[1] = <char>(0xC0 | point >> 6), <char>(0x80 | point & 0x3F)
+        return 2
+    if point < 0x10000:
+        p[0], p[1], p[2] = <char>(0xE0 | point >> 12), <char>(0x80 | point >> 6 & 0x3F), <char>(0x80 | point & 0x3F)
+        return 3
+    p[0], p[1] = <char>(0xF0 | point >> 18), <char>(0x80 | point >> 12 & 0x3F)
+    p[2], p[3] = <char>(0x80 | point >> 6 & 0x3F), <char>(0x80 | point & 0x3F)
+    return 4
+
+
+cdef bint valid(const uint8_t* p, size_t n, bint* ascii) noexcept nogil:
+    """Whether bytes are UTF-8 (Unicode, table 3-7), and all ASCII."""
+    cdef size_t i = 0
+    cdef uint64_t word
+    cdef uint8_t low, high
+    ascii[0] = True
+    while i < n:
+        if i + 8 <= n:
+            memcpy(&word, p + i, 8)
+            if not word & <uint64_t>0x8080808080808080:
+                i += 8
+                continue
+        if p[i] < 0x80:
+            i += 1
+            continue
+        ascii[0] = False
+        low, high = 0x80, 0xBF
+        if 0xC2 <= p[i] <= 0xDF:
+            if i + 2 > n or p[i + 1] & 0xC0 != 0x80:
+                return False
+            i += 2
+        elif p[i] & 0xF0 == 0xE0:
+            if p[i] == 0xE0:
+                low = 0xA0
+            elif p[i] == 0xED:
+                high = 0x9F
+            if i + 3 > n or not low <= p[i + 1] <= high or p[i + 2] & 0xC0 != 0x80:
+                return False
+            i += 3
+        elif 0xF0 <= p[i] <= 0xF4:
+            if p[i] == 0xF0:
+                low = 0x90
+            elif p[i] == 0xF4:
+                high = 0x8F
+            if (i + 4 > n or not low <= p[i + 1] <= high or p[i + 2] & 0xC0 != 0x80
+                    or p[i + 3] & 0xC0 != 0x80):
+                return False
+            i += 4
+        else:
+            return False
+    return True
+
+
+cdef class Table:
+    """Tokens, each with a number, how often and in how many texts it came. One thread at a time may change it."""
+    cdef Store store
+    cdef uint32_t documents
+
+    def __cinit__(self):
+        memset(&self.store, 0, sizeof(Store))
+
+    def __dealloc__(self):
+        free(self.store.slots)
+        free(self.store.entries)
+        free(self.store.text)
+
+    def __len__(self):
+        return self.store.used
+
+    def add(self, list tokens not None, int64_t times=0):
+        """Add str tokens, each counted ``times``; returns how many were new."""
+        cdef Py_ssize_t i
+        cdef int64_t number
+        cdef size_t before = self.store.used
+        for i in range(len(tokens)):
+            number = self._number(tokens[i], True, i)
+            self.store.entries[number].count += times
+        return self.store.used - before
+
+    def add_document(self, list tokens not None):
+        """Count the str tokens of one text, and the text itself once for each of them."""
+        cdef Py_ssize_t i
+        cdef Entry* e
+        self.documents += 1
+        for i in range(len(tokens)):
+            e = &self.store.entries[self._number(tokens[i], True, i)]
+            e.count += 1
+            if e.last_document != self.documents:
+                e.last_document = self.documents
+                e.documents += 1
+
+    def add_counts(self, list tokens not None, list counts not None):
+        """Add str tokens, token i counted counts[i] times."""
+        cdef Py_ssize_t i
+        for i in range(len(tokens)):
+            self.store.entries[self._number(tokens[i], True, i)].count += <int64_t>counts[i]
+
+    cdef int64_t _number(self, object token, bint adds, Py_ssize_t i) except -3:
+        cdef bytes copy
+        cdef int64_t number
+        if not isinstance(token, str):
+            raise TypeError(f"token {i} is a {type(token).__name__}, expected a str")
+        # Bytes that may be read behind the end; lone surrogates are taken as they are.
+        copy = (<str>token).encode("utf-8", "surrogatepass") + b"\0" * SLACK
+        if PyBytes_GET_SIZE(copy) > 0x7FFFFFFF:
+            raise ValueError(f"token {i} has more than 2 GB")
+        number = find(&self.store, PyBytes_AS_STRING(copy), PyBytes_GET_SIZE(copy) - SLACK, adds)
+        if number == -2:
+            raise MemoryError
+        return number
+
+    def find(self, token):
+        """The token's number, or -1."""
+        return self._number(token, False, 0)
+
+    def ids(self, list tokens not None, int32_t unknown):
+        """(numbers as int32 in a bytearray) of str tokens; ``unknown`` for others."""
+        cdef Py_ssize_t i
+        cdef int64_t number
+        out = PyByteArray_FromStringAndSize(NULL, 4 * len(tokens))
+        cdef int32_t* values = <int32_t*>PyByteArray_AS_STRING(out)
+        for i in range(len(tokens)):
+            number = self._number(tokens[i], False, i)
+            values[i] = unknown if number < 0 else <int32_t>number
+        return out
+
+    def count(self, token):
+        """How often it came: 0 for one that is not there."""
+        cdef int64_t number = self._number(token, False, 0)
+        return self.store.entries[number].count if number >= 0 else 0
+
+    def merge(self, Table other not None):
+        """Add all counts of another table."""
+        cdef size_t i
+        cdef int64_t number = 0
+        cdef Entry* e
+        if other is self:
+            raise ValueError("a table cannot be merged with itself")
+        with nogil:
+            for i in range(other.store.used):
+                e = &other.store.entries[i]
+                number = find(&self.store, other.store.text + e.place, e.length, True)
+                if number < 0:
+                    break
+                self.store.entries[number].count += e.count
+                self.store.entries[number].documents += e.documents
+        if number < 0:
+            raise MemoryError
+        self.documents += other.documents
+
+    def ranked(self, int64_t least=0, Py_ssize_t most=-1, bint ties_descend=False):
+        """(tokens, counts, texts that have them) as lists of those that came at least so often, the most frequent
+        first, ties in the order of their code points; at most ``most`` of them unless it is -1."""
+        cdef Ranked* order = <Ranked*>malloc((self.store.used + 1) * sizeof(Ranked))
+        cdef size_t i, n = 0
+        cdef Entry* e
+        if order == NULL:
+            raise MemoryError
+        try:
+            for i in range(self.store.used):
+                e = &self.store.entries[i]
+                if e.count >= least:
+                    order[n].count, order[n].length = e.count, e.length
+                    order[n].text = self.store.text + e.place
+                    order[n].entry = e
+                    n += 1
+            qsort(order, n, sizeof(Ranked), compare_descending if ties_descend else compare)
+            if most >= 0 and <size_t>most < n:
+                n = most
+            return (
+                [PyUnicode_DecodeUTF8(order[i].text, order[i].length, "surrogatepass") for i in range(n)],
+                [order[i].count for i in range(n)],
+                [order[i].entry.documents for i in range(n)],
+            )
+        finally:
+            free(order)
+
+
+cdef struct Ranked:
+    int64_t count
+    const char* text
+    uint32_t length
+    Entry* entry
+
+
+cdef int by_text(const Ranked* a, const Ranked* b) noexcept nogil:
+    cdef int order = memcmp(a.text, b.text, min(a.length, b.length))
+    return order if order else (a.length > b.length) - (a.length < b.length)
+
+
+cdef int compare(const void* a, const void* b) noexcept nogil:
+    cdef const Ranked* x = <const Ranked*>a
+    cdef const Ranked* y = <const Ranked*>b
+    return (x.count < y.count) - (x.count > y.count) if x.count != y.count else by_text(x, y)
+
+
+cdef int compare_descending(const void* a, const void* b) noexcept nogil:
+    cdef const Ranked* x = <const Ranked*>a
+    cdef const Ranked* y = <const Ranked*>b
+    return (x.count < y.count) - (x.count > y.count) if x.count != y.count else by_text(y, x)
+
+
+cdef class Scanner:
+    """How text is cut into tokens.
+
+    ``kinds`` (256 bytes) says of each byte: 0 separates tokens, 1 belongs to one, 2 is left out, 3 begins a
+    character beyond ASCII. ``lower``: 1 does what str.lower does, 2 lowers A to Z alone. ``beyond``: beyond ASCII
+    there separate 0 white space (str.isspace), 1 all but letters and numbers (str.isalnum), 2 nothing. With
+    ``characters`` every character is a token. Tokens of fewer characters than ``least`` and those in ``stop`` are left out. ``orders`` are the
+    lengths of n-grams, joined by a space; (1,) means tokens themselves.
+    """
+    cdef uint8_t kinds[256]
+    cdef uint8_t lows[256]
+    cdef uint8_t plain[256]  # lows of the bytes that only continue a token, 0 for all others
+    cdef uint8_t set[16]  # the same bytes for leading()
+    cdef bint characters
+    cdef int lower, beyond
+    cdef size_t least
+    cdef Table stop
+    cdef readonly tuple orders
+    cdef size_t[8] _orders
+    cdef size_t _order_count
+
+    def __cinit__(self, bytes kinds not None, int lower, int beyond, bint characters,
+                  size_t least, Table stop=None, tuple orders=(1,)):
+        if len(kinds) != 256 or not 1 <= len(orders) <= 8 or min(orders) < 1:
+            raise ValueError("Scanner: expected 256 kinds and 1 to 8 orders of at least 1")
+        memcpy(self.kinds, PyBytes_AS_STRING(kinds), 256)
+        memset(self.set, 0, 16)
+        self.lower, self.beyond, self.characters, self.least = lower, beyond, characters, least
+        for i in range(256):
+            self.lows[i] = i + 32 if lower and c"A" <= i <= c"Z" else i
+            self.plain[i] = self.lows[i] if self.kinds[i] == KEPT and not characters else 0
+            if self.plain[i] and i < 128:
+                self.set[i & 15] |= 1 << (i >> 4)
+        self.stop = stop
+        self.orders = orders
+        for i, order in enumerate(orders):
+            self._orders[i] = order
+        self._order_count = len(orders)
+
+    cdef bint close(self, Tokens* t, size_t* size, size_t characters) noexcept nogil:
+        """End the token that has been written, or take it back; false where memory is out."""
+        cdef size_t start = t.starts[t.count]
+        cdef size_t* starts
+        if size[0] == start:
+            return True
+        if characters < self.least:
+            size[0] = start
+            return True
+        if self.stop is not None and find(&self.stop.store, t.text + start, size[0] - start, False) >= 0:
+            size[0] = start
+            return True
+        t.text[size[0]] = c' '
+        size[0] += 1
+        t.count += 1
+        if t.count + 1 >= t.room:
+            starts = <size_t*>realloc(t.starts, 2 * t.room * sizeof(size_t))
+            if starts == NULL:
+                return False
+            t.starts, t.room = starts, 2 * t.room
+        t.starts[t.count] = size[0]
+        return True
+
+    cdef size_t cut(self, const uint8_t* text, size_t at, size_t n, Tokens* t, size_t most) noexcept nogil:
+        """Cut from ``at`` until the end or ``most`` tokens, and return where it stopped: n + 1 where memory is out."""
+        cdef size_t size = 0, count = 0, i, points
+        cdef uint8_t kind, low
+        cdef uint32_t point
+        cdef uint32_t[2] lowered
+        cdef char* out = t.text  # which no write through it can change
+        cdef const uint8_t* plain = self.plain
+        t.count = 0
+        t.starts[0] = 0
+        while at < n:
+            if SPAN and at + SPAN <= n:
+                i = leading(text + at, out + size, self.set, self.lower)
+                size += i
+                count += i
+                at += i
+                if i == SPAN:
+                    continue
+            low = plain[text[at]]
+            if low:
+                i = size
+                while low:
+                    out[size] = <char>low
+                    size += 1
+                    at += 1
+                    if at == n:
+                        break
+                    low = plain[text[at]]
+                count += size - i
+                if at == n:
+                    break
+            kind = self.kinds[text[at]]
+            if kind == SEPARATES:
+                at += 1
+            elif kind == DROPPED:
+                at += 1
+                continue
+            elif kind == KEPT:  # a character of its own, or a zero
+                out[size] = <char>self.lows[text[at]]
+                size += 1
+                count += 1
+                at += 1
+                if not self.characters:
+                    continue
+            else:
+                at += read(text + at, &point)
+                points = 1
+                lowered[0] = point
+                if self.lower == 1:
+                    if point == 0x130:  # the one letter that becomes two: Python's str.lower
+                        lowered[0], lowered[1] = c'i', 0x307
+                        points = 2
+                    else:
+                        lowered[0] = Py_UNICODE_TOLOWER(point)
+                for i in range(points):
+                    if ((self.beyond == SPACES and Py_UNICODE_ISSPACE(lowered[i]))
+                            or (self.beyond == ALL_BUT_WORDS and not Py_UNICODE_ISALNUM(lowered[i]))):
+                        if not self.close(t, &size, count):
+                            return n + 1
+                        count = 0
+                        continue
+                    size += write(out + size, lowered[i])
+                    count += 1
+                    if self.characters:
+                        if not self.close(t, &size, count):
+                            return n + 1
+                        count = 0
+                if t.count >= most and count == 0:
+                    return at
+                continue
+            if size == t.starts[t.count]:
+                continue
+            if not self.close(t, &size, count):
+                return n + 1
+            count = 0
+            if t.count >= most:
+                return at
+        return n if self.close(t, &size, count) else n + 1
+
+    cdef bint run(self, const uint8_t* text, size_t n, Tokens* t, Store* s, bint counts, uint32_t document,
+                  int64_t unknown, Ids* out) noexcept nogil:
+        """Cut one text, and count its tokens, or look them up and append their numbers (``out``); false where memory
+        is out. Unknown tokens get ``unknown``, or are left out if that is below 0."""
+        cdef size_t at = 0, i, k, order
+        cdef size_t most = BATCH
+        cdef int64_t number
+        cdef Entry* e
+        cdef int32_t* values
+        if self._order_count > 1 or self._orders[0] > 1:
+            most = <size_t>-1  # n-grams need the whole text
+        while at < n:
+            at = self.cut(text, at, n, t, most)
+            if at > n:
+                return False
+            for k in range(self._order_count):
+                order = self._orders[k]
+                if t.count < order:
+                    continue
+                if out != NULL and out.count + t.count > out.room:
+                    values = <int32_t*>realloc(out.values, 2 * (out.count + t.count) * sizeof(int32_t))
+                    if values == NULL:
+                        return False
+                    out.values, out.room = values, 2 * (out.count + t.count)
+                for i in range(t.count - order + 1):
+                    number = find(s, t.text + t.starts[i], t.starts[i + order] - 1 - t.starts[i], counts)
+                    if counts:
+                        if number < 0:
+                            return False
+                        e = &s.entries[number]
+                        e.count += 1
+                        if e.last_document != document:
+                            e.last_document = document
+                            e.documents += 1
+                    if out != NULL:
+                        if number < 0:
+                            number = unknown
+                        if number >= 0:
+                            out.values[out.count] = <int32_t>number
+                            out.count += 1
+        return True
+
+    cdef bytes_of(self, object text, object errors, Py_ssize_t i):
+        """A str or UTF-8 bytes as bytes, or an ASCII str as it is."""
+        cdef bint ascii
+        if isinstance(text, str):
+            if PyUnicode_IS_COMPACT_ASCII(text):
+                return text
+            if self.lower == 1 and "\u03a3" in <str>text:  # sigma: how it is lowered depends on what follows
+                text = (<str>text).lower()
+            try:
+                return PyUnicode_AsUTF8String(text)
+            except UnicodeEncodeError as error:
+                raise ValueError(f"text {i} has a lone surrogate at position {error.start}") from None
+        if isinstance(text, bytes):
+            if not valid(<const uint8_t*>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text), &ascii):
+                try:
+                    return self.bytes_of((<bytes>text).decode("utf-8", errors), errors, i)
+                except UnicodeDecodeError as error:
+                    raise ValueError(f"text {i} is no UTF-8: {error.reason} at byte {error.start}") from None
+            if not ascii and self.lower == 1 and b"\xce\xa3" in <bytes>text:
+                return self.bytes_of((<bytes>text).decode(), errors, i)
+            return text
+        raise TypeError(f"text {i} is a {type(text).__name__}, expected str or bytes")
+
+    def split(self, text, errors="strict", Py_ssize_t i=0):
+        """The tokens of one text as a list of str."""
+        cdef Job job = Job(self, [text], errors, i)
+        cdef size_t at = 0
+        cdef size_t k
+        cdef Py_ssize_t j
+        cdef list found = []
+        with nogil:
+            at = self.cut(job.texts[0], 0, job.sizes[0], &job.tokens, <size_t>-1)
+        if at > job.sizes[0]:
+            raise MemoryError
+        for k in range(self._order_count):
+            for j in range(<Py_ssize_t>job.tokens.count - <Py_ssize_t>self._orders[k] + 1):
+                found.append(PyUnicode_DecodeUTF8(
+                    job.tokens.text + job.tokens.starts[j],
+                    job.tokens.starts[j + self._orders[k]] - 1 - job.tokens.starts[j], NULL))
+        return found
+
+    def count(self, list texts not None, Table table not None, errors="strict", Py_ssize_t first=0):
+        """Count the tokens of str or UTF-8 bytes in ``table``; ``first`` is the number of texts[0] in messages."""
+        cdef Job job = Job(self, texts, errors, first)
+        cdef Py_ssize_t i
+        cdef bint good = True
+        with nogil:
+            for i in range(job.count):
+                table.documents += 1
+                good = self.run(job.texts[i], job.sizes[i], &job.tokens, &table.store, True, table.documents, 0, NULL)
+                if not good:
+                    break
+        if not good:
+            raise MemoryError
+
+    def encode(self, list texts not None, Table table not None, int64_t unknown, errors="strict", Py_ssize_t first=0):
+        """(numbers of all tokens as int32, how many each text has as int64), both in a bytearray. Tokens that are
+        not in ``table`` get ``unknown``, or are left out if that is below 0."""
+        cdef Job job = Job(self, texts, errors, first)
+        cdef Py_ssize_t i
+        cdef bint good = True
+        lengths = PyByteArray_FromStringAndSize(NULL, 8 * job.count)
+        cdef int64_t* sizes = <int64_t*>PyByteArray_AS_STRING(lengths)
+        cdef size_t before
+        with nogil:
+            for i in range(job.count):
+                before = job.ids.count
+                good = self.run(job.texts[i], job.sizes[i], &job.tokens, &table.store, False, 0, unknown, &job.ids)
+                if not good:
+                    break
+                sizes[i] = job.ids.count - before
+        if not good:
+            raise MemoryError
+        return PyByteArray_FromStringAndSize(<char*>job.ids.values, 4 * job.ids.count), lengths
+
+
+cdef class Job:
+    """Texts that are kept alive while they are read without the lock, and the memory that this takes."""
+    cdef list kept
+    cdef const uint8_t** texts
+    cdef size_t* sizes
+    cdef Py_ssize_t count
+    cdef Tokens tokens
+    cdef Ids ids
+
+    def __cinit__(self, Scanner scanner, list texts, errors, Py_ssize_t first):
+        cdef Py_ssize_t i, size
+        cdef size_t longest = 0
+        self.count = len(texts)
+        self.kept = []
+        self.texts = <const uint8_t**>malloc((self.count + 1) * sizeof(uint8_t*))
+        self.sizes = <size_t*>malloc((self.count + 1) * sizeof(size_t))
+        if self.texts == NULL or self.sizes == NULL:
+            raise MemoryError
+        for i in range(self.count):
+            text = scanner.bytes_of(texts[i], errors, first + i)
+            self.kept.append(text)
+            if isinstance(text, str):
+                self.texts[i] = <const uint8_t*>PyUnicode_AsUTF8AndSize(text, &size)
+            else:
+                self.texts[i] = <const uint8_t*>PyBytes_AS_STRING(text)
+                size = PyBytes_GET_SIZE(text)
+            self.sizes[i] = size
+            longest = max(longest, <size_t>size)
+        self.tokens.room = BATCH + 2
+        self.tokens.starts = <size_t*>malloc(self.tokens.room * sizeof(size_t))
+        self.tokens.text = <char*>malloc(3 * longest + 2 * SLACK)  # a character of two bytes may become two tokens
+        if self.tokens.starts == NULL or self.tokens.text == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.texts)
+        free(self.sizes)
+        free(self.tokens.starts)
+        free(self.tokens.text)
+        free(self.ids.values)
