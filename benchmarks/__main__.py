@@ -7,6 +7,7 @@ python -m benchmarks compare old.json new.json
 python -m benchmarks probe
 python -m benchmarks tables                                  # estimators beside scikit-learn's
 python -m benchmarks metrics                                 # beside scikit-learn's
+python -m benchmarks word_vectors TEXT...                     # beside gensim
 python -m benchmarks loading                                 # how long a training waits for its images
 python -m benchmarks augmentation                            # beside Pillow, albumentations and Keras
 """
@@ -171,6 +172,20 @@ def measure_tables(arguments: argparse.Namespace) -> None:
     tables.run(arguments.case, arguments.rounds, arguments.threads, arguments.epochs)
 
 
+def measure_word_vectors(arguments: argparse.Namespace) -> None:
+    from benchmarks import word_vectors
+
+    changes = {name: getattr(arguments, name) for name in ("window", "negative", "sg", "vector_size")}
+    word_vectors.run(
+        arguments.texts,
+        arguments.rounds,
+        arguments.threads,
+        arguments.epochs,
+        arguments.most_words,
+        **changes,
+    )
+
+
 def measure_metrics(arguments: argparse.Namespace) -> None:
     from benchmarks import metrics
 
@@ -257,6 +272,20 @@ def parser() -> argparse.ArgumentParser:
     tabler.add_argument("--threads", type=int, default=2)
     tabler.add_argument("--epochs", type=int, default=20, help="of the perceptron on Adult; default: 20")
     tabler.set_defaults(function=measure_tables)
+    speller = commands.add_parser("word_vectors", help="word vectors beside gensim's")
+    speller.add_argument("texts", nargs="+", help="text files, .gz and .dz too")
+    speller.add_argument("--most-words", type=int, default=10**9, help="of the text, at most")
+    for option, value in (
+        ("rounds", 3),
+        ("threads", 2),
+        ("epochs", 5),
+        ("window", 5),
+        ("negative", 5),
+        ("sg", 1),
+    ):
+        speller.add_argument(f"--{option}", type=int, default=value)
+    speller.add_argument("--vector-size", type=int, default=100)
+    speller.set_defaults(function=measure_word_vectors)
     scorer = commands.add_parser("metrics", help="metrics over many predictions beside scikit-learn's")
     scorer.add_argument("--samples", type=int, default=10_000_000)
     scorer.add_argument("--case", default="", help="only metrics whose name contains this; several by ;")
