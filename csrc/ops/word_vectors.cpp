@@ -10,7 +10,6 @@
 namespace dt::ops {
 namespace {
 
-constexpr int64_t kPositions = 8;    // words of a step, which share their negatives
 constexpr int64_t kRowBudget = 4096; // rows of words that a lane takes before it is done
 constexpr int64_t kLossEvery = 16;   // steps of which one tells its loss
 constexpr double kMostWeight = 2;    // of a row in a step, past which it becomes several smaller ones
@@ -33,7 +32,8 @@ struct Model {
     int64_t window = 0, negative = 0, shared = 0; // negatives of a pair, and those that a step draws
     bool skip_gram = false, mean = true, shrink = true, hierarchical = false;
     uint64_t seed = 0, stream = 0;
-    int64_t position = 0; // of the first word of the stretch in the text
+    int64_t position = 0;  // of the first word of the stretch in the text
+    int64_t positions = 0; // words of a step, which share their noise
     int64_t weight_stride = 0, most_inputs = 0;
     double crowding = 0; // what a row is expected to weigh in a step, per unit of the learning rate
 };
@@ -136,7 +136,7 @@ class Lane {
         if (m_.hierarchical)
             for (int64_t i = begin_; i < end_; ++i) outputs += at(i) < 0 ? 0 : m_.path.size(at(i));
         else
-            outputs = last - first + ((end_ - begin_) / kPositions + 1) * m_.shared;
+            outputs = last - first + ((end_ - begin_) / m_.positions + 1) * m_.shared;
         input_.begin(inputs);
         output_.begin(outputs);
         return end_;
@@ -179,7 +179,7 @@ class Lane {
         output_.take(ids_, known_);
         ids_.clear();
         const auto first = static_cast<uint64_t>(m_.position + text_.place[size_t(begin_)]) << 20;
-        const int64_t draws = m_.shared * ((end_ - begin_) / kPositions + 1);
+        const int64_t draws = m_.shared * ((end_ - begin_) / m_.positions + 1);
         Philox draw{};
         for (int64_t k = 0; k < draws; ++k) {
             if (k % 4 == 0) draw = philox(m_.seed, m_.stream + 1, first + static_cast<uint64_t>(k / 4));
@@ -224,15 +224,15 @@ class Lane {
         return column;
     }
 
-    // Up to kPositions words from position i on: each with the words around it (or the mean of those with
-    // it), all with the same negatives, which count as many as there were to be for each pair.
+    // As many words as a step has from position i on: each with the words around it (or the mean of those
+    // with it), all with the same negatives, which count as many as there were to be for each pair.
     int64_t against_noise(int64_t i) {
         const int64_t first = i - m_.window, ld = m_.weight_stride, begin = i;
         int64_t inputs = 0, outputs = 0;
-        columns_.assign(size_t(2 * m_.window + 4 * kPositions), -1);
+        columns_.assign(size_t(2 * m_.window + 4 * m_.positions), -1);
         std::fill(weight_.begin(), weight_.end(), 0.0f);
         begin_inputs();
-        for (; i < end_ && inputs < kPositions && i < begin + 3 * kPositions; ++i) {
+        for (; i < end_ && inputs < m_.positions && i < begin + 3 * m_.positions; ++i) {
             if (at(i) < 0) continue;
             float* weight = weight_.data() + inputs * ld;
             int64_t count = 0;
@@ -359,7 +359,7 @@ double most_frequent_noise(const Model& m) {
 // where it stands several times.
 double crowding(const Model& m, const Tensor& words) {
     const auto around = static_cast<double>(m.shrink ? m.window + 1 : 2 * m.window),
-               inputs = static_cast<double>(kPositions);
+               inputs = static_cast<double>(m.positions);
     const double pairs = m.skip_gram ? around : 1, often = most_frequent(m, words);
     if (m.hierarchical) return std::max(static_cast<double>(m.weight_stride), pairs);
     const auto negative = static_cast<double>(m.negative), shared = static_cast<double>(m.shared);
@@ -371,13 +371,14 @@ double crowding(const Model& m, const Tensor& words) {
 // The sizes of a step.
 void plan_steps(Model& m) {
     int64_t columns = 0;
+    m.positions = m.skip_gram ? 8 : 16;
     if (m.hierarchical) {
         for (int64_t i = 0; i < m.words; ++i) columns = std::max(columns, m.path.size(i));
         m.most_inputs = std::max<int64_t>(1, m.skip_gram ? 2 * m.window : 1);
         m.weight_stride = (columns + 15) / 16 * 16;
     } else {
-        columns = kPositions + (m.skip_gram ? 2 * m.window : 0);
-        m.most_inputs = kPositions;
+        columns = m.positions + (m.skip_gram ? 2 * m.window : 0);
+        m.most_inputs = m.positions;
         m.weight_stride = (columns + std::max<int64_t>(8, 2 * m.negative) + 15) / 16 * 16;
         m.shared = m.weight_stride - columns; // as many as fill whole vectors
     }
