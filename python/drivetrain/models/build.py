@@ -12,7 +12,7 @@ from ..nn.checks import integer
 from .classifiers import Rescale
 
 
-def check_sizes(where: str, *, scale: float | None, **sizes: Any) -> None:
+def check_sizes(where: str, *, scale: float | None = None, **sizes: Any) -> None:
     """Raises for sizes that are no positive integers, and a scale that is neither a number nor None."""
     for name, size in sizes.items():
         integer(where, name, size)
