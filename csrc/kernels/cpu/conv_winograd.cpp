@@ -175,8 +175,8 @@ struct Winograd {
                 const int64_t count = min(lanes, filters - j), depth = min(lanes, grid.channels - k);
                 with_stored(weight + ((j0 + j) * 9 * grid.channels + k), [&](const auto* from) {
                     for (int64_t t = 0; t < 9; ++t)
-                        pack_transposed(square + t * lanes * lanes, lanes, from + t * grid.channels,
-                                        9 * grid.channels, count, depth);
+                        convert_transposed(square + t * lanes * lanes, lanes, from + t * grid.channels,
+                                           9 * grid.channels, count, depth);
                     for (int64_t row = 0; row < 9 * count; ++row) // of the next block
                         __builtin_prefetch(from + row * grid.channels + lanes);
                 });

@@ -3,6 +3,14 @@
 #include "kernels/cpu/half.h"
 
 namespace dt::cpu::DT_LEVEL {
+
+// to[p * width + i] = from[i * step + p] for i < count <= kLanes, p < depth. `room` elements of a row of `to`
+// may be written; what stands behind the first `count` of them is left undefined. In gemm.cpp.
+void pack_transposed(float* to, int64_t width, const float* from, int64_t step, int64_t count, int64_t depth,
+                     int64_t room = 0);
+void pack_transposed(double* to, int64_t width, const double* from, int64_t step, int64_t count,
+                     int64_t depth, int64_t room = 0);
+
 namespace {
 
 // Swaps the lane bit `distance` with the vector bit of the same weight, for all vectors.
@@ -24,11 +32,10 @@ template <int distance, class V, int n> DT_INLINE void transpose_step(V (&v)[n])
     }
 }
 
-// to[p * width + i] = from[i * step + p] for i < count <= kLanes, p < depth, converted from S to T. `room`
-// elements of a row of `to` may be written; what stands behind the first `count` of them is left undefined.
+// The same for values converted from S to T.
 template <class T, class S>
-void pack_transposed(T* to, int64_t width, const S* from, int64_t step, int64_t count, int64_t depth,
-                     int64_t room = 0) {
+void convert_transposed(T* to, int64_t width, const S* from, int64_t step, int64_t count, int64_t depth,
+                        int64_t room = 0) {
     constexpr int n = kLanes<T>;
     int64_t p = 0;
     for (; p + n <= depth; p += n) {
@@ -99,9 +106,14 @@ template <class T, class S = T> struct Strided {
         const S* from = data + first * step + p0 * depth_step;
         if (depth_step == 1 && step != 1) {
             // A vector may run into the next row where that is written later: in the first column of vectors.
-            for (int64_t i = 0; i < count; i += kLanes<T>)
-                pack_transposed(to + i, width, from + i * step, step, min(count - i, int64_t{kLanes<T>}),
-                                depth, i == 0 ? kLanes<T> : width - i);
+            for (int64_t i = 0; i < count; i += kLanes<T>) {
+                const int64_t some = min(count - i, int64_t{kLanes<T>}),
+                              room = i == 0 ? kLanes<T> : width - i;
+                if constexpr (__is_same(S, T))
+                    pack_transposed(to + i, width, from + i * step, step, some, depth, room);
+                else
+                    convert_transposed(to + i, width, from + i * step, step, some, depth, room);
+            }
         } else if (step == 1) {
             int64_t p = 0;
             if (count < kLanes<T>) // as above
