@@ -114,9 +114,10 @@ void fill_table(Table& table, Filter filter, bool antialias, const Side& side, i
         while (std::ldexp(largest, shift) > 32766) --shift;
         table.shift[static_cast<size_t>(number)] = shift;
         const double factor = std::ldexp(1.0, shift);
-        for (size_t k = 0; k < weights.size(); ++k)
-            table.fixed[static_cast<size_t>(start * taps) + k] =
-                static_cast<int16_t>(std::lrint(weights[k] * factor));
+        for (int64_t i = 0; i < out; ++i)
+            for (int64_t k = 0; k < table.count[static_cast<size_t>(start + i)]; ++k)
+                table.fixed[static_cast<size_t>((start + i) * taps + k)] =
+                    static_cast<int16_t>(std::lrint(weights[static_cast<size_t>(i * taps + k)] * factor));
     } else {
         for (size_t i = 0; i < weights.size(); ++i)
             table.weight[static_cast<size_t>(start * taps) + i] = static_cast<float>(weights[i]);
