@@ -154,7 +154,7 @@ def attention(data: dict[str, Any], o: dict[str, Any], mode: str) -> Job:
         output.backward(grad)
         return output, *(t.grad for t in inputs)
 
-    return Job(step, arrays)
+    return Job(step, lambda values: [v.detach().float().numpy() for v in values])  # these are no images
 
 
 BUILD = {"generation": generation, "gpt": gpt, "attention": attention}
