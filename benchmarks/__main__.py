@@ -9,6 +9,7 @@ python -m benchmarks tables                                  # estimators beside
 python -m benchmarks metrics                                 # beside scikit-learn's
 python -m benchmarks word_vectors TEXT...                     # beside gensim
 python -m benchmarks loading                                 # how long a training waits for its images
+python -m benchmarks text                                    # tokens and vocabularies of 100 MB
 python -m benchmarks augmentation                            # beside Pillow, albumentations and Keras
 """
 
@@ -204,6 +205,12 @@ def measure_augmentation(arguments: argparse.Namespace) -> None:
     augmentation.run(arguments.case, arguments.rounds, arguments.seconds, arguments.threads)
 
 
+def measure_text(arguments: argparse.Namespace) -> None:
+    from benchmarks import text
+
+    text.run(arguments.file, arguments.megabytes, arguments.rounds, arguments.threads)
+
+
 def list_cases(arguments: argparse.Namespace) -> None:
     for name, cases in SUITES.items():
         print(f"{name} ({len(cases)} cases)")
@@ -302,6 +309,12 @@ def parser() -> argparse.ArgumentParser:
     imager.add_argument("--seconds", type=float, default=0.5, help="of a turn; default: 0.5")
     imager.add_argument("--threads", type=int, default=2)
     imager.set_defaults(function=measure_augmentation)
+    reader = commands.add_parser("text", help="tokens and vocabularies beside Python and scikit-learn")
+    reader.add_argument("--file", default="", help="a text in UTF-8; by default one is drawn")
+    reader.add_argument("--megabytes", type=int, default=100)
+    reader.add_argument("--rounds", type=int, default=3)
+    reader.add_argument("--threads", type=int, default=2)
+    reader.set_defaults(function=measure_text)
     return top
 
 

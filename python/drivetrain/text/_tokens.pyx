@@ -14,6 +14,8 @@ cdef extern from "Python.h":
     bint Py_UNICODE_ISALNUM(uint32_t) nogil  # look-ups in constant tables
     bint Py_UNICODE_ISSPACE(uint32_t) nogil
     uint32_t Py_UNICODE_TOLOWER(uint32_t) nogil
+    void __builtin_prefetch(const void*) nogil
+    uint64_t __builtin_bswap64(uint64_t) nogil
 
 cdef extern from *:
     """
@@ -50,6 +52,7 @@ cdef enum Beyond:  # what separates among characters beyond ASCII
     SPACES, ALL_BUT_WORDS, NOTHING
 
 DEF SLACK = 64  # bytes that may be read behind the last token, and written for one character
+DEF GROUP = 32
 DEF BATCH = 4096  # tokens that are cut before they are looked up, so that they stay in the cache
 
 cdef struct Entry:
@@ -70,6 +73,9 @@ cdef struct Tokens:  # of one text or a stretch of one; token i ends one byte be
     char* text
     size_t* starts
     size_t count, room
+
+cdef struct Hashes:  # of a group of tokens
+    uint64_t[32] hashed, first, second
 
 cdef struct Ids:
     int32_t* values
@@ -124,6 +130,11 @@ cdef inline int64_t find(Store* s, const char* p, size_t length, bint adds) noex
     """The number of a token: -1 where there is none, and -2 where memory is out. SLACK bytes follow it."""
     cdef uint64_t first, second
     cdef uint64_t hashed = hash_of(p, length, &first, &second)
+    return find_hashed(s, p, length, hashed, first, second, adds)
+
+
+cdef int64_t find_hashed(Store* s, const char* p, size_t length, uint64_t hashed, uint64_t first, uint64_t second,
+                         bint adds) noexcept nogil:
     cdef size_t at
     cdef Entry* e
     cdef char* text
@@ -158,6 +169,23 @@ cdef inline int64_t find(Store* s, const char* p, size_t length, bint adds) noex
     s.used += 1
     s.slots[at] = (hashed >> 32 << 32) | s.used
     return <int64_t>(s.used - 1)
+
+
+cdef void look_ahead(Store* s, Tokens* t, size_t begin, size_t end, size_t order, Hashes* h) noexcept nogil:
+    """The hashes of a group of n-grams, while what they lead to is fetched into the cache."""
+    cdef size_t i
+    cdef uint64_t slot
+    for i in range(begin, end):
+        h.hashed[i - begin] = hash_of(t.text + t.starts[i], t.starts[i + order] - 1 - t.starts[i],
+                                      &h.first[i - begin], &h.second[i - begin])
+        if s.slots != NULL:
+            __builtin_prefetch(&s.slots[(h.hashed[i - begin] >> 32) & s.mask])
+    if s.slots == NULL:
+        return
+    for i in range(end - begin):
+        slot = s.slots[(h.hashed[i] >> 32) & s.mask]
+        if slot:
+            __builtin_prefetch(&s.entries[<uint32_t>slot - 1])
 
 
 cdef inline size_t read(const uint8_t* p, uint32_t* point) noexcept nogil:
@@ -342,6 +370,7 @@ cdef class Table:
                 if e.count >= least:
                     order[n].count, order[n].length = e.count, e.length
                     order[n].text = self.store.text + e.place
+                    order[n].head = __builtin_bswap64(e.first)  # in the order of bytes
                     order[n].entry = e
                     n += 1
             qsort(order, n, sizeof(Ranked), compare_descending if ties_descend else compare)
@@ -358,13 +387,17 @@ cdef class Table:
 
 cdef struct Ranked:
     int64_t count
+    uint64_t head
     const char* text
     uint32_t length
     Entry* entry
 
 
 cdef int by_text(const Ranked* a, const Ranked* b) noexcept nogil:
-    cdef int order = memcmp(a.text, b.text, min(a.length, b.length))
+    cdef int order
+    if a.head != b.head:
+        return -1 if a.head < b.head else 1
+    order = memcmp(a.text, b.text, min(a.length, b.length))
     return order if order else (a.length > b.length) - (a.length < b.length)
 
 
@@ -525,8 +558,9 @@ cdef class Scanner:
                   int64_t unknown, Ids* out) noexcept nogil:
         """Cut one text, and count its tokens, or look them up and append their numbers (``out``); false where memory
         is out. Unknown tokens get ``unknown``, or are left out if that is below 0."""
-        cdef size_t at = 0, i, k, order
+        cdef size_t at = 0, i, j, k, order
         cdef size_t most = BATCH
+        cdef Hashes hashes
         cdef int64_t number
         cdef Entry* e
         cdef int32_t* values
@@ -546,7 +580,11 @@ cdef class Scanner:
                         return False
                     out.values, out.room = values, 2 * (out.count + t.count)
                 for i in range(t.count - order + 1):
-                    number = find(s, t.text + t.starts[i], t.starts[i + order] - 1 - t.starts[i], counts)
+                    if i % GROUP == 0:
+                        look_ahead(s, t, i, min(i + GROUP, t.count - order + 1), order, &hashes)
+                    j = i % GROUP
+                    number = find_hashed(s, t.text + t.starts[i], t.starts[i + order] - 1 - t.starts[i],
+                                         hashes.hashed[j], hashes.first[j], hashes.second[j], counts)
                     if counts:
                         if number < 0:
                             return False

@@ -144,11 +144,14 @@ class TokenCounter:
             n: How many at most. Default: all.
             min_frequency: Of those that came at least so often.
         """
+        return list(zip(*self.ranked(n, min_frequency), strict=True))
+
+    def ranked(self, n: int | None = None, min_frequency: int = 1) -> tuple[list[str], list[int]]:
+        """The tokens and the counts of `most_common`, each as a list."""
         most = -1 if n is None else integer("TokenCounter.most_common", "n", n, 0)
-        tokens, counts, _ = self._table.ranked(
-            integer("TokenCounter.most_common", "min_frequency", min_frequency, 0), most
-        )
-        return list(zip(tokens, counts, strict=True))
+        least = integer("TokenCounter.most_common", "min_frequency", min_frequency, 0)
+        tokens, counts, _ = self._table.ranked(least, most)
+        return tokens, counts
 
     def __getitem__(self, token: str) -> int:
         return self._table.count(token)

@@ -127,9 +127,12 @@ class Vocabulary:
                 raise ValueError(
                     f"Vocabulary: max_size is {max_size}, but there are {len(named)} special tokens"
                 )
-        ranked = counter.most_common(None if most is None else most + len(named), least)
-        found = [(token, count) for token, count in ranked if token not in named][:most]
-        return cls([token for token, _ in found], counts=[count for _, count in found], **options)
+        tokens, numbers = counter.ranked(None if most is None else most + len(named), least)
+        for token in named:
+            if counter[token] and token in tokens:
+                place = tokens.index(token)
+                del tokens[place], numbers[place]
+        return cls(tokens[:most], counts=numbers[:most], **options)
 
     @classmethod
     def from_texts(
