@@ -4,10 +4,10 @@ python -m benchmarks text                       # 100 MB, two minutes
 python -m benchmarks text --file novel.txt --threads 1
 
 The text is drawn: words of 1 to 12 letters with Zipf's frequencies, some with capitals, punctuation and
-accents; or it is a file. Beside a plain Python loop, that reads the same file line by line, and scikit-learn's
-CountVectorizer, on the same tokens and on the lines in memory. Results are compared before any time is told.
-Ours is the median of ``rounds``, the others run once. The status is 1 where ours is less than 10 times as
-fast as the loop or 3 times as CountVectorizer.
+accents; or it is a file. Beside a plain Python loop, that reads the same file line by line, and
+scikit-learn's CountVectorizer, on the same tokens and on the lines in memory. Results are compared before
+any time is told. Ours is the median of ``rounds``, the others run once. The status is 1 where ours is less
+than 10 times as fast as the loop or 3 times as CountVectorizer.
 """
 
 from __future__ import annotations

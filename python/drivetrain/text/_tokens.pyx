@@ -16,6 +16,7 @@ cdef extern from "Python.h":
     uint32_t Py_UNICODE_TOLOWER(uint32_t) nogil
     void __builtin_prefetch(const void*) nogil
     uint64_t __builtin_bswap64(uint64_t) nogil
+    int __builtin_ctzll(uint64_t) nogil
 
 cdef extern from *:
     """
@@ -216,26 +217,29 @@ cdef inline size_t write(char* p, uint32_t point) noexcept nogil:
     return 4
 
 
-cdef bint valid(const uint8_t* p, size_t n, bint* ascii) noexcept nogil:
-    """Whether bytes are UTF-8 (Unicode, table 3-7), and all ASCII."""
+cdef bint valid(const uint8_t* p, size_t n, bint* sigma) noexcept nogil:
+    """Whether bytes are UTF-8 (Unicode, table 3-7), and hold a capital sigma."""
     cdef size_t i = 0
     cdef uint64_t word
     cdef uint8_t low, high
-    ascii[0] = True
+    sigma[0] = False
     while i < n:
         if i + 8 <= n:
             memcpy(&word, p + i, 8)
-            if not word & <uint64_t>0x8080808080808080:
+            word &= <uint64_t>0x8080808080808080
+            if not word:
                 i += 8
                 continue
+            i += __builtin_ctzll(word) >> 3
         if p[i] < 0x80:
             i += 1
             continue
-        ascii[0] = False
         low, high = 0x80, 0xBF
         if 0xC2 <= p[i] <= 0xDF:
             if i + 2 > n or p[i + 1] & 0xC0 != 0x80:
                 return False
+            if p[i] == 0xCE and p[i + 1] == 0xA3:
+                sigma[0] = True
             i += 2
         elif p[i] & 0xF0 == 0xE0:
             if p[i] == 0xE0:
@@ -306,9 +310,21 @@ cdef class Table:
     cdef int64_t _number(self, object token, bint adds, Py_ssize_t i) except -3:
         cdef bytes copy
         cdef int64_t number
+        cdef char[128 + SLACK] short
+        cdef Py_ssize_t size
+        cdef const char* p
         if not isinstance(token, str):
             raise TypeError(f"token {i} is a {type(token).__name__}, expected a str")
-        # Bytes that may be read behind the end; lone surrogates are taken as they are.
+        # A copy, for bytes behind the end may be read; lone surrogates are taken as they are.
+        if PyUnicode_IS_COMPACT_ASCII(token):
+            p = PyUnicode_AsUTF8AndSize(token, &size)
+            if size <= 128:
+                memset(short + size, 0, SLACK)
+                memcpy(short, p, size)
+                number = find(&self.store, short, size, adds)
+                if number == -2:
+                    raise MemoryError
+                return number
         copy = (<str>token).encode("utf-8", "surrogatepass") + b"\0" * SLACK
         if PyBytes_GET_SIZE(copy) > 0x7FFFFFFF:
             raise ValueError(f"token {i} has more than 2 GB")
@@ -603,7 +619,9 @@ cdef class Scanner:
 
     cdef bytes_of(self, object text, object errors, Py_ssize_t i):
         """A str or UTF-8 bytes as bytes, or an ASCII str as it is."""
-        cdef bint ascii
+        cdef bint sigma, good
+        cdef const uint8_t* p
+        cdef size_t n
         if isinstance(text, str):
             if PyUnicode_IS_COMPACT_ASCII(text):
                 return text
@@ -614,12 +632,18 @@ cdef class Scanner:
             except UnicodeEncodeError as error:
                 raise ValueError(f"text {i} has a lone surrogate at position {error.start}") from None
         if isinstance(text, bytes):
-            if not valid(<const uint8_t*>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text), &ascii):
+            p, n = <const uint8_t*>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text)
+            if n < 10_000:
+                good = valid(p, n, &sigma)
+            else:
+                with nogil:
+                    good = valid(p, n, &sigma)
+            if not good:
                 try:
                     return self.bytes_of((<bytes>text).decode("utf-8", errors), errors, i)
                 except UnicodeDecodeError as error:
                     raise ValueError(f"text {i} is no UTF-8: {error.reason} at byte {error.start}") from None
-            if not ascii and self.lower == 1 and b"\xce\xa3" in <bytes>text:
+            if sigma and self.lower == 1:
                 return self.bytes_of((<bytes>text).decode(), errors, i)
             return text
         raise TypeError(f"text {i} is a {type(text).__name__}, expected str or bytes")
