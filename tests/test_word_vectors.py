@@ -314,3 +314,45 @@ def test_the_kernels_check_what_they_are_given():
             train(**given)
     with pytest.raises(IndexError, match="entry 0 is"):
         dt._core._train_glove(dt.tensor([5]), dt.tensor([0]), dt.tensor([1.0], dtype="float64"), table, other)
+
+
+@pytest.mark.parametrize("kind", ["skip-gram", "mean", "sum"])
+def test_one_step_is_that_of_the_formulas(kind):
+    """Two words beside each other (three for CBOW), each of several rows; all noise is word 3."""
+    rng = np.random.default_rng(0)
+    x, y = (rng.uniform(-1, 1, (n, 5)).astype(np.float32) for n in (6, 4))
+    rows = [[0, 4], [1], [2, 4, 5], [3]]
+    starts = np.cumsum([0, *map(len, rows)])
+    text = [0, 2] if kind == "skip-gram" else [0, 2, 1]
+    inputs, outputs = dt.tensor(x), dt.tensor(y)
+    dt._core._train_words(
+        dt.tensor(np.array(text, np.int32)),
+        dt.tensor(np.full(4, 1 << 32)),
+        inputs,
+        outputs,
+        dt.tensor(np.array([0, 0, 0, 1 << 32])),
+        dt.tensor(starts),
+        dt.tensor(np.concatenate(rows).astype(np.int32)),
+        window=1,
+        negative=3,
+        skip_gram=kind == "skip-gram",
+        mean=kind == "mean",
+        first_rate=0.01,
+        last_rate=0.01,
+    )
+    want_x, want_y = x.astype(float), y.astype(float)
+    around = {i: [q for q in (i - 1, i + 1) if 0 <= q < len(text)] for i in range(len(text))}
+    for i, near in around.items():
+        words = [text[i]] if kind == "skip-gram" else [text[q] for q in near]
+        mine = [r for word in words for r in rows[word]]
+        vector = x[mine].mean(0) if kind != "sum" else x[mine].sum(0)
+        change = np.zeros(5)
+        for right in [text[q] for q in near] if kind == "skip-gram" else [text[i]]:
+            for target, label, times in ((right, 1, 1), (3, 0, 3)):
+                slope = 0.01 * times * (label - 1 / (1 + np.exp(-vector @ y[target])))
+                change += slope * y[target]
+                want_y[target] += slope * vector
+        for r in mine:
+            want_x[r] += change / (len(mine) if kind == "sum" else 1)
+    np.testing.assert_allclose(inputs.numpy(), want_x, atol=2e-6)
+    np.testing.assert_allclose(outputs.numpy(), want_y, atol=2e-6)

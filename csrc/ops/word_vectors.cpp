@@ -311,7 +311,7 @@ class Lane {
         s.output_rows = output_rows_.data();
         s.weight = weight_.data();
         s.label = label_.data();
-        s.mean = m_.mean;
+        s.mean = m_.mean || m_.skip_gram;
         s.scratch = scratch_.data<float>();
         double cost = 0;
         const bool tells = steps_++ % kLossEvery == 0 && rate_ > 0;
