@@ -265,6 +265,7 @@ def test_a_file_trains_like_its_lines(tmp_path, monkeypatch):
         (lambda: Word2Vec("a b c"), TypeError, "must be an iterable of lists of words, got 'a b c'"),
         (lambda: Word2Vec(["a b", "c d"]), TypeError, "got the string 'a b'; split it"),
         (lambda: Word2Vec([[1.5, 2.5]] * 9), TypeError, "a word must be a str or an int, got 1.5"),
+        (lambda: Word2Vec([["a", 1]]), TypeError, "words must be all str or all int, got 'a' and 1"),
         (lambda: Word2Vec([[["a"]]]), TypeError, "a sentence must be a list of words"),
         (lambda: Word2Vec([3]), TypeError, "a sentence must be a list of words, got 3"),
         (lambda: Word2Vec(vector_size=0), ValueError, "vector_size must be a positive integer, got 0"),

@@ -56,6 +56,10 @@ class Corpus:
         for word in self.words:
             if not isinstance(word, (str, int, np.integer)) or isinstance(word, bool):
                 raise TypeError(f"{owner}: a word must be a str or an int, got {word!r:.80}")
+            if isinstance(word, str) != isinstance(self.words[0], str):
+                raise TypeError(
+                    f"{owner}: words must be all str or all int, got {self.words[0]!r:.80} and {word!r:.80}"
+                )
 
     def _checked(self, source: Any) -> Iterator[Any]:
         if isinstance(source, (str, bytes)) or not isinstance(source, Iterable):

@@ -23,6 +23,7 @@ from .word2vec import Trained
 Array = NDArray[Any]
 Entries = tuple[Array, Array]
 ENTRY = 16  # bytes of a key and its count
+MOST_PARTS = 256  # files open at a time
 
 
 class GloVe(Trained):
@@ -194,8 +195,8 @@ class Pairs:
     def __init__(self, corpus: Corpus, places: dict[Any, int], window: int, memory: int) -> None:
         self.words = len(places)
         most = max(memory // (8 * ENTRY), 1 << 10)  # entries of a part; sorting takes several times as much
-        self.parts = max(1, math.ceil(corpus.length * window / most))
-        room = most // self.parts * ENTRY
+        self.parts = min(max(1, math.ceil(corpus.length * window / most)), MOST_PARTS)
+        room = max(most // self.parts, 1) * ENTRY
         self._files = [tempfile.SpooledTemporaryFile(room) for _ in range(self.parts)]  # noqa: SIM115
         for file in self._files:
             weakref.finalize(self, file.close)
