@@ -1,4 +1,5 @@
 #include "kernels/cpu/gemm_micro.h"
+#include "kernels/cpu/gemm_pack.h"
 
 #include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/lanes.h"
@@ -135,5 +136,14 @@ void compute_tile(const Tile<Pair>& tile) { run_tile(tile); }
 void compute_tile(const Tile<float>& tile) { run_tile(tile); }
 void compute_tile(const Tile<double>& tile) { run_tile(tile); }
 #endif
+
+void pack_transposed(float* to, int64_t width, const float* from, int64_t step, int64_t count, int64_t depth,
+                     int64_t room) {
+    convert_transposed(to, width, from, step, count, depth, room);
+}
+void pack_transposed(double* to, int64_t width, const double* from, int64_t step, int64_t count,
+                     int64_t depth, int64_t room) {
+    convert_transposed(to, width, from, step, count, depth, room);
+}
 
 } // namespace dt::cpu::DT_LEVEL

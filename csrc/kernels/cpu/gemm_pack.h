@@ -5,7 +5,7 @@
 namespace dt::cpu::DT_LEVEL {
 
 // to[p * width + i] = from[i * step + p] for i < count <= kLanes, p < depth. `room` elements of a row of `to`
-// may be written; what stands behind the first `count` of them is left undefined. In gemm.cpp.
+// may be written; what stands behind the first `count` of them is left undefined. In gemm_micro.cpp.
 void pack_transposed(float* to, int64_t width, const float* from, int64_t step, int64_t count, int64_t depth,
                      int64_t room = 0);
 void pack_transposed(double* to, int64_t width, const double* from, int64_t step, int64_t count,
