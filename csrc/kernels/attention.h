@@ -46,7 +46,8 @@ struct AttentionGradArgs {
     void* partial = nullptr; // partial_size() values: sums of query_grad over parts of the keys
 };
 
-// By precision. Mask and log_sums of the half formats are float32, and so is all arithmetic.
+// By precision. Mask and log_sums of the half formats are float32, and so is all arithmetic; levels that
+// multiply bfloat16 as it is round weights, and the gradients of scores, to it before they multiply them.
 struct Attention {
     int64_t (*partial_size)(const AttentionArgs& args);
     void (*forward[kPrecisions])(const AttentionArgs& args);
