@@ -97,6 +97,7 @@ def made_in_every_way():
     yield nn.Sequential(models.BasicBlock(4, 4), models.Bottleneck(4, 1), models.InvertedResidual(4, 4))
     yield models.GoogLeNet(2, auxiliary=True)
     yield models.AuxiliaryLoss(nn.CrossEntropyLoss())
+    yield models.seq2seq(5, width=4, hidden=4, attention="bahdanau")
     yield models.UNet(2, base_width=2)
     yield models.ResidualPair(4)
     for positions in ("learned", "sinusoidal", "rotary"):
