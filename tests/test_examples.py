@@ -181,3 +181,31 @@ def test_time_series_of_aeon() -> None:
     except ModuleNotFoundError as error:
         pytest.skip(str(error))
     assert run("time_series")["test_accuracy"] > 0.8
+
+
+def reviews(split: str | None = None, **_: Any) -> Any:
+    """Sentences in which a pair of words says what is meant."""
+    random = np.random.default_rng(0)
+    labels = np.arange(400) % 2
+    filler = [f"word{i}" for i in range(30)]
+    texts = []
+    for label in labels:
+        words = [str(word) for word in random.choice(filler, 8)]
+        words[3:3] = [("not", "quite")[random.integers(2)], ("dull", "fine")[label]]
+        texts.append(" ".join(words))
+    return (texts[:320], labels[:320]), (texts[320:], labels[320:])
+
+
+def test_sentiment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets, "movie_reviews", reviews)
+    figures = run("sentiment")
+    assert figures["test_accuracy"] > 0.6
+    assert figures["baseline"] is None or figures["baseline"] > 0.9
+
+
+def test_sentiment_of_reviews() -> None:
+    try:
+        datasets.movie_reviews("test")
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
+    assert run("sentiment")["test_accuracy"] > 0.55
