@@ -226,6 +226,7 @@ def flags():
         "GPT": 5,
         "RNNClassifier": (5, 2),
         "RNNLanguageModel": 5,
+        "Seq2Seq": 5,
         "TextCNN": (5, 2),
         "TransformerClassifier": (5, 2),
         "TranslationTransformer": 5,
