@@ -302,6 +302,44 @@ class TestGenerate:
         found = [models.generate(Around(), [1], 20, temperature=0).tolist() for _ in range(2)]
         assert found[0] == found[1]
 
+    def test_prompts_and_stop_tokens_of_other_kinds(self):
+        model = small()
+        expected = model.generate([1, 2], 9, temperature=0, stop_tokens=(3, 4)).tolist()
+        tokens = np.array([1, 2])
+        for prompt in (tokens.astype(">i4"), tokens.astype(np.uint16), dt.tensor(tokens, dtype="uint8")):
+            for stops in (np.array([3, 4]), dt.tensor([3, 4])):
+                assert model.generate(prompt, 9, temperature=0, stop_tokens=stops).tolist() == expected
+
+    @pytest.mark.parametrize("temperature", [1e-30, 1e-60, 5e-324])
+    def test_temperatures_close_to_0_take_the_likeliest(self, temperature):
+        table = Table(np.array([[0.2, 0.5, 0.3], [0.2, 0.2, 0.6], [0.4, 0.3, 0.3]]))
+        expected = models.generate(table, [0], 9, temperature=0).tolist()
+        assert models.generate(table, [0], 9, temperature=temperature, seed=1).tolist() == expected
+
+    @pytest.mark.parametrize(
+        ("given", "error", "message"),
+        [
+            (None, TypeError, "what the decoder gives must be a Tensor, got NoneType"),
+            (np.zeros((1, 3)), TypeError, "must be a Tensor, got ndarray; use drivetrain.tensor"),
+            (dt.zeros((3,)), ValueError, r"shape \(3,\), expected \(rows, vocabulary\) with 1 rows"),
+            (dt.zeros((1, 1, 3)), ValueError, r"logits of shape \(1, 1, 3\)"),
+            (dt.zeros((2, 3)), ValueError, r"logits of shape \(2, 3\)"),
+            (dt.zeros((1, 0)), ValueError, r"logits of shape \(1, 0\)"),
+        ],
+    )
+    def test_wrong_logits(self, given, error, message):
+        class Wrong:
+            def advance(self, tokens):
+                return given
+
+            def pick(self, rows):
+                pass
+
+        with pytest.raises(error, match=message):
+            models.generate(Wrong(), [1], 3)
+        with pytest.raises(error, match=message):
+            models.beam_search(Wrong(), [1], 3)
+
     def test_threads_do_not_matter(self):
         model = small()
         on_threads(lambda: [model.generate([[1, 2]] * 4, 30, top_p=0.9, seed=2)])
@@ -320,6 +358,10 @@ class TestGenerate:
             ([1], {"top_p": 0}, ValueError, "top_p must be a number above 0 and at most 1"),
             ([1], {"stop_tokens": -1}, ValueError, "stop_tokens must be"),
             ([1], {"topk": 1}, TypeError, "there is no argument 'topk'; did you mean 'top_k'"),
+            ([1], {"stop_tokens": None}, TypeError, "stop_tokens must be an integer"),
+            ([1], {"pad_token": 2**63, "stop_tokens": 1}, ValueError, "pad_token must be an integer from 0"),
+            ([1], {"use_cache": "no"}, TypeError, "use_cache must be True or False"),
+            (np.array([2**63], np.uint64), {}, ValueError, "which is beyond int64"),
         ],
     )
     def test_wrong_input(self, prompt, options, error, message):
@@ -379,6 +421,11 @@ class TestBeams:
             tokens = found.tokens[0, j].tolist()[1 : 1 + found.lengths[0, j].item()]
             assert found.scores[0, j].item() == pytest.approx(score, rel=1e-4)
             assert of.pop(tuple(tokens)) == pytest.approx(score, rel=1e-4)  # each once; some are as likely
+
+    @pytest.mark.parametrize("power", [1e3, -1e10, float("nan")])
+    def test_length_penalties_that_no_float_holds(self, power):
+        with pytest.raises(ValueError, match="must be a finite number whose power of 9 is one too"):
+            small().beam_search([1], 9, length_penalty=power)
 
     def test_one_beam_is_greedy(self):
         model = small()

@@ -96,7 +96,7 @@ def test_series_of_numbers():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: models.text_cnn(9, 2, kernel_sizes=[]), ValueError, "text_cnn: kernel_sizes is empty"),
+        (lambda: models.text_cnn(9, 2, kernel_sizes=[]), ValueError, r"kernel_sizes is \[\], expected"),
         (lambda: models.text_cnn(9, 2)(dt.tensor([1, 2])), ValueError, r"tokens has shape \(2,\)"),
         (lambda: models.rnn_classifier(9, 2)(dt.zeros((2, 0), dtype="int64")), ValueError, r"\(2, 0\)"),
         (lambda: models.rnn_classifier(None, 2), ValueError, "expected one of them"),
@@ -106,12 +106,12 @@ def test_series_of_numbers():
         (
             lambda: models.text_cnn(9, 2)(dt.tensor([[1, 2]]), dt.tensor([3])),
             ValueError,
-            "lengths reach from 3 to 3, expected 0 to 2",
+            "TextCNN: lengths has 3 for sequence 0, expected 0 to 2",
         ),
         (
             lambda: models.text_cnn(9, 2)(dt.tensor([[1, 2]]), dt.tensor([0.5])),
-            ValueError,
-            r"lengths are float32 of shape \(1,\), expected integers \(1,\)",
+            TypeError,
+            "TextCNN: lengths must be integers",
         ),
         (lambda: models.text_cnn(9, 2)(dt.tensor([[1, 9]])), ValueError, "input contains index 9"),
         (lambda: models.text_cnn(9, 2, 0), ValueError, "text_cnn: width must be a positive integer, got 0"),
@@ -119,11 +119,64 @@ def test_series_of_numbers():
         (lambda: models.rnn_language_model(0), ValueError, "rnn_language_model: vocab_size must be"),
         (lambda: models.seq2seq(9, layers=0), ValueError, "seq2seq: layers must be"),
         (lambda: models.rnn_language_model(9, 4, 5), ValueError, "or tied=False"),
+        (lambda: models.text_cnn(9, 2, kernel_sizes=3), ValueError, "kernel_sizes is 3, expected at least"),
+        (lambda: models.text_cnn(9, 2)(np.ones((1, 3), int)), TypeError, "TextCNN: tokens must be a Tensor"),
+        (lambda: models.gpt(9, 4, 8, 1, 2)([[1]]), TypeError, "GPT: tokens must be a Tensor, got list"),
+        (
+            lambda: models.gpt(9, 4, 8, 1, 2).next_logits(dt.ones((1, 0), dtype="int64")),
+            ValueError,
+            r"GPT: tokens has shape \(1, 0\), expected \(batch, time\) with at least one step",
+        ),
+        (
+            lambda: models.transformer_classifier(9, 2)(dt.ones((2, 0), dtype="int64")),
+            ValueError,
+            "at least one step",
+        ),
+        (
+            lambda: models.transformer_classifier(9, 2)(dt.ones((1, 3), dtype="int64"), dt.tensor([3.0])),
+            TypeError,
+            "TransformerClassifier: lengths must be integers",
+        ),
+        (
+            lambda: models.rnn_classifier(None, 2, in_features=3)(dt.ones((2, 4, 3), dtype="int64")),
+            TypeError,
+            "input must have a floating-point dtype",
+        ),
+        (
+            lambda: models.seq2seq(9)(dt.ones((1, 3), dtype="int64"), dt.ones((2, 3), dtype="int64")),
+            ValueError,
+            r"Seq2Seq: target has 2 sequences \(shape \(2, 3\)\), source 1",
+        ),
+        (lambda: models.AttentionPooling(4)(dt.ones((2, 3, 4)), [1]), ValueError, "one per sequence"),
+        (lambda: models.AttentionPooling(4)(dt.ones((2, 4))), ValueError, "batch, time, features"),
     ],
 )
 def test_wrong_input_is_named(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda padding: models.text_cnn(9, 3, 8, channels=4, padding_idx=padding),
+        lambda padding: models.rnn_classifier(9, 3, 8, 8, padding_idx=padding),
+        lambda padding: models.transformer_classifier(9, 3, 8, 1, 2, padding_idx=padding),
+    ],
+)
+def test_padding_counted_from_the_end(make):
+    text, padded = dt.tensor([[5, 2, 7]]), dt.tensor([[5, 2, 7, 8, 8]])
+    model = make(-1).eval()
+    assert model.padding_idx == 8
+    assert np.allclose(model(padded).detach(), model(text).detach(), atol=1e-6)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "first"])
+def test_a_transformer_takes_nothing_from_an_empty_text(pooling):
+    model = models.transformer_classifier(9, 3, 8, 1, 2, pooling=pooling).eval()
+    nothing = model(dt.tensor([[5, 2], [3, 4]]), [0, 0])
+    assert np.array_equal(nothing.detach(), np.broadcast_to(model.head.bias.detach().numpy(), (2, 3)))
+    assert np.array_equal(model(dt.tensor([[0, 0]])).detach(), nothing[:1].detach())
 
 
 def test_attention_pooling_is_a_softmax_of_scores():

@@ -6,6 +6,7 @@ A model takes part by a method ``new_decoder(use_cache=True)``, or a `Decoder` i
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -16,7 +17,10 @@ from .. import _core, nn
 from .._arguments import checks_names
 from .._core import Tensor
 from ..autograd import inference_mode
-from ..nn.checks import integer, real
+from ..nn.checks import flag, integer, real, tensor
+
+LEAST = 1e-37  # of temperatures: what float32 can divide by
+LARGEST = 2**63 - 1  # of tokens
 
 
 @runtime_checkable
@@ -178,6 +182,7 @@ def stream(
         10
     """
     tokens = _prompt("generate", prompt)
+    flag("generate", "use_cache", use_cache)
     integer("generate", "max_new_tokens", max_new_tokens, 0)
     real("generate", "temperature", temperature, "a number of at least 0", lambda t: 0 <= t < float("inf"))
     if top_k is not None:
@@ -185,7 +190,7 @@ def stream(
     if top_p is not None:
         real("generate", "top_p", top_p, "a number above 0 and at most 1", lambda p: 0 < p <= 1)
     stops = _stops("generate", stop_tokens)
-    pad = next(iter(stops), 0) if pad_token is None else integer("generate", "pad_token", pad_token, 0)
+    pad = _pad("generate", pad_token, stops)
     random = None if seed is None else _core.Generator(seed)
     choose = Choice(float(temperature), top_k, top_p, random)
     return _tokens(model, tokens, max_new_tokens, choose, stops, pad, use_cache)
@@ -199,7 +204,7 @@ def _tokens(
     with _evaluating(model):
         decoder = _decoder_of("generate", model, use_cache)
         for _ in range(count):
-            tokens = choose(decoder.advance(tokens))
+            tokens = choose(_logits("generate", decoder.advance(tokens), len(ended)))
             if stops:
                 if any(ended):
                     tokens = _core.where(_core.tensor(ended).reshape(-1, 1), pad, tokens)
@@ -219,11 +224,10 @@ class Choice(NamedTuple):
 
     def __call__(self, logits: Tensor) -> Tensor:
         """One token per row, (rows, 1)."""
-        logits = _finite("generate", logits)
         if self.temperature == 0:
             return logits.argmax(axis=-1, keepdims=True)
         if self.temperature != 1:
-            logits = (logits - logits.max(axis=-1, keepdims=True)) / self.temperature
+            logits = (logits - logits.max(axis=-1, keepdims=True)) / max(self.temperature, LEAST)
         order = None
         if self.top_k is not None or self.top_p is not None:
             vocabulary = logits.shape[-1]
@@ -296,9 +300,14 @@ def beam_search(
     tokens = _prompt("beam_search", prompt)
     integer("beam_search", "max_new_tokens", max_new_tokens)
     beams = integer("beam_search", "beams", beams)
-    power = real("beam_search", "length_penalty", length_penalty, "finite", lambda p: abs(p) < float("inf"))
+    flag("beam_search", "use_cache", use_cache)
+    power = real(
+        *("beam_search", "length_penalty", length_penalty),
+        f"a finite number whose power of {max_new_tokens} is one too",
+        lambda p: abs(p) * math.log(max_new_tokens + 1) < 700,
+    )
     stops = _stops("beam_search", stop_tokens)
-    pad = next(iter(stops), 0) if pad_token is None else integer("beam_search", "pad_token", pad_token, 0)
+    pad = _pad("beam_search", pad_token, stops)
     searches = [_Search(beams, power, max_new_tokens, stops, pad) for _ in range(tokens.shape[0])]
     with _evaluating(model):
         _search(_decoder_of("beam_search", model, use_cache), tokens, searches, max_new_tokens)
@@ -308,13 +317,13 @@ def beam_search(
 @inference_mode()
 def _search(decoder: Decoder, tokens: Tensor, searches: list[_Search], count: int) -> None:
     batch, beams = len(searches), searches[0].beams
-    logits = decoder.advance(tokens)
+    logits = _logits("beam_search", decoder.advance(tokens), batch)
     rows = _core.arange(batch).repeat(beams)
     decoder.pick(rows)
     logits = logits.take(rows, axis=0)
     unmoved = np.arange(batch * beams)
     for step in range(count):
-        chances = _core.log_softmax(_finite("beam_search", logits))
+        chances = _core.log_softmax(logits)
         vocabulary = chances.shape[-1]
         scores = np.stack([search.scores for search in searches]).reshape(-1, 1)
         every = (chances.astype("float64") + _core.from_numpy(scores)).reshape(batch, beams * vocabulary)
@@ -329,7 +338,7 @@ def _search(decoder: Decoder, tokens: Tensor, searches: list[_Search], count: in
         if not np.array_equal(parents, unmoved):
             decoder.pick(_core.from_numpy(parents))
         last = np.concatenate([search.last for search in searches])
-        logits = decoder.advance(_core.from_numpy(last.reshape(-1, 1)))
+        logits = _logits("beam_search", decoder.advance(_core.from_numpy(last.reshape(-1, 1))), len(last))
 
 
 class _Search:
@@ -382,33 +391,40 @@ def _as_beams(prompt: Tensor, searches: list[_Search], beams: int, pad: int) -> 
     return Beams(*map(_core.from_numpy, (found, scores, lengths)))
 
 
-def _prompt(function: str, prompt: Any) -> Tensor:
+def _prompt(function: str, prompt: Any, name: str = "prompt") -> Tensor:
     """The prompt as (batch, time)."""
     try:
-        tokens = _core.asarray(prompt if isinstance(prompt, Tensor) else np.asarray(prompt)).detach()
-    except (ValueError, TypeError):
+        tokens = np.asarray(prompt.detach() if isinstance(prompt, Tensor) else prompt)
+    except ValueError:  # rows of different lengths
+        tokens = np.asarray(None)
+    if tokens.dtype.kind not in "biuf":
         raise ValueError(
-            f"{function}: prompt must be integers of shape (time,) or (batch, time), all of one length"
-        ) from None
+            f"{function}: {name} must be integers of shape (time,) or (batch, time), all of one length"
+        )
     if 0 in tokens.shape or tokens.ndim == 0:
         raise ValueError(
-            f"{function}: prompt has shape {tuple(tokens.shape)}, expected at least one token, such as one "
-            "that stands for a beginning"
+            f"{function}: {name} has shape {tokens.shape}, expected at least one token, such as one that "
+            "stands for a beginning"
         )
     if tokens.ndim > 2:
-        raise ValueError(
-            f"{function}: prompt has shape {tuple(tokens.shape)}, expected (time,) or (batch, time)"
-        )
-    if tokens.dtype.is_floating_point or tokens.dtype == _core.bool:
-        raise TypeError(f"{function}: prompt is {tokens.dtype.name}, expected integers")
-    tokens = tokens.astype("int64", copy=False)
-    return tokens if tokens.ndim == 2 else tokens.reshape(1, -1)
+        raise ValueError(f"{function}: {name} has shape {tokens.shape}, expected (time,) or (batch, time)")
+    if tokens.dtype.kind not in "iu":
+        raise TypeError(f"{function}: {name} is {tokens.dtype}, expected integers")
+    if tokens.dtype.kind == "u" and tokens.max() > LARGEST:
+        raise ValueError(f"{function}: {name} has the token {tokens.max()}, which is beyond int64")
+    return _core.tensor(np.atleast_2d(tokens).astype(np.int64))
 
 
 def _stops(function: str, tokens: int | Iterable[int]) -> dict[int, None]:
     """The stop tokens, in their order."""
-    given = [tokens] if hasattr(tokens, "__index__") else list(tokens)
+    given: Any = tokens.tolist() if hasattr(tokens, "tolist") else tokens
+    given = given if np.iterable(given) else [given]
     return {integer(function, "stop_tokens", token, 0): None for token in given}
+
+
+def _pad(function: str, token: int | None, stops: dict[int, None]) -> int:
+    """What stands behind sequences that have ended."""
+    return next(iter(stops), 0) if token is None else integer(function, "pad_token", token, 0, LARGEST)
 
 
 def _decoder_of(function: str, model: Any, use_cache: bool) -> Decoder:
@@ -421,8 +437,14 @@ def _decoder_of(function: str, model: Any, use_cache: bool) -> Decoder:
     )
 
 
-def _finite(function: str, logits: Tensor) -> Tensor:
-    """The logits, in float32 at least, where each row has a largest one."""
+def _logits(function: str, logits: Any, rows: int) -> Tensor:
+    """What a decoder gave, in float32 at least, where each row has a largest one."""
+    shape = tuple(tensor(function, "what the decoder gives", logits).shape)
+    if len(shape) != 2 or shape[0] != rows or not shape[1]:
+        raise ValueError(
+            f"{function}: the decoder gives logits of shape {shape}, expected (rows, vocabulary) with {rows} "
+            "rows"
+        )
     if logits.dtype.itemsize == 2:
         logits = logits.astype("float32")
     if not _core.isfinite(logits.max(axis=-1)).all():

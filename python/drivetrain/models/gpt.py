@@ -12,6 +12,7 @@ from ..nn import init
 from ..nn.checks import choice
 from .build import check_sizes
 from .generation import Generates
+from .padding import check_tokens
 
 
 class GPT(Generates, nn.Module):
@@ -101,8 +102,7 @@ class GPT(Generates, nn.Module):
 
     def _hidden(self, tokens: Tensor, cache: Sequence[nn.KeyValueCache] | None) -> Tensor:
         start = 0 if cache is None else cache[0].length
-        if tokens.ndim != 2:
-            raise ValueError(f"GPT: tokens has shape {tuple(tokens.shape)}, expected (batch, time)")
+        check_tokens("GPT", tokens)
         if start + tokens.shape[1] > self.context_length:
             before = f" behind {start} others" if start else ""
             raise ValueError(

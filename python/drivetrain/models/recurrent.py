@@ -1,43 +1,16 @@
-"""What the recurrent models share: lengths, the choice of a network, attention."""
+"""What the recurrent models share: the choice of a network, attention."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .. import _core, nn
 from .._core import Tensor
+from ..nn.checks import tensor
 from ..nn.functional import sequence_mask
+from .padding import lengths_of
 
 CELLS: dict[str, Any] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
-
-
-def lengths_of(where: str, tokens: Tensor, padding_idx: int | None, lengths: Any) -> Any:
-    """The length of each sequence (batch,) as an array; without lengths up to the last token that is no
-    padding."""
-    time = tokens.shape[1]
-    if lengths is None:
-        if padding_idx is None or tokens.dtype.is_floating_point:
-            return np.full(len(tokens), time)
-        real = np.asarray(tokens.detach()) != padding_idx
-        return (real * np.arange(1, time + 1)).max(axis=1, initial=0)
-    found = np.asarray(lengths.detach() if isinstance(lengths, Tensor) else lengths)
-    if found.shape != (len(tokens),) or (found.size and found.dtype.kind not in "iu"):
-        raise ValueError(
-            f"{where}: lengths are {found.dtype} of shape {found.shape}, expected integers ({len(tokens)},)"
-        )
-    if found.size and not 0 <= found.min() <= found.max() <= time:
-        raise ValueError(
-            f"{where}: lengths reach from {found.min()} to {found.max()}, expected 0 to {time} (shape "
-            f"{tuple(tokens.shape)})"
-        )
-    return found
-
-
-def check_tokens(where: str, tokens: Tensor, name: str = "tokens") -> None:
-    if tokens.ndim != 2 or tokens.shape[1] == 0:
-        raise ValueError(f"{where}: {name} has shape {tuple(tokens.shape)}, expected (batch, time)")
 
 
 def attend(scores: Tensor, mask: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
@@ -86,6 +59,9 @@ class AttentionPooling(nn.Module):
         return self._attend(input, lengths)[1]
 
     def _attend(self, input: Tensor, lengths: Any) -> tuple[Tensor, Tensor]:
-        time = input.shape[1]
-        mask = sequence_mask([time] * len(input) if lengths is None else lengths, time)
+        if tensor("AttentionPooling", "input", input).ndim != 3:
+            raise ValueError(
+                f"AttentionPooling: input has shape {tuple(input.shape)}, expected (batch, time, features)"
+            )
+        mask = sequence_mask(lengths_of("AttentionPooling", input, None, lengths), input.shape[1])
         return attend(self.score(self.hidden(input).tanh())[..., 0], mask, input)

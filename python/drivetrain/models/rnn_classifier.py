@@ -10,11 +10,12 @@ from .. import _core, nn
 from .._arguments import checks_names
 from .._checks import flag
 from .._core import Tensor
-from ..nn.checks import choice, integer
+from ..nn.checks import choice, integer, tensor
 from ..nn.functional import masked_mean, sequence_mask
 from .build import check_sizes
 from .heads import Headed
-from .recurrent import CELLS, AttentionPooling, check_tokens, lengths_of
+from .padding import check_tokens, lengths_of
+from .recurrent import CELLS, AttentionPooling
 
 
 class RNNClassifier(Headed, nn.Module):
@@ -56,10 +57,10 @@ class RNNClassifier(Headed, nn.Module):
                 f"{name}: got vocab_size {vocab_size} and in_features {in_features}, expected one of them: "
                 "vocab_size for tokens, in_features for series of numbers"
             )
-        self.padding_idx = padding_idx
-        self.tokens = None
+        self.padding_idx = self.tokens = None
         if vocab_size is not None:
             self.tokens = nn.Embedding(vocab_size, width, padding_idx, sparse=sparse)
+            self.padding_idx = self.tokens.padding_idx
             nn.init.normal_(self.tokens.weight, 0.0, 0.1)
             if padding_idx is not None:
                 nn.init.zeros_(self.tokens.weight.detach()[padding_idx])
@@ -75,7 +76,7 @@ class RNNClassifier(Headed, nn.Module):
     def forward(self, input: Tensor, lengths: Any = None) -> Tensor:
         if self.tokens is not None:
             check_tokens("RNNClassifier", input)
-        elif input.ndim != 3 or input.shape[1] == 0:
+        elif tensor("RNNClassifier", "input", input).ndim != 3 or input.shape[1] == 0:
             raise ValueError(
                 f"RNNClassifier: input has shape {tuple(input.shape)}, expected (batch, time, features)"
             )

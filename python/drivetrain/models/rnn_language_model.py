@@ -11,7 +11,8 @@ from .._core import Tensor
 from ..nn.checks import choice
 from .build import check_sizes
 from .generation import Generates, RecurrentDecoder
-from .recurrent import CELLS, check_tokens
+from .padding import check_tokens
+from .recurrent import CELLS
 
 
 class RNNLanguageModel(Generates, nn.Module):

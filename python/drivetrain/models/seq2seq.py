@@ -9,10 +9,11 @@ from .._arguments import checks_names
 from .._checks import flag
 from .._core import Tensor
 from ..autograd import no_grad
-from ..nn.checks import choice, integer
+from ..nn.checks import choice
 from ..nn.functional import sequence_mask
 from .build import check_sizes
-from .recurrent import CELLS, attend, check_tokens, lengths_of
+from .padding import check_tokens, lengths_of
+from .recurrent import CELLS, attend
 from .translation import Translates
 
 
@@ -56,19 +57,11 @@ class Seq2Seq(Translates, nn.Module):
         name = "seq2seq"
         choice(name, "cell", cell, tuple(CELLS))
         self.kind = choice(name, "attention", attention, ("luong", "bahdanau"))
-        self.padding_idx = integer(name, "padding_idx", padding_idx, 0)
-        self.start_token = integer(name, "start_token", start_token, 0)
-        self.stop_token = integer(name, "stop_token", stop_token, 0)
         targets = vocab_size if target_vocab_size is None else target_vocab_size
         check_sizes(
             name, vocab_size=vocab_size, target_vocab_size=targets, width=width, hidden=hidden, layers=layers
         )
-        for argument in ("start_token", "stop_token"):
-            if (token := getattr(self, argument)) >= targets:
-                raise ValueError(
-                    f"{name}: {argument} is {token}, but the target's vocabulary has tokens up to "
-                    f"{targets - 1}"
-                )
+        self._set_tokens(name, targets, padding_idx, start_token, stop_token)
         directions = 2 if flag(name, "bidirectional", bidirectional) else 1
         between = dropout if layers > 1 else 0.0
         self.tokens = nn.Embedding(vocab_size, width, padding_idx)
@@ -114,7 +107,7 @@ class Seq2Seq(Translates, nn.Module):
 
     def decode(self, target: Tensor, memory: Memory, state: Any) -> tuple[Tensor, Any]:
         """The logits behind each token of the target, and the states behind the last."""
-        check_tokens("Seq2Seq", target, "target")
+        self._check_target(target, len(memory.values))
         vectors = self.dropout(self.target_tokens(target))
         if self.query is None:
             output, state = self.decoder(vectors, state)

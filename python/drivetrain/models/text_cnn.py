@@ -14,7 +14,7 @@ from ..nn.checks import integer
 from ..nn.functional import sequence_mask
 from .build import check_sizes
 from .heads import Headed
-from .recurrent import check_tokens, lengths_of
+from .padding import check_tokens, lengths_of
 
 
 class TextCNN(Headed, nn.Module):
@@ -45,11 +45,11 @@ class TextCNN(Headed, nn.Module):
         super().__init__()
         name = "text_cnn"
         check_sizes(name, vocab_size=vocab_size, classes=classes, width=width, channels=channels)
+        if not np.iterable(kernel_sizes) or not len(kernel_sizes):
+            raise ValueError(f"{name}: kernel_sizes is {kernel_sizes!r:.80}, expected at least one integer")
         sizes = [integer(name, "kernel_sizes", size) for size in kernel_sizes]
-        if not sizes:
-            raise ValueError(f"{name}: kernel_sizes is empty, expected at least one")
-        self.padding_idx = padding_idx
         self.tokens = nn.Embedding(vocab_size, width, padding_idx, sparse=sparse)
+        self.padding_idx = self.tokens.padding_idx
         self.convolutions = nn.ModuleList(nn.Conv1d(width, channels, size) for size in sizes)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(channels * len(sizes), classes)

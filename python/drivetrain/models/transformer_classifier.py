@@ -11,6 +11,7 @@ from .._core import Tensor
 from ..nn.checks import choice
 from .build import check_sizes
 from .heads import Headed
+from .padding import check_tokens, padding_of
 
 
 class TransformerClassifier(Headed, nn.Module):
@@ -47,10 +48,10 @@ class TransformerClassifier(Headed, nn.Module):
         name = "transformer_classifier"
         flags(name, norm_first=norm_first)
         check_sizes(name, vocab_size=vocab_size, classes=classes, width=width, layers=layers, heads=heads)
-        self.padding_idx = padding_idx
         self.pooling = choice(name, "pooling", pooling, ("mean", "first"))
         choice(name, "positions", positions, ("learned", "sinusoidal"))
         self.tokens = nn.Embedding(vocab_size, width, padding_idx)
+        self.padding_idx = self.tokens.padding_idx
         self.positions = (
             nn.LearnedPositions(context_length, width)
             if positions == "learned"
@@ -65,39 +66,20 @@ class TransformerClassifier(Headed, nn.Module):
         if padding_idx is not None:
             nn.init.zeros_(self.tokens.weight.detach()[padding_idx])
 
-    def forward(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, lengths: Any = None) -> Tensor:
+        check_tokens("TransformerClassifier", tokens)
         padding = padding_of("TransformerClassifier", tokens, self.padding_idx, lengths)
         hidden = self.dropout(self.positions(self.tokens(tokens)))
         hidden = self.encoder(hidden, src_key_padding_mask=padding)
-        if self.pooling == "first":
-            return self.head(hidden[:, 0])  # type: ignore[no-any-return]
+        return self.head(self._pooled(hidden, padding))  # type: ignore[no-any-return]
+
+    def _pooled(self, hidden: Tensor, padding: Tensor | None) -> Tensor:
         if padding is None:
-            return self.head(hidden.mean(axis=1))  # type: ignore[no-any-return]
-        kept = _core.logical_not(padding).astype(hidden.dtype).reshape(*padding.shape, 1)
-        count = _core.maximum(kept.sum(axis=1), 1.0)
-        return self.head((hidden * kept).sum(axis=1) / count)  # type: ignore[no-any-return]
-
-
-def padding_of(where: str, tokens: Tensor, padding_idx: int | None, lengths: Any) -> Tensor | None:
-    """True where a sequence is over: behind its length, or where the token stands for padding; None where
-    no sequence is."""
-    if tokens.ndim != 2:
-        raise ValueError(f"{where}: tokens has shape {tuple(tokens.shape)}, expected (batch, time)")
-    if lengths is None:
-        found = None if padding_idx is None else _core.equal(tokens, padding_idx)
-        return found if found is not None and found.any() else None
-    if tuple(lengths.shape) != tokens.shape[:1]:
-        raise ValueError(
-            f"{where}: lengths has shape {tuple(lengths.shape)}, expected (batch,), which is "
-            f"({tokens.shape[0]},)"
-        )
-    if lengths.size and not 0 <= int(lengths.min()) <= int(lengths.max()) <= tokens.shape[1]:
-        raise ValueError(
-            f"{where}: lengths must be from 0 to {tokens.shape[1]}, got {lengths.tolist()!r:.80}"
-        )
-    if lengths.size and int(lengths.min()) == tokens.shape[1]:
-        return None
-    return _core.greater_equal(_core.arange(tokens.shape[1]), lengths.reshape(-1, 1))
+            return hidden[:, 0] if self.pooling == "first" else hidden.mean(axis=1)
+        kept = _core.logical_not(padding)
+        if self.pooling == "mean":
+            return nn.functional.masked_mean(hidden, kept, axis=1)
+        return _core.where(kept.any(axis=1, keepdims=True), hidden[:, 0], 0.0)
 
 
 @checks_names

@@ -13,7 +13,7 @@ from ..nn import init
 from ..nn.checks import integer
 from .build import check_sizes
 from .generation import _evaluating, _prompt, beam_search
-from .transformer_classifier import padding_of
+from .padding import check_tokens, padding_of
 
 
 class Translates:
@@ -23,6 +23,26 @@ class Translates:
     start_token: int
     stop_token: int
     new_decoder: Any
+
+    def _set_tokens(self, name: str, targets: int, padding: int, start: int, stop: int) -> None:
+        """Keeps the special tokens, of which the target must have the first and the last one."""
+        self.padding_idx = integer(name, "padding_idx", padding, 0)
+        self.start_token = integer(name, "start_token", start, 0)
+        self.stop_token = integer(name, "stop_token", stop, 0)
+        for argument, token in (("start_token", start), ("stop_token", stop)):
+            if token >= targets:
+                raise ValueError(
+                    f"{name}: {argument} is {token}, but the target's vocabulary has tokens up to "
+                    f"{targets - 1}"
+                )
+
+    def _check_target(self, target: Any, sources: int) -> None:
+        who = type(self).__name__
+        check_tokens(who, target, "target")
+        if len(target) != sources:
+            raise ValueError(
+                f"{who}: target has {len(target)} sequences (shape {tuple(target.shape)}), source {sources}"
+            )
 
     def translate(
         self,
@@ -58,7 +78,7 @@ class Translates:
         ):
             longest = max(len(row) for row in source)
             source = [[*row, *[self.padding_idx] * (longest - len(row))] for row in source]
-        tokens = _prompt("translate", source)
+        tokens = _prompt("translate", source, "source")
         limit = 2 * tokens.shape[1] + 8 if max_new_tokens is None else max_new_tokens
         with _evaluating(self):
             decoder = self.new_decoder(tokens, use_cache)
@@ -111,20 +131,15 @@ class TranslationTransformer(Translates, nn.Module):
         super().__init__()
         name = "translation_transformer"
         flags(name, norm_first=norm_first)
-        check_sizes(name, vocab_size=vocab_size, width=width, layers=layers, heads=heads)
-        self.padding_idx = integer(name, "padding_idx", padding_idx, 0)
-        self.start_token = integer(name, "start_token", start_token, 0)
-        self.stop_token = integer(name, "stop_token", stop_token, 0)
+        targets = vocab_size if target_vocab_size is None else target_vocab_size
+        check_sizes(
+            name, vocab_size=vocab_size, target_vocab_size=targets, width=width, layers=layers, heads=heads
+        )
+        self._set_tokens(name, targets, padding_idx, start_token, stop_token)
         self.tokens = nn.Embedding(vocab_size, width, padding_idx)
         self.target_tokens = (
             None if target_vocab_size is None else nn.Embedding(target_vocab_size, width, padding_idx)
         )
-        largest = self._target_tokens().num_embeddings - 1
-        for argument in ("start_token", "stop_token"):
-            if (token := getattr(self, argument)) > largest:
-                raise ValueError(
-                    f"{name}: {argument} is {token}, but the target's vocabulary has tokens up to {largest}"
-                )
         self.positions = nn.SinusoidalPositions(width)
         self.dropout = nn.Dropout(dropout)
         hidden = 4 * width if feedforward is None else feedforward
@@ -149,12 +164,14 @@ class TranslationTransformer(Translates, nn.Module):
 
     def encode(self, source: Tensor) -> tuple[Tensor, Tensor | None]:
         """What the decoder sees of the source, (batch, time, width), and where that is padding, or None."""
+        check_tokens("TranslationTransformer", source, "source")
         padding = padding_of("TranslationTransformer", source, self.padding_idx, None)
         memory = self.transformer.encoder(self._embedded(self.tokens, source), None, padding)
         return memory, padding
 
     def decode(self, target: Tensor, memory: Tensor, padding: Tensor | None, cache: Any = None) -> Tensor:
         """The logits behind each token of the target, whose padding stands last: no other token sees it."""
+        self._check_target(target, len(memory))
         table = self._target_tokens()
         start = 0 if cache is None else len(cache[0][0])
         hidden = self._embedded(table, target, start)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _core
 from .._core import Tensor
-from .checks import flag, integer
+from .checks import flag, integer, tensor
 
 
 class PackedSequence(NamedTuple):
@@ -88,7 +88,7 @@ def unpad_sequence(padded: Tensor, lengths: Any) -> list[Tensor]:
         >>> [t.tolist() for t in dt.nn.utils.unpad_sequence(dt.tensor([[1, 2], [3, 0]]), [2, 1])]
         [[1, 2], [3]]
     """
-    counts = _checked("unpad_sequence", padded, lengths)
+    counts = checked_lengths("unpad_sequence", padded, lengths)
     return [padded[i, : int(n)] for i, n in enumerate(counts)]
 
 
@@ -111,7 +111,7 @@ def pack_padded_sequence(input: Tensor, lengths: Any, enforce_sorted: bool = Tru
         >>> packed.data.tolist(), packed.batch_sizes.tolist()
         ([1, 3, 2], [2, 1])
     """
-    counts = _checked("pack_padded_sequence", input, lengths)
+    counts = checked_lengths("pack_padded_sequence", input, lengths)
     if flag("pack_padded_sequence", "enforce_sorted", enforce_sorted) and (np.diff(counts) > 0).any():
         raise ValueError(
             "pack_padded_sequence: lengths must descend; pass enforce_sorted=False where they do not"
@@ -177,10 +177,11 @@ def pack_like(padded: Tensor, sequence: PackedSequence) -> PackedSequence:
     return sequence._replace(data=_core.take(flat, _core.tensor(rows), axis=0))
 
 
-def _checked(op: str, padded: Tensor, lengths: Any) -> np.ndarray[Any, Any]:
-    if padded.ndim < 2:
+def checked_lengths(op: str, padded: Tensor, lengths: Any) -> np.ndarray[Any, Any]:
+    """The lengths of the sequences of a padded batch, int64 (batch,), from 0 to its steps."""
+    if tensor(op, "the batch", padded).ndim < 2:
         raise ValueError(f"{op}: the batch has shape {tuple(padded.shape)}, expected (batch, time, ...)")
-    counts = np.asarray(lengths.numpy() if isinstance(lengths, Tensor) else lengths)
+    counts = np.asarray(lengths.detach() if isinstance(lengths, Tensor) else lengths)
     if counts.size and counts.dtype.kind not in "iu":
         raise TypeError(f"{op}: lengths must be integers, got {lengths!r:.80}")
     if counts.shape != (padded.shape[0],):
