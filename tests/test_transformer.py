@@ -226,6 +226,18 @@ class TestMultiheadAttention:
             layer(x, attn_mask=dt.zeros((2, 2, 5, 5), dtype="bool"))
         with pytest.raises(TypeError, match="attn_mask is int64, expected bool or floating-point"):
             layer(x, attn_mask=dt.zeros((5, 5), dtype="int64"))
+        for call, message in (
+            (lambda: layer(None), "query must be a Tensor, got NoneType"),
+            (lambda: layer(x, key_padding_mask=[[True] * 5] * 2), "key_padding_mask must be a Tensor"),
+            (lambda: layer(x, attn_mask=np.ones((5, 5), bool)), "attn_mask must be a Tensor, got ndarray"),
+            (lambda: layer(x, cache=[nn.KeyValueCache()]), "cache is a list, expected a KeyValueCache"),
+            (lambda: nn.MultiheadAttention(8, 2, bias="no"), "bias must be True or False"),
+            (lambda: nn.MultiheadAttention(8, 2, add_bias_kv=1), "add_bias_kv must be True or False"),
+            (lambda: nn.MultiheadAttention(8, 2, add_zero_attn="no"), "add_zero_attn must be True or False"),
+            (lambda: nn.MultiheadAttention(8, 2, positions="rotary"), "positions is 'rotary', expected"),
+        ):
+            with pytest.raises(TypeError, match=message):
+                call()
         with pytest.raises(TypeError, match="there is no argument 'num_head'; did you mean 'num_heads'"):
             nn.MultiheadAttention(12, num_head=3)
 
@@ -318,6 +330,27 @@ class TestLayers:
             nn.TransformerEncoderLayer(8, 2, activation="tanh")
         with pytest.raises(TypeError, match="there is no argument 'batch_first'"):
             nn.TransformerEncoderLayer(8, 2, batch_first=True)
+        layer, x = nn.TransformerDecoderLayer(8, 2, 8), dt.zeros((1, 3, 8))
+        for error, call, message in (
+            (TypeError, lambda: nn.TransformerEncoderLayer(8, 2, norm_first="no"), "norm_first must be"),
+            (ValueError, lambda: nn.TransformerDecoderLayer(8, 2, norm="batch"), "DecoderLayer: norm must"),
+            (TypeError, lambda: nn.TransformerDecoderLayer(8, 2, heads=2), "DecoderLayer: there is no"),
+            (TypeError, lambda: layer(x, None), "DecoderLayer: memory must be a Tensor"),
+            (TypeError, lambda: layer(x, x, cache=nn.KeyValueCache()), "cache must be a pair of"),
+            (
+                TypeError,
+                lambda: nn.TransformerDecoder(layer, 2, "layer"),
+                "norm is 'layer', expected",
+            ),
+            (TypeError, lambda: nn.Transformer(8, 2, custom_encoder=3), "custom_encoder is 3, expected"),
+            (
+                ValueError,
+                lambda: nn.TransformerDecoder(layer, 2)(x, x, cache=[None]),
+                "cache must be what new_cache makes, one for each of 2 layers",
+            ),
+        ):
+            with pytest.raises(error, match=message):
+                call()
         with pytest.raises(TypeError, match="TransformerEncoder: the layer is a int"):
             nn.TransformerEncoder(8, 2)
         encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 8), 2)
@@ -367,6 +400,27 @@ class TestCache:
         assert len(cache) == 0
         assert cache.append(dt.tensor(kept[0]), dt.tensor(kept[0]))[0].shape == (3, 2, 1, 5)
 
+    def test_of_another_layer_or_batch(self):
+        cache = nn.KeyValueCache()
+        cache.append(*[dt.zeros((2, 2, 3, 4))] * 2)
+        for shape, dtype in (((2, 2, 1, 4), "float64"), ((2, 4, 1, 4), "float32"), ((2, 2, 1, 8), "float32")):
+            other = dt.zeros(shape, dtype=dtype)
+            with pytest.raises(ValueError, match=r"but it holds 2 \(float32 of shape \(2, 2, 3, 4\)\)"):
+                cache.append(other, other)
+        with pytest.raises(ValueError, match=r"value has shape \(2, 2, 2, 4\), expected .* like key"):
+            cache.append(dt.zeros((2, 2, 1, 4)), dt.zeros((2, 2, 2, 4)))
+        with pytest.raises(TypeError, match="key must be a Tensor, got ndarray"):
+            cache.append(np.zeros((2, 2, 1, 4)), np.zeros((2, 2, 1, 4)))
+        cache.clear()  # then it may be another's
+        assert cache.append(*[dt.zeros((2, 4, 1, 8), dtype="float64")] * 2)[0].dtype == dt.float64
+        layer, fixed = nn.MultiheadAttention(8, 2), nn.KeyValueCache(fixed=True)
+        with dt.no_grad():
+            layer(dt.zeros((1, 1, 8)), dt.zeros((1, 3, 8)), cache=fixed)
+            with pytest.raises(ValueError, match=r"query has 3 sequences .* but the cache holds 1"):
+                layer(dt.zeros((3, 1, 8)), dt.zeros((3, 3, 8)), cache=fixed)
+        with pytest.raises(TypeError, match="fixed must be True or False"):
+            nn.KeyValueCache(fixed="yes")
+
     def test_no_gradients(self):
         layer = nn.MultiheadAttention(8, 2)
         with pytest.raises(RuntimeError, match="carries no gradients; use it under no_grad"):
@@ -384,6 +438,23 @@ class TestPositions:
         later = nn.SinusoidalPositions(6)(dt.zeros((1, 1, 6)), start=69).numpy()
         assert np.array_equal(later[0, 0], out[0, 69])
         assert nn.SinusoidalPositions(6)(dt.zeros((1, 3, 6), dtype="bfloat16")).dtype == dt.bfloat16
+
+    @pytest.mark.parametrize(
+        ("layer", "shape"),
+        [
+            (nn.LearnedPositions(9, 4), (1, 2, 4)),
+            (nn.SinusoidalPositions(4), (1, 2, 4)),
+            (nn.RotaryPositions(4), (1, 1, 2, 4)),
+        ],
+    )
+    def test_wrong_input(self, layer, shape):
+        for start, error in ((-3, ValueError), (1.5, TypeError), (None, TypeError), (True, TypeError)):
+            with pytest.raises(error, match="start must be an integer of at least 0"):
+                layer(dt.zeros(shape), start)
+        with pytest.raises(TypeError, match="input is int64, expected a floating-point dtype"):
+            layer(dt.zeros(shape, dtype="int64"))
+        with pytest.raises(TypeError, match="input must be a Tensor, got ndarray; use drivetrain"):
+            layer(np.zeros(shape))
 
     def test_learned(self):
         layer = nn.LearnedPositions(4, 6)

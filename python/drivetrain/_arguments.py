@@ -49,7 +49,8 @@ def checks_names(function: Function) -> Function:
     def checked(*args: Any, **kwargs: Any) -> Any:
         for name in kwargs:
             if name not in parameters:
-                shown = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+                made = function.__name__ == "__init__"
+                shown = type(args[0]).__name__ if made else function.__name__
                 raise TypeError(f"{shown}: there is no argument '{name}'{suggest(name, known)}")
         return function(*args, **kwargs)
 

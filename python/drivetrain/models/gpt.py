@@ -78,7 +78,7 @@ class GPT(Generates, nn.Module):
             positions=rotary,
         )
         self.blocks = nn.TransformerEncoder(
-            block, layers, nn.feed_forward.norm_of(norm, width, 1e-5, bias, "float32")
+            block, layers, nn.feed_forward.norm_of("gpt", norm, width, 1e-5, bias, "float32")
         )
         self.head = None if tied else nn.Linear(width, vocab_size, bias=False)
         self.reset_parameters()

@@ -9,7 +9,7 @@ from .._arguments import checks_names
 from .._core import Tensor
 from . import init
 from .cache import KeyValueCache
-from .checks import integer, real
+from .checks import flag, integer, real, tensor
 from .convert import floating_dtype
 from .linear import Linear
 from .module import Module
@@ -140,9 +140,12 @@ class MultiheadAttention(Module):
         self.kdim = self.embed_dim if kdim is None else integer(name, "kdim", kdim)
         self.vdim = self.embed_dim if vdim is None else integer(name, "vdim", vdim)
         self.dropout = real(name, "dropout", dropout, "a number from 0 to 1", lambda p: 0 <= p <= 1)
-        self.add_zero_attn = add_zero_attn
+        self.add_zero_attn = flag(name, "add_zero_attn", add_zero_attn)
+        if positions is not None and not isinstance(positions, Module):
+            raise TypeError(f"{name}: positions is {positions!r:.80}, expected a Module, RotaryPositions say")
         self.positions = positions
-        self._make_parameters(bias, add_bias_kv, floating_dtype(name, dtype))
+        add_bias_kv = flag(name, "add_bias_kv", add_bias_kv)
+        self._make_parameters(flag(name, "bias", bias), add_bias_kv, floating_dtype(name, dtype))
         self.reset_parameters()
 
     def _make_parameters(self, bias: bool, add_bias_kv: bool, dtype: Any) -> None:
@@ -195,9 +198,17 @@ class MultiheadAttention(Module):
         more = self.positions is not None or self.bias_k is not None or self.add_zero_attn
         if one and cache is None and not (need_weights or more):
             return self._self_attention(query, key_padding_mask, attn_mask, is_causal), None
+        if cache is not None and not isinstance(cache, KeyValueCache):
+            kind = type(cache).__name__
+            raise TypeError(f"MultiheadAttention: cache is a {kind}, expected a KeyValueCache")
         if cache is not None and cache.fixed and cache.length:
             q = self._heads(query, 0, self.num_heads)
             k, v = cache.all()
+            if k.shape[0] != batch:
+                raise ValueError(
+                    f"MultiheadAttention: query has {batch} sequences (shape {tuple(query.shape)}), but the "
+                    f"cache holds {k.shape[0]}"
+                )
         else:
             q, k, v = self._projected(query, key, value)
             if self.positions is not None:
@@ -244,7 +255,7 @@ class MultiheadAttention(Module):
         for name, given, features in wanted[
             : 1 if self.in_proj_weight is not None and key is query is value else 3
         ]:
-            if given.ndim != 3 or given.shape[2] != features:
+            if tensor("MultiheadAttention", name, given).ndim != 3 or given.shape[2] != features:
                 raise ValueError(
                     f"MultiheadAttention: {name} has shape {tuple(given.shape)}, expected (batch, time, "
                     f"{features})"
@@ -289,33 +300,31 @@ class MultiheadAttention(Module):
 
     def _mask(self, padding: Tensor | None, mask: Tensor | None, sizes: tuple[int, int, int]) -> Tensor:
         """Both masks in one: True where attention is allowed, or numbers to add."""
-        batch, queries, keys = sizes
+        (batch, queries, keys), name = sizes, "MultiheadAttention"
         given = []
         if padding is not None:
-            if tuple(padding.shape) != (batch, keys):
+            if tuple(tensor(name, "key_padding_mask", padding).shape) != (batch, keys):
                 raise ValueError(
-                    f"MultiheadAttention: key_padding_mask has shape {tuple(padding.shape)}, expected "
+                    f"{name}: key_padding_mask has shape {tuple(padding.shape)}, expected "
                     f"(batch, keys), which is {(batch, keys)}"
                 )
             given.append(("key_padding_mask", padding.reshape(batch, 1, 1, keys)))
         if mask is not None:
             pair, each = (queries, keys), (batch * self.num_heads, queries, keys)
-            fits = mask.ndim == 4 or tuple(mask.shape) in (pair, each)
+            fits = tensor(name, "attn_mask", mask).ndim == 4 or tuple(mask.shape) in (pair, each)
             for have, want in zip(mask.shape, (batch, self.num_heads, *pair), strict=False):
                 fits = fits and (mask.ndim < 4 or have in (1, want))
             if not fits:
                 raise ValueError(
-                    f"MultiheadAttention: attn_mask has shape {tuple(mask.shape)}, expected (queries, keys), "
+                    f"{name}: attn_mask has shape {tuple(mask.shape)}, expected (queries, keys), "
                     f"which is {pair}, or (batch * heads, queries, keys), which is {each}"
                 )
             given.append(
                 ("attn_mask", mask.reshape(batch, self.num_heads, *pair) if mask.ndim == 3 else mask)
             )
-        for name, one in given:
+        for which, one in given:
             if one.dtype != _core.bool and not one.dtype.is_floating_point:
-                raise TypeError(
-                    f"MultiheadAttention: {name} is {one.dtype.name}, expected bool or floating-point"
-                )
+                raise TypeError(f"{name}: {which} is {one.dtype.name}, expected bool or floating-point")
         numbers = [one for _, one in given if one.dtype != _core.bool]
         forbidden = [one for _, one in given if one.dtype == _core.bool]
         if not numbers:

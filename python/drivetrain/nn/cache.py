@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import _core
 from .._core import Tensor
-from .checks import integer
+from .checks import flag, integer, tensor
 
 
 class KeyValueCache:
@@ -32,7 +32,7 @@ class KeyValueCache:
     def __init__(self, capacity: int = 0, block: int = 64, fixed: bool = False) -> None:
         self.capacity = integer("KeyValueCache", "capacity", capacity, 0)
         self.block = integer("KeyValueCache", "block", block)
-        self.fixed = fixed
+        self.fixed = flag("KeyValueCache", "fixed", fixed)
         self.length = 0
         self._key: Tensor | None = None
         self._value: Tensor | None = None
@@ -42,17 +42,25 @@ class KeyValueCache:
 
     def append(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Keeps the keys and values of new positions, (batch, heads, time, head_dim); returns all so far."""
+        for name, given in (("key", key), ("value", value)):
+            if tensor("KeyValueCache", name, given).ndim != 4 or given.shape[:3] != key.shape[:3]:
+                raise ValueError(
+                    f"KeyValueCache: {name} has shape {tuple(given.shape)}, expected (batch, heads, time, "
+                    f"head_dim) like key, {tuple(key.shape)}"
+                )
         if _core.is_grad_enabled() and (key.requires_grad or value.requires_grad):
             raise RuntimeError("KeyValueCache: it carries no gradients; use it under no_grad()")
         start = self.length
         stop = start + key.shape[2]
         keys, values = self._key, self._value
-        if start and keys is not None and keys.shape[0] != key.shape[0]:
+        fits = _alike(keys, key) and _alike(values, value)
+        if start and keys is not None and not fits:
             raise ValueError(
-                f"KeyValueCache: keys of {key.shape[0]} sequences were given (shape {tuple(key.shape)}), "
-                f"but it holds {keys.shape[0]}"
+                f"KeyValueCache: keys of {key.shape[0]} sequences were given ({key.dtype.name} of shape "
+                f"{tuple(key.shape)}), but it holds {keys.shape[0]} ({keys.dtype.name} of shape "
+                f"{(*keys.shape[:2], start, keys.shape[3])})"
             )
-        if keys is None or values is None or stop > keys.shape[2] or keys.shape[0] != key.shape[0]:
+        if keys is None or values is None or stop > keys.shape[2] or not fits:
             keys, values = self._key, self._value = (
                 self._grown(keys, key, stop),
                 self._grown(values, value, stop),
@@ -87,3 +95,12 @@ class KeyValueCache:
         if old is not None and self.length:
             made[:, :, : self.length] = old[:, :, : self.length]
         return made
+
+
+def _alike(kept: Tensor | None, given: Tensor) -> bool:
+    """Whether both are of one batch, of one layer."""
+    return (
+        kept is not None
+        and kept.dtype == given.dtype
+        and (kept.shape[0], kept.shape[1], kept.shape[3]) == (given.shape[0], given.shape[1], given.shape[3])
+    )

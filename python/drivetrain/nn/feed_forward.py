@@ -30,9 +30,9 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def norm_of(kind: str, features: int, eps: float, bias: bool, dtype: Any) -> Module:
+def norm_of(owner: str, kind: str, features: int, eps: float, bias: bool, dtype: Any) -> Module:
     """The norm that a name stands for."""
-    if choice("norm", "norm", kind, ("layer", "rms")) == "rms":
+    if choice(owner, "norm", kind, ("layer", "rms")) == "rms":
         return RMSNorm(features, eps, dtype=dtype)
     return LayerNorm(features, eps, bias=bias, dtype=dtype)
 

@@ -8,17 +8,20 @@ from typing import Any
 from .. import _core
 from .._core import Tensor
 from . import init
-from .checks import integer, real
+from .checks import flag, integer, real, tensor
 from .convert import floating_dtype
 from .module import Module
 from .parameter import Parameter
 
 
-def _check(layer: Module, input: Tensor, size: int, rank: int, axes: str) -> None:
+def _check(layer: Module, input: Tensor, start: int, size: int, rank: int, axes: str) -> None:
+    name = type(layer).__name__
+    integer(name, "start", start, 0)
+    if not tensor(name, "input", input).dtype.is_floating_point:
+        raise TypeError(f"{name}: input is {input.dtype.name}, expected a floating-point dtype")
     if input.ndim != rank or input.shape[-1] != size:
         raise ValueError(
-            f"{type(layer).__name__}: input has shape {tuple(input.shape)}, expected {axes} with {size} "
-            "for the last"
+            f"{name}: input has shape {tuple(input.shape)}, expected {axes} with {size} for the last"
         )
 
 
@@ -77,7 +80,7 @@ class SinusoidalPositions(_Angles):
         super().__init__(self.features, base)
 
     def forward(self, input: Tensor, start: int = 0) -> Tensor:
-        _check(self, input, self.features, 3, "(batch, time, features)")
+        _check(self, input, start, self.features, 3, "(batch, time, features)")
         sines, cosines = self._angles(start, start + input.shape[1], input)
         added = _core.stack([sines, cosines], axis=-1).reshape(input.shape[1], self.features)
         return (input + added).astype(input.dtype, copy=False)
@@ -121,7 +124,7 @@ class LearnedPositions(Module):
         init.normal_(self.weight, 0.0, 0.02)
 
     def forward(self, input: Tensor, start: int = 0) -> Tensor:
-        _check(self, input, self.features, 3, "(batch, time, features)")
+        _check(self, input, start, self.features, 3, "(batch, time, features)")
         stop = start + input.shape[1]
         if stop > self.max_length:
             raise ValueError(
@@ -163,10 +166,10 @@ class RotaryPositions(_Angles):
         if self.head_dim % 2:
             raise ValueError(f"RotaryPositions: head_dim must be even, got {self.head_dim}")
         super().__init__(self.head_dim, base)
-        self.interleaved = interleaved
+        self.interleaved = flag("RotaryPositions", "interleaved", interleaved)
 
     def forward(self, input: Tensor, start: int = 0) -> Tensor:
-        _check(self, input, self.head_dim, 4, "(batch, heads, time, head_dim)")
+        _check(self, input, start, self.head_dim, 4, "(batch, heads, time, head_dim)")
         sines, cosines = self._angles(start, start + input.shape[2], input)
         if self.interleaved:
             first, second = input[..., 0::2], input[..., 1::2]

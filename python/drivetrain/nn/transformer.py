@@ -12,7 +12,7 @@ from .._core import Tensor
 from . import init
 from .attention import MultiheadAttention
 from .cache import KeyValueCache
-from .checks import choice, integer
+from .checks import choice, flag, integer, tensor
 from .containers import ModuleList
 from .dropout import Dropout
 from .feed_forward import ACTIVATIONS, Activation, norm_of, swiglu
@@ -26,19 +26,22 @@ CachePair = tuple[KeyValueCache, KeyValueCache]
 class _Layer(Module):
     """What encoder and decoder layers share: arguments, self-attention and the feed-forward part."""
 
+    @checks_names
     def __init__(
         self,
         d_model: int,
         nhead: int,
-        dim_feedforward: int,
-        dropout: float,
-        activation: Activation,
-        layer_norm_eps: float,
-        norm_first: bool,
-        bias: bool,
-        dtype: Any,
-        norm: str,
-        **attention: Any,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: Activation = "relu",
+        layer_norm_eps: float = 1e-5,
+        norm_first: bool = False,
+        bias: bool = True,
+        dtype: Any = "float32",
+        *,
+        norm: str = "layer",
+        num_kv_heads: int | None = None,
+        positions: Module | None = None,
     ) -> None:
         super().__init__()
         name = type(self).__name__
@@ -47,14 +50,16 @@ class _Layer(Module):
         if not callable(activation):
             activation = ACTIVATIONS[choice(name, "activation", activation, tuple(ACTIVATIONS))]
         self.activation = activation
-        self.norm_first = norm_first
-        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, dtype=dtype, **attention)
-        self._make_more(d_model, nhead, dropout, bias, dtype, attention.get("num_kv_heads"))
+        self.norm_first = flag(name, "norm_first", norm_first)
+        attention: dict[str, Any] = {"bias": bias, "dtype": dtype, "num_kv_heads": num_kv_heads}
+        self.self_attn = MultiheadAttention(d_model, nhead, dropout, positions=positions, **attention)
+        if self._parts == 3:
+            self.multihead_attn = MultiheadAttention(d_model, nhead, dropout, **attention)
         self.linear1 = Linear(d_model, 2 * hidden if activation is swiglu else hidden, bias, dtype)
         self.dropout = Dropout(dropout)
         self.linear2 = Linear(hidden, d_model, bias, dtype)
         for i in range(1, self._parts + 1):
-            setattr(self, f"norm{i}", norm_of(norm, d_model, layer_norm_eps, bias, dtype))
+            setattr(self, f"norm{i}", norm_of(name, norm, d_model, layer_norm_eps, bias, dtype))
         for i in range(1, self._parts + 1):
             setattr(self, f"dropout{i}", Dropout(dropout))
 
@@ -65,9 +70,6 @@ class _Layer(Module):
     dropout1: Dropout
     dropout2: Dropout
     dropout3: Dropout
-
-    def _make_more(self, *arguments: Any) -> None:
-        pass
 
     def _fed(self, x: Tensor, last: Dropout) -> Tensor:
         first = self.linear1
@@ -115,40 +117,6 @@ class TransformerEncoderLayer(_Layer):
         (2, 5, 16)
     """
 
-    @checks_names
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: Activation = "relu",
-        layer_norm_eps: float = 1e-5,
-        norm_first: bool = False,
-        bias: bool = True,
-        dtype: Any = "float32",
-        *,
-        norm: str = "layer",
-        num_kv_heads: int | None = None,
-        positions: Module | None = None,
-    ) -> None:
-        super().__init__(
-            *(
-                d_model,
-                nhead,
-                dim_feedforward,
-                dropout,
-                activation,
-                layer_norm_eps,
-                norm_first,
-                bias,
-                dtype,
-                norm,
-            ),
-            num_kv_heads=num_kv_heads,
-            positions=positions,
-        )
-
     def forward(
         self,
         src: Tensor,
@@ -191,47 +159,6 @@ class TransformerDecoderLayer(_Layer):
     _parts = 3
     multihead_attn: MultiheadAttention
 
-    @checks_names
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: Activation = "relu",
-        layer_norm_eps: float = 1e-5,
-        norm_first: bool = False,
-        bias: bool = True,
-        dtype: Any = "float32",
-        *,
-        norm: str = "layer",
-        num_kv_heads: int | None = None,
-        positions: Module | None = None,
-    ) -> None:
-        super().__init__(
-            *(
-                d_model,
-                nhead,
-                dim_feedforward,
-                dropout,
-                activation,
-                layer_norm_eps,
-                norm_first,
-                bias,
-                dtype,
-                norm,
-            ),
-            num_kv_heads=num_kv_heads,
-            positions=positions,
-        )
-
-    def _make_more(
-        self, d_model: int, nhead: int, dropout: float, bias: bool, dtype: Any, num_kv_heads: int | None
-    ) -> None:
-        self.multihead_attn = MultiheadAttention(
-            d_model, nhead, dropout, bias, dtype=dtype, num_kv_heads=num_kv_heads
-        )
-
     def forward(
         self,
         tgt: Tensor,
@@ -244,6 +171,9 @@ class TransformerDecoderLayer(_Layer):
         memory_is_causal: bool = False,
         cache: CachePair | None = None,
     ) -> Tensor:
+        tensor("TransformerDecoderLayer", "memory", memory)
+        if cache is not None and (not isinstance(cache, Sequence) or len(cache) != 2):
+            raise TypeError("TransformerDecoderLayer: cache must be a pair of KeyValueCache")
         own, other = (None, None) if cache is None else cache
 
         def attended(x: Tensor) -> Tensor:
@@ -273,11 +203,24 @@ class _Stack(Module):
         name = type(self).__name__
         if not isinstance(layer, Module):
             raise TypeError(f"{name}: the layer is a {type(layer).__name__}, expected a Module")
+        if norm is not None and not isinstance(norm, Module):
+            raise TypeError(f"{name}: norm is {norm!r:.80}, expected a Module or None")
         self.num_layers = integer(name, "num_layers", num_layers)
         self.layers = ModuleList([copy.deepcopy(layer) for _ in range(self.num_layers)])
         for copied in list(self.layers)[1:]:
             copied.apply(_draw)
         self.norm = norm
+
+    def _caches(self, cache: Any) -> Any:
+        """One for each layer."""
+        if cache is None:
+            return [None] * self.num_layers
+        if not isinstance(cache, Sequence) or len(cache) != self.num_layers:
+            raise ValueError(
+                f"{type(self).__name__}: cache must be what new_cache makes, one for each of "
+                f"{self.num_layers} layers"
+            )
+        return cache
 
 
 def _draw(module: Module) -> None:
@@ -323,8 +266,8 @@ class TransformerEncoder(_Stack):
         is_causal: bool = False,
         cache: Sequence[KeyValueCache] | None = None,
     ) -> Tensor:
-        for i, layer in enumerate(self.layers):
-            src = layer(src, mask, src_key_padding_mask, is_causal, None if cache is None else cache[i])
+        for layer, one in zip(self.layers, self._caches(cache), strict=True):
+            src = layer(src, mask, src_key_padding_mask, is_causal, one)
         return src if self.norm is None else self.norm(src)
 
 
@@ -364,8 +307,7 @@ class TransformerDecoder(_Stack):
         cache: Sequence[CachePair] | None = None,
     ) -> Tensor:
         given = (tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
-        for i, layer in enumerate(self.layers):
-            pair = None if cache is None else cache[i]
+        for layer, pair in zip(self.layers, self._caches(cache), strict=True):
             tgt = layer(tgt, memory, *given, tgt_is_causal, memory_is_causal, pair)
         return tgt if self.norm is None else self.norm(tgt)
 
@@ -413,6 +355,9 @@ class Transformer(Module):
     ) -> None:
         super().__init__()
         self.d_model, self.nhead = d_model, nhead
+        for part, given in (("custom_encoder", custom_encoder), ("custom_decoder", custom_decoder)):
+            if given is not None and not isinstance(given, Module):
+                raise TypeError(f"Transformer: {part} is {given!r:.80}, expected a Module or None")
         options = (dim_feedforward, dropout, activation, layer_norm_eps, norm_first, bias, dtype)
 
         def norm() -> Module:
