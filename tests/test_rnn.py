@@ -380,7 +380,7 @@ def test_bad_input() -> None:
         lstm(x, lengths=[5, 5, 5])
     with pytest.raises(ValueError, match=r"lstm: hx has shape \(2, 2, 4\), expected \(1, 2, 4\)"):
         lstm(x, (dt.zeros((2, 2, 4)), dt.zeros((1, 2, 4))))
-    with pytest.raises(ValueError, match=r"lstm: weight_ih_l0 has shape \(16, 3\), expected \(16, 7\)"):
+    with pytest.raises(ValueError, match=r"input has 7 features .* but weight_ih_l0 \(16, 3\) expects 3"):
         lstm(dt.zeros((2, 5, 7)))
     with pytest.raises(TypeError, match="lstm: input has dtype float64, but weight_ih_l0 has dtype float32"):
         lstm(x.astype("float64"))
@@ -398,6 +398,28 @@ def test_bad_packing() -> None:
         unpad_sequence(x, [2])
     with pytest.raises(ValueError, match="pad_sequence: there are no sequences"):
         pad_sequence([])
+    with pytest.raises(ValueError, match=r"pad_sequence: padding_value is 1.5, which int64 does not hold"):
+        pad_sequence([dt.tensor([1, 2]), dt.tensor([3])], padding_value=1.5)
+    packed = pack_padded_sequence(x, [3, 2])
+    for parts in (
+        {"batch_sizes": dt.tensor([2, 2, -1])},
+        {"batch_sizes": dt.tensor([2.0, 2.0, 1.0])},
+        {"batch_sizes": dt.tensor([1, 2, 2])},
+        {"batch_sizes": dt.tensor([2, 2])},
+        {"sorted_indices": dt.tensor([0]), "unsorted_indices": dt.tensor([0])},
+    ):
+        with pytest.raises(ValueError, match=r"pad_packed_sequence: batch_sizes .* are not those of 5 steps"):
+            pad_packed_sequence(packed._replace(**parts))
+    for parts in ({"sorted_indices": dt.tensor([0, 2])}, {"unsorted_indices": dt.tensor([1, 0])}):
+        with pytest.raises(ValueError, match="no orders that undo each other"):
+            dt.nn.GRU(3, 4)(packed._replace(**parts))
+    with pytest.raises(TypeError, match="expected a PackedSequence, got tuple"):
+        pad_packed_sequence(tuple(packed))
+    for cell, hx in ((dt.nn.GRUCell(3, 4), (1, 2)), (dt.nn.LSTMCell(3, 4), "ab")):
+        with pytest.raises(TypeError, match="Cell: hx must be a Tensor, got"):
+            cell(dt.zeros((2, 3)), hx)
+        with pytest.raises(TypeError, match="Cell: input must be a Tensor, got NoneType"):
+            cell(None)
     with pytest.raises(ValueError, match=r"pad_sequence: sequence 1 has shape \(2, 4\)"):
         pad_sequence([dt.zeros((2, 3)), dt.zeros((2, 4))])
     with pytest.raises(ValueError, match="total_length must be at least 5, the longest length, got 3"):

@@ -69,6 +69,54 @@ def test_buckets_hold_every_sample_once(options):
     assert [batch.tolist() for batch in other] != orders[0]
 
 
+@pytest.mark.parametrize(
+    ("options", "samples", "message"),
+    [
+        ({"padding_value": 1.5}, [[1, 2], [3]], "padding_value is 1.5, which int64 does not hold"),
+        ({"padding_value": float("nan")}, [[1, 2], [3]], "padding_value is nan, which int64 does not hold"),
+        (
+            {},
+            [([1], np.ones(1, bool)), ([2], np.ones(2, bool))],
+            "target_padding is -100, which",
+        ),
+        ({}, [([1], 1), ([1],)], "sample 1 has 1 parts, sample 0 has 2"),
+        ({}, [([1], 1), [1]], "sample 1 has a list parts"),
+    ],
+)
+def test_padding_that_does_not_fit(options, samples, message):
+    with pytest.raises(ValueError, match=message):
+        PadCollate(**options)(samples)
+    with pytest.raises(TypeError, match="padding_value must be a number, got 'x'"):
+        PadCollate("x")([[1, 2], [3]])
+
+
+@pytest.mark.parametrize(
+    ("state", "error"),
+    [
+        ({"seed": 1}, ValueError),
+        (None, ValueError),
+        ({"seed": 1, "epoch": -1}, ValueError),
+        ({"seed": 1, "epoch": 1.5}, TypeError),
+    ],
+)
+def test_buckets_take_no_other_state(state, error):
+    sampler = BucketBatchSampler([3, 1, 2], 2, buckets=10**12, seed=7)
+    with pytest.raises(error, match="BucketBatchSampler"):
+        sampler.load_state_dict(state)
+    assert sampler.state_dict() == {"seed": 7, "epoch": 0}
+
+
+def test_windows_take_no_other_state_or_numbers_beyond_int64():
+    windows = SequenceWindows(range(10), 2, 3)
+    for changes in ({"batches_done": 3}, {"batches_done": -1}):
+        with pytest.raises(ValueError, match="batches_done must be an integer from 0 to 2"):
+            windows.load_state_dict({**windows.state_dict(), **changes})
+    with pytest.raises(TypeError, match="batches_done must be"):
+        windows.load_state_dict({key: n for key, n in windows.state_dict().items() if key != "batches_done"})
+    with pytest.raises(ValueError, match="beyond int64"):
+        SequenceWindows(np.full(9, 2**63, np.uint64), 2, 3)
+
+
 def test_buckets_save_padding():
     def places(batches):
         return sum(len(batch) * LENGTHS[batch].max() for batch in batches)

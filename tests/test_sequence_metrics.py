@@ -124,6 +124,17 @@ def batch(seed=0, ignored=-100):
     return labels, rng.normal(size=(4, 5, 7)).astype(np.float32)
 
 
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf")])
+def test_bleu_refuses_smoothing_that_is_none(value):
+    with pytest.raises(ValueError, match="smoothing_value must be a"):
+        metrics.corpus_bleu([["a b"]], ["a c"], smoothing="floor", smoothing_value=value)
+
+
+def test_bleu_takes_no_single_string_for_a_corpus():
+    with pytest.raises(TypeError, match="references is 'a b', expected a list with one entry"):
+        metrics.corpus_bleu("a b", "a b")
+
+
 @pytest.mark.parametrize("ignored", [-100, 0])
 def test_perplexity_and_token_accuracy_are_those_of_all_tokens(ignored):
     labels, logits = batch(ignored=ignored)

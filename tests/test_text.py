@@ -14,14 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivetrain.text import (
+    BytePairTokenizer,
     ByteTokenizer,
     CharacterTokenizer,
     Normalizer,
+    RandomSwap,
     RegexTokenizer,
+    TextCompose,
     TokenCounter,
     Vocabulary,
     WhitespaceTokenizer,
     WordTokenizer,
+    augmented,
     blocks,
     ngrams,
     pad,
@@ -368,3 +372,96 @@ class TestVocabulary:
         assert pad([], length=3).shape == (0, 3)
         with pytest.raises(ValueError, match="offsets must rise from 0 to the number of ids, 2"):
             pad([1, 2], [0, 1])
+
+
+def test_numbers_that_a_dtype_does_not_hold_are_refused(tmp_path):
+    vocabulary = Vocabulary([f"w{i}" for i in range(300)])
+    path = tmp_path / "text"
+    path.write_text("w299 w0")
+    for encode in (
+        lambda dtype: vocabulary.encode("w299 w0", dtype=dtype),
+        lambda dtype: vocabulary.encode_file(path, dtype=dtype),
+    ):
+        assert encode(np.uint16).tolist() == [303, 4]
+        for dtype in (np.uint8, np.float32, bool, object):
+            with pytest.raises(ValueError, match="expected one of integers up to 303"):
+                encode(dtype)
+    for counts in ([1.5], [-1], ["a"]):
+        with pytest.raises((TypeError, ValueError), match="Vocabulary: a count must be an integer"):
+            Vocabulary(["a"], counts=counts)
+    for value in (1.5, float("nan"), 2**70):
+        with pytest.raises(ValueError, match=r"pad: value is .* which int64 does not hold"):
+            pad([[1], [2, 3]], value=value)
+    with pytest.raises(ValueError, match="a count must be an integer from 0 to"):
+        TokenCounter().add({"a": 2**62})
+
+
+def test_damaged_vocabularies_name_the_file(tmp_path):
+    path = tmp_path / "words.json"
+    Vocabulary(["a"]).save(path)
+    whole = json.loads(path.read_text())
+    for changes in (
+        {"counts": "a"},
+        {"counts": 5},
+        {"tokens": ["a", "a"]},
+        {"specials": {**whole["specials"], "pad": 5}},
+        {"tokenizer": {**whole["tokenizer"], "stemmer": "os.system"}},
+        {"tokenizer": {**whole["tokenizer"], "more": 1}},
+        {"tokenizer": {"name": "RegexTokenizer"}},
+    ):
+        path.write_text(json.dumps({**whole, **changes}))
+        with pytest.raises(ValueError, match=r"words.json: no vocabulary of drivetrain"):
+            Vocabulary.load(path)
+    path.write_text("[" * 100_000)
+    with pytest.raises(ValueError, match=r"words.json: no vocabulary of drivetrain"):
+        Vocabulary.load(path)
+
+
+@pytest.mark.parametrize("encoding", ["nope", "rot13", "hex", None])
+def test_encodings_that_are_none_of_text(encoding, tmp_path):
+    path = tmp_path / "text"
+    path.write_bytes(b"61")
+    with pytest.raises(ValueError, match="encoding"):
+        Vocabulary.from_files(path, encoding=encoding)
+    path.write_bytes(b"+2AA-")
+    with pytest.raises(ValueError, match=r"text: .*surrogates not allowed"):
+        Vocabulary.from_files(path, encoding="utf-7")
+
+
+def test_cleaning_takes_time_that_grows_with_the_text():
+    """A search that began again behind each beginning took minutes."""
+    assert strip_html("<script>" * 100_000) == ""
+    assert len(strip_html("<!--" * 100_000 + "-->" + "<!--" * 100_000)) == 400_001
+    assert strip_html("a<script>b</SCRIPT >c<!-- <script> -->d<style>e") == "a c de"
+    assert Normalizer(emails="<mail>")("a." * 100_000) == "a." * 100_000
+    assert Normalizer(emails="<mail>")("to ..me+you@x.org.") == "to ..<mail>."
+    assert split_sentences("." * 200_000) == ["." * 200_000]
+
+
+def test_arguments_that_were_taken_for_others():
+    with pytest.raises(TypeError, match="WordTokenizer: stemmer is 'porter', expected a function"):
+        WordTokenizer(stemmer="porter")
+    with pytest.raises(TypeError, match="split_sentences: text is a NoneType"):
+        split_sentences(None)
+    with pytest.raises(TypeError, match="augmented: texts is a single str"):
+        augmented("ab", [1, 2], RandomSwap())
+    with pytest.raises(TypeError, match="augmented: transform is a int"):
+        augmented(["a b"], [1], 5)
+    with pytest.raises(TypeError, match="TextCompose: one_of must be True or False"):
+        TextCompose([RandomSwap()], one_of="x")
+
+
+def test_byte_pairs_of_wrong_arguments(tmp_path):
+    pytest.importorskip("tokenizers")
+    path = tmp_path / "text"
+    path.write_bytes(b"a \xff b")
+    for error, options in (
+        (TypeError, {"files": str(path)}),
+        (TypeError, {"texts": ["a"], "special_tokens": "<pad>"}),
+        (ValueError, {"texts": ["a"], "special_tokens": ["<p>", "<p>"]}),
+        (ValueError, {"texts": ["a"], "vocab_size": 2**70}),
+        (ValueError, {"files": [path]}),
+        (ValueError, {"texts": ["\ud800"]}),
+    ):
+        with pytest.raises(error, match=r"BytePairTokenizer.train: "):
+            BytePairTokenizer.train(**options)

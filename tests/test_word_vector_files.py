@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import drivetrain as dt
-from drivetrain.word_vectors import KeyedVectors, Word2Vec
+from drivetrain.io import read_state, write_state
+from drivetrain.word_vectors import FastText, GloVe, KeyedVectors, Word2Vec
 
 
 @pytest.fixture
@@ -162,3 +163,95 @@ def test_own_files(table, tmp_path):
     numbers = KeyedVectors([4, 2], np.zeros((2, 3)))
     numbers.save(path)
     assert KeyedVectors.load(path).index_to_key == [4, 2]
+
+
+MODELS = {
+    Word2Vec: {"vector_size": 3, "min_count": 1, "epochs": 1},
+    FastText: {"vector_size": 3, "min_count": 1, "epochs": 1},
+    GloVe: {"vector_size": 3, "min_count": 1, "epochs": 1},
+}
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_states_that_do_not_fit_are_refused(kind, tmp_path):
+    path = tmp_path / "model"
+    with pytest.raises(RuntimeError, match="there are no words yet"):
+        kind().save(path)
+    with pytest.raises(RuntimeError, match="there are no words yet"):
+        assert kind().wv
+    kind([["a", "b", "c", "d"]] * 5, **MODELS[kind]).save(path)
+    whole, _ = read_state(path)
+
+    def refused(**changes):
+        state = {key: value for key, value in {**whole, **changes}.items() if value is not None}
+        write_state(path, state, kind=kind.kind)
+        with pytest.raises(ValueError, match=f"model holds no {kind.__name__}, or is damaged"):
+            kind.load(path)
+
+    for name in whole:
+        refused(**{name: None})
+        refused(**{name: 5.5})
+        refused(**{name: "x"})
+        refused(**{name: np.zeros((2, 2), np.float32)})
+    arguments, words = whole["arguments"], whole["words"]
+    refused(arguments={**arguments, "corpus_file": "/etc/passwd"})
+    refused(arguments={**arguments, "vector_size": 4})
+    refused(arguments={key: value for key, value in arguments.items() if key != "window"})
+    refused(counts=-whole["counts"])
+    refused(counts=whole["counts"][:2])
+    refused(words={})
+    refused(words={**words, "start": np.array([0, 99, 2, 3, 4])})
+    refused(words={**words, "text": np.full(4, 97, np.uint8)})
+    refused(words={**words, "text": np.full(4, 255, np.uint8)})
+    refused(epochs_trained=-1)
+    for table in {"vectors", "output", "tables"} & whole.keys():
+        refused(**{table: whole[table][:1]})
+        refused(**{table: whole[table].astype(np.float64)})
+
+
+def test_tables_that_do_not_fit_are_refused(tmp_path):
+    path = tmp_path / "table"
+    KeyedVectors(["a", "b"], np.eye(2), [3, 1]).save(path)
+    whole, _ = read_state(path)
+    for name in ("words", "vectors"):
+        for value in (None, 5, np.zeros(3)):
+            state = {key: part for key, part in {**whole, name: value}.items() if part is not None}
+            write_state(path, state, kind="word vectors")
+            with pytest.raises(ValueError, match="table holds no word vectors, or is damaged"):
+                KeyedVectors.load(path)
+    for words, counts, error in ((["a", None], None, TypeError), (["a", 1.5], None, TypeError)):
+        with pytest.raises(error, match="a word must be a str or an int"):
+            KeyedVectors(words, np.eye(2), counts)
+    with pytest.raises(ValueError, match=r"counts have shape \(3,\), expected \(2,\)"):
+        KeyedVectors(["a", "b"], np.eye(2), [1, 2, 3])
+
+
+def test_wrong_options_are_named(tmp_path):
+    table, path = KeyedVectors(["a", "\ud800"], np.eye(2)), tmp_path / "table"
+    with pytest.raises(ValueError, match="has a lone surrogate"):
+        table.save_word2vec_format(path)
+    path.write_bytes(b"1 2\na 1 2\n")
+    for options, error in (
+        ({"limit": 0}, ValueError),
+        ({"limit": 1.5}, TypeError),
+        ({"unicode_errors": "x"}, ValueError),
+        ({"binary": "no"}, TypeError),
+    ):
+        with pytest.raises(error, match=f"load_word2vec_format: {next(iter(options))} must be"):
+            KeyedVectors.load_word2vec_format(path, **options)
+    with pytest.raises(ValueError, match="restrict_vocab must be a positive integer, got -1"):
+        table.most_similar("a", restrict_vocab=-1)
+    with pytest.raises(TypeError, match="doesnt_match: words is 'ab', expected a list"):
+        table.doesnt_match("ab")
+    questions = tmp_path / "questions"
+    questions.write_bytes(b": \xff\n1 2 3 4\n")
+    numbers = KeyedVectors([1, 2, 3, 4], [[1, 0, 0], [0, 1, 0], [0, 0, 1], [-1, 1, 1]])
+    assert numbers.evaluate_word_analogies(questions) == (1.0, {"\ufffd": (1, 1)})
+    model = Word2Vec([["a", "b"]] * 5, vector_size=2, epochs=1)
+    for options, error in (
+        ({"start_alpha": "x"}, TypeError),
+        ({"end_alpha": float("nan")}, ValueError),
+        ({"on_epoch_end": 3}, TypeError),
+    ):
+        with pytest.raises(error, match=f"Word2Vec.train: {next(iter(options))}"):
+            model.train([["a", "b"]], epochs=1, **options)

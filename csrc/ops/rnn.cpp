@@ -359,6 +359,10 @@ Network network_of(const char* op, Cell cell, const Tensor& input, const std::ve
     net.has_projection = each % 2 == 1;
     const Tensor& hh = weights[1];
     check_rank(op, "weight_hh_l0", hh, 2, "(gates * hidden, state)");
+    const Tensor& ih = weights[0];
+    if (ih.rank() == 2 && ih.shape(1) != net.features)
+        value_error({op, ": input has ", net.features, " features (shape ", input.shape(),
+                     "), but weight_ih_l0 ", ih.shape(), " expects ", ih.shape(1)});
     net.hidden = hh.shape(0) / net.gates();
     net.state = hh.shape(1);
     if (net.has_projection && cell != Cell::lstm) value_error({op, ": only an LSTM has a projection"});

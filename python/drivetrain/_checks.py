@@ -95,6 +95,17 @@ def number(owner: str, name: str, value: Any, low: float = -math.inf, high: floa
     return real(owner, name, value, expected, lambda found: math.isfinite(found) and low <= found <= high)
 
 
+def fits(owner: str, name: str, value: Any, dtype: np.dtype[Any]) -> Any:
+    """`value`, a number that a dtype holds: no fraction, NaN or number out of range among integers."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{owner}: {name} must be a number, got {value!r:.80}")
+    if dtype.kind in "iub":
+        low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        if not low <= value <= high or value != int(value):
+            raise ValueError(f"{owner}: {name} is {value!r:.80}, which {dtype} does not hold")
+    return value
+
+
 def choice(owner: str, name: str, value: Any, allowed: tuple[Any, ...]) -> Any:
     """`value`, one of the strings `allowed`, or None, True or False where they are among them."""
     if not any(value is each or (isinstance(value, str) and value == each) for each in allowed):

@@ -165,7 +165,7 @@ LSTM_ERRORS = [
     Error(
         call("lstm", dt.zeros((4, 5, 3))),
         ValueError,
-        r"lstm: weight_ih_l0 has shape \(12, 2\), expected \(12, 3\)",
+        r"lstm: input has 3 features \(shape \(4, 5, 3\)\), but weight_ih_l0 \(12, 2\) expects 2",
     ),
     Error(
         call("lstm", weights=[dt.zeros((12, 2)), dt.zeros((12, 4))]),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._checks import flag, integer
+from .._checks import fits, flag, integer
 from .collate import collate_arrays
 from .convert import to_tensors
 from .sampler import Sampler
@@ -56,24 +56,25 @@ class PadCollate:
             raise ValueError("PadCollate: samples is empty, expected at least one")
         if not isinstance(samples[0], tuple):
             return to_tensors(self._inputs([(sample,) for sample in samples]))
-        columns = list(zip(*samples, strict=True))
+        columns = _columns(samples)
         inputs = [item if isinstance(item, tuple) else (item,) for item in columns[0]]
-        return to_tensors((self._inputs(inputs), *(self._target(list(column)) for column in columns[1:])))
+        return to_tensors((self._inputs(inputs), *(self._target(column) for column in columns[1:])))
 
     def _inputs(self, rows: list[tuple[Any, ...]]) -> Any:
-        parts = [self._pad(list(column), self.padding_value) for column in zip(*rows, strict=True)]
+        parts = [self._pad(column, "padding_value") for column in _columns(rows)]
         found = [array for array, _ in parts] + ([parts[0][1]] if self.lengths else [])
         return tuple(found) if len(found) > 1 else found[0]
 
     def _target(self, column: list[Any]) -> Any:
         if isinstance(column[0], str) or np.ndim(column[0]) == 0:
             return collate_arrays(column)
-        return self._pad(column, self.target_padding)[0]
+        return self._pad(column, "target_padding")[0]
 
-    def _pad(self, column: list[Any], value: float) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    def _pad(self, column: list[Any], padding: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
         arrays = [as_sequence(i, sequence)[: self.maximum] for i, sequence in enumerate(column)]
         first = max(arrays, key=len)
         sizes = np.array([len(array) for array in arrays], np.int64)
+        value = fits("PadCollate", padding, getattr(self, padding), first.dtype)
         out = np.full((len(arrays), len(first), *first.shape[1:]), value, first.dtype)
         for i, array in enumerate(arrays):
             if not len(array):
@@ -85,6 +86,15 @@ class PadCollate:
                 )
             out[i, : len(array)] = array
         return out, sizes
+
+
+def _columns(rows: list[tuple[Any, ...]]) -> list[list[Any]]:
+    """First of all rows, second of all rows, ..."""
+    for i, row in enumerate(rows):
+        if not isinstance(row, tuple) or len(row) != len(rows[0]):
+            found = len(row) if isinstance(row, tuple) else f"a {type(row).__name__}"
+            raise ValueError(f"PadCollate: sample {i} has {found} parts, sample 0 has {len(rows[0])}")
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def as_sequence(position: int, value: Any) -> NDArray[Any]:
@@ -162,13 +172,13 @@ class BucketBatchSampler(Sampler):
         ordered = np.argsort(array, kind="stable")
         self._buckets: list[tuple[NDArray[np.int64], int]] = [  # and the size of its batches
             (part, size if places is None else max(1, places // max(1, int(array[part[-1]]))))
-            for part in np.array_split(ordered, integer(name, "buckets", buckets))
+            for part in np.array_split(ordered, min(integer(name, "buckets", buckets), len(ordered) or 1))
             if len(part)
         ]
 
     def set_epoch(self, epoch: int) -> None:
         """Say which epoch comes next, counted from 0."""
-        self.epoch = epoch
+        self.epoch = integer("BucketBatchSampler", "epoch", epoch, 0)
 
     def __len__(self) -> int:
         """Batches of an epoch, the same in each."""
@@ -199,8 +209,16 @@ class BucketBatchSampler(Sampler):
         return {"seed": self.seed, "epoch": self.epoch}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from there."""
-        self.seed, self.epoch = check_seed("BucketBatchSampler", state["seed"]), int(state["epoch"])
+        """Go on from there.
+
+        Raises:
+            ValueError, TypeError: For a state that is none.
+        """
+        if not isinstance(state, Mapping) or not {"seed", "epoch"} <= state.keys():
+            raise ValueError(f"BucketBatchSampler.load_state_dict: {state!r:.80} has no seed and epoch")
+        seed = check_seed("BucketBatchSampler", state["seed"])
+        self.set_epoch(state["epoch"])
+        self.seed = seed
 
 
 class SequenceWindows:
@@ -243,6 +261,8 @@ class SequenceWindows:
             raise TypeError(
                 f"{name}: tokens are {self.tokens.dtype} of shape {self.tokens.shape}, expected integers (n,)"
             )
+        if self.tokens.dtype.kind == "u" and self.tokens.dtype.itemsize == 8 and (self.tokens >> 63).any():
+            raise ValueError(f"{name}: the tokens reach up to {self.tokens.max()}, which is beyond int64")
         self.batch_size = integer(name, "batch_size", batch_size)
         self.steps = integer(name, "steps", steps)
         self.drop_last = flag(name, "drop_last", drop_last)
@@ -289,11 +309,14 @@ class SequenceWindows:
         Raises:
             ValueError: For the state of another stream or of other windows.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"SequenceWindows.load_state_dict: expected a dict, got {state!r:.80}")
         mine = self.state_dict()
         for key in ("tokens", "batch_size", "steps"):
             if state.get(key) != mine[key]:
                 raise ValueError(
                     f"SequenceWindows.load_state_dict: state has {key} {state.get(key)}, expected {mine[key]}"
                 )
-        self._done = integer("SequenceWindows.load_state_dict", "batches_done", state["batches_done"], 0)
+        done = state.get("batches_done")
+        self._done = integer("SequenceWindows.load_state_dict", "batches_done", done, 0, len(self))
         self._resumes = True

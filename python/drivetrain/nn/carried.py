@@ -35,6 +35,10 @@ class CarriedState(Module):
     def set(self, states: Any) -> None:
         """Keeps states, detached; None forgets them."""
         self.is_one = isinstance(states, Tensor)
+        if states is not None and not isinstance(states, (Tensor, tuple, list)):
+            raise TypeError(
+                f"CarriedState: a state is a {type(states).__name__}, expected a Tensor or several"
+            )
         tensors: list[Any] = [states] if self.is_one else list(states or ())
         for number, tensor in enumerate(tensors):
             if not isinstance(tensor, Tensor):

@@ -66,7 +66,7 @@ class Embedding(Module):
     ) -> Embedding:
         """Takes a table (categories, size) over; frozen, unless told otherwise."""
         kind = SparseParameter if flag("Embedding.from_pretrained", "sparse", sparse) else Parameter
-        weight = kind(embeddings, requires_grad=not freeze)
+        weight = kind(embeddings, requires_grad=not flag("Embedding.from_pretrained", "freeze", freeze))
         if weight.ndim != 2:
             raise ValueError(
                 f"Embedding.from_pretrained: embeddings must have 2 axes, got shape {tuple(weight.shape)}"

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _core
+from .._checks import fits
 from .._core import Tensor
 from .checks import flag, integer, tensor
 
@@ -62,6 +63,7 @@ def pad_sequence(
                 f"pad_sequence: sequence {i} has shape {tuple(sequence.shape)} and dtype {sequence.dtype}, "
                 f"expected (length, ...) like the first one, {tuple(found[0].shape)} of {found[0].dtype}"
             )
+    fits("pad_sequence", "padding_value", padding_value, np.asarray(found[0].detach()).dtype)
     longest = max(s.shape[0] for s in found)
     rows = []
     for sequence in found:
@@ -148,7 +150,7 @@ def pad_packed_sequence(
         >>> [t.tolist() for t in dt.nn.utils.pad_packed_sequence(packed)]
         [[[1, 2], [3, 0]], [2, 1]]
     """
-    sizes, where = sequence.batch_sizes.numpy(), sequence.unsorted_indices.numpy()
+    sizes, _, where = _parts_of("pad_packed_sequence", sequence)
     batch, longest = len(where), len(sizes)
     time = (
         longest if total_length is None else integer("pad_packed_sequence", "total_length", total_length, 0)
@@ -171,10 +173,27 @@ def pad_packed_sequence(
 
 def pack_like(padded: Tensor, sequence: PackedSequence) -> PackedSequence:
     """The steps of a padded batch packed as another batch of the same lengths is."""
-    sizes, order = sequence.batch_sizes.numpy(), sequence.sorted_indices.numpy()
+    sizes, order, _ = _parts_of("pack_like", sequence)
     rows = np.concatenate([order[:n] * padded.shape[1] + t for t, n in enumerate(sizes)] or [order[:0]])
     flat = padded.reshape((padded.shape[0] * padded.shape[1], *padded.shape[2:]))
     return sequence._replace(data=_core.take(flat, _core.tensor(rows), axis=0))
+
+
+def _parts_of(op: str, sequence: PackedSequence) -> tuple[np.ndarray[Any, Any], ...]:
+    """batch_sizes, sorted_indices and unsorted_indices, where they fit together."""
+    if not isinstance(sequence, PackedSequence):
+        raise TypeError(f"{op}: expected a PackedSequence, got {type(sequence).__name__}")
+    sizes, order, where = (np.asarray(part.detach()) for part in sequence[1:])
+    each, steps = np.arange(len(order)), len(sequence.data)
+    integers = all(part.ndim == 1 and part.dtype.kind in "iu" for part in (sizes, order, where))
+    falls = integers and (sizes >= 1).all() and (np.diff(sizes) <= 0).all()
+    if not falls or sizes.sum() != steps or sizes[:1].sum() > len(order):
+        raise ValueError(
+            f"{op}: batch_sizes {sizes.tolist()!r:.80} are not those of {steps} steps of {len(order)}"
+        )
+    if not np.array_equal(np.sort(order), each) or not np.array_equal(np.argsort(order), where):
+        raise ValueError(f"{op}: sorted_indices and unsorted_indices are no orders that undo each other")
+    return sizes, order, where
 
 
 def checked_lengths(op: str, padded: Tensor, lengths: Any) -> np.ndarray[Any, Any]:

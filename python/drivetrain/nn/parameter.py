@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from .. import _core
 from .._core import Tensor, tensor
 from ..autograd import Function
+from .checks import tensor as check_tensor
 
 
 class Parameter(Tensor):
@@ -124,7 +125,8 @@ class _Lookup(Function):
     @staticmethod
     def forward(ctx: Any, *args: Any) -> Tensor:
         table, input, padding_idx = args
-        ctx.table, ctx.input, ctx.padding_idx = table, input.clone(), padding_idx
+        ctx.table, ctx.padding_idx = table, padding_idx
+        ctx.input = check_tensor("embedding", "input", input).clone()
         return _core.embedding(ctx.input, table, padding_idx)
 
     @staticmethod

@@ -11,7 +11,7 @@ import numpy as np
 from .. import _core
 from .._core import Tensor
 from . import init
-from .checks import choice, flag, integer, real
+from .checks import choice, flag, integer, real, tensor
 from .convert import floating_dtype
 from .module import Module
 from .packing import PackedSequence, pack_like, pad_packed_sequence
@@ -317,14 +317,13 @@ class _Cell(Module):
             init.uniform_(parameter, -bound, bound)
 
     def _step(self, input: Tensor, h: Tensor | None, c: Tensor | None = None) -> tuple[Tensor, ...]:
-        if input.ndim != 2:
-            raise ValueError(
-                f"{type(self).__name__}: input has shape {tuple(input.shape)}, expected (batch, features)"
-            )
+        name = type(self).__name__
+        if tensor(name, "input", input).ndim != 2:
+            raise ValueError(f"{name}: input has shape {tuple(input.shape)}, expected (batch, features)")
         weights = [self.weight_ih, self.weight_hh]
         if self.bias_ih is not None and self.bias_hh is not None:
             weights += [self.bias_ih, self.bias_hh]
-        h, c = (s if s is None else s[None] for s in (h, c))
+        h, c = (s if s is None else tensor(name, "hx", s)[None] for s in (h, c))
         _, *last = _core._rnn(self.mode, input[:, None], weights, h, c)
         return tuple(s[0] for s in last)
 

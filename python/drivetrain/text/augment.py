@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import integer
+from .._checks import flag, integer
 from ..augment.draws import Draws
 from ..augment.transform import seed_of_default_generator
 from ..data.shuffle import check_seed
@@ -217,7 +217,7 @@ class TextCompose(TextTransform):
         self.transforms = list(transforms)
         if not self.transforms or not all(isinstance(each, TextTransform) for each in self.transforms):
             raise TypeError("TextCompose: transforms must be a list of at least one TextTransform")
-        self.one_of = bool(one_of)
+        self.one_of = flag("TextCompose", "one_of", one_of)
 
     def change(self, tokens: Tokens, draws: Draws) -> Tokens:
         if self.one_of:
@@ -249,6 +249,10 @@ def augmented(
         (1 + copies) * n texts and labels, the originals first.
     """
     copies = integer("augmented", "copies", copies, 0)
+    if isinstance(texts, (str, bytes)):
+        raise TypeError(f"augmented: texts is a single {type(texts).__name__}, expected a list of texts")
+    if not isinstance(transform, TextTransform):
+        raise TypeError(f"augmented: transform is a {type(transform).__name__}, expected a TextTransform")
     if len(texts) != len(labels):
         raise ValueError(f"augmented: there are {len(texts)} texts and {len(labels)} labels")
     made = list(texts)

@@ -76,6 +76,21 @@ def on_threads(function: Callable[[Job], Result], jobs: Iterable[Job], threads: 
                 future.cancel()
 
 
+def encoding_of(encoding: str) -> str:
+    """The name of an encoding of text.
+
+    Raises:
+        ValueError: For one that there is not, or that is not of text.
+    """
+    try:
+        found = codecs.lookup(encoding)
+    except (LookupError, TypeError):
+        raise ValueError(f"there is no encoding {encoding!r:.80}") from None
+    if not found._is_text_encoding:
+        raise ValueError(f"the encoding {encoding!r:.80} is none of text")
+    return found.name
+
+
 def read_blocks(
     path: str | os.PathLike[str], encoding: str, errors: str, separates: Callable[[str], bool]
 ) -> Iterator[tuple[int, bytes]]:
@@ -102,7 +117,7 @@ def read_blocks(
 
 
 def _utf8_of(path: str | os.PathLike[str], encoding: str, errors: str) -> Iterator[bytes]:
-    plain = codecs.lookup(encoding).name == "utf-8"
+    plain = encoding_of(encoding) == "utf-8"
     decoder = codecs.getincrementaldecoder(encoding)(errors)
     with Path(path).open("rb") as file:
         while data := file.read(BLOCK):
@@ -114,7 +129,7 @@ def _utf8_of(path: str | os.PathLike[str], encoding: str, errors: str) -> Iterat
 def _decoded(path: Any, decoder: codecs.IncrementalDecoder, data: bytes, last: bool) -> bytes:
     try:
         return decoder.decode(data, last).encode()
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise ValueError(f"{os.fspath(path)}: {error}") from None
 
 

@@ -14,6 +14,8 @@ from ._tokens import Table
 from .blocks import as_texts, check_errors, check_threads, in_blocks, on_threads, read_blocks
 from .tokenizers import as_str, as_tokenizer
 
+MOST = 2**53  # of a count: sums of many stay within int64
+
 
 class TokenCounter:
     """Counts tokens: of lists of texts, of token lists, of files of any size.
@@ -125,9 +127,11 @@ class TokenCounter:
 
     def add(self, counts: Mapping[str, int]) -> None:
         """Add counts that stand in a dict."""
+        if not isinstance(counts, Mapping):
+            raise TypeError(f"TokenCounter.add: counts is a {type(counts).__name__}, expected a dict")
         table = Table()
         table.add_counts(
-            list(counts), [integer("TokenCounter.add", "a count", n, 0) for n in counts.values()]
+            list(counts), [integer("TokenCounter.add", "a count", n, 0, MOST) for n in counts.values()]
         )
         self._take(table)
 

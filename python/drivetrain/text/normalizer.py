@@ -11,13 +11,17 @@ from .._arguments import checks_names
 from .._checks import flags
 
 FORMS = ("NFC", "NFD", "NFKC", "NFKD")
-_HIDDEN = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+_HIDING = re.compile(r"<(!--|script\b|style\b)", re.IGNORECASE)
+_SHOWN_AGAIN = {
+    kind: re.compile(end, re.IGNORECASE)
+    for kind, end in (("!--", "-->"), ("script", r"</script\s*>"), ("style", r"</style\s*>"))
+}
 _BREAK = re.compile(
     r"</?(?:br|p|div|li|ul|ol|tr|td|th|table|h[1-6]|hr|blockquote|pre)\b[^<>]*>", re.IGNORECASE
 )
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<![a-zA-Z][^<>]*>")
 _URL = re.compile(r"\b(?:https?|ftp)://[^\s<>\"']+|\bwww\.[^\s<>\"']+", re.IGNORECASE)
-_EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_EMAIL = re.compile(r"(?<![\w.+-])([.+-]*)\w[\w.+-]*@[\w-]+(?:\.[\w-]+)+")
 _NUMBER = re.compile(r"(?<![\w.])[+-]?\d+(?:[.,]\d+)*(?!\w)")
 _END_OF_URL = ".,;:!?)]}'\""
 
@@ -31,8 +35,26 @@ def strip_html(text: str) -> str:
         >>> strip_html("<p>Fish &amp; <b>chips</b><br/>3 < 4")
         ' Fish & chips 3 < 4'
     """
-    text = _HIDDEN.sub(" ", text)
+    text = _without_hidden(text)
     return html.unescape(_TAG.sub("", _BREAK.sub(" ", text)))
+
+
+def _without_hidden(text: str) -> str:
+    """A space for each comment, script and style that ends. An end that there is not is searched for once; a
+    regular expression would do so behind each beginning."""
+    parts, start = [], 0
+    endless: set[str] = set()
+    for found in _HIDING.finditer(text):
+        kind = found[1].lower()
+        if found.start() < start or kind in endless:
+            continue
+        end = _SHOWN_AGAIN[kind].search(text, found.end())
+        if end is None:
+            endless.add(kind)
+            continue
+        parts += [text[start : found.start()], " "]
+        start = end.end()
+    return "".join([*parts, text[start:]])
 
 
 def strip_accents(text: str) -> str:
@@ -136,7 +158,7 @@ class Normalizer:
         if self.urls is not None:
             text = _URL.sub(_url_marked, text)
         if self.emails is not None:
-            text = _EMAIL.sub("\ufdd1", text)
+            text = _EMAIL.sub("\\1\ufdd1", text)
         if self.accents:
             text = strip_accents(text)
         if self.lowercase:

@@ -134,8 +134,13 @@ class BytePairTokenizer:
         """
         who = "BytePairTokenizer.train"
         library = need(who, "tokenizers", "tokenizers", "text")
+        for name, given in (("files", files), ("special_tokens", special_tokens)):
+            if isinstance(given, (str, bytes, os.PathLike)):
+                raise TypeError(f"{who}: {name} is {given!r:.80}, expected a list of them")
         special, paths = list(special_tokens), [os.fspath(path) for path in files]
-        size = integer(who, "vocab_size", vocab_size)
+        if len(set(special)) < len(special):
+            raise ValueError(f"{who}: special_tokens are {special!r:.80}, of which one comes twice")
+        size = integer(who, "vocab_size", vocab_size, 1, 2**31 - 1)
         if size < 256 + len(special):
             raise ValueError(
                 f"{who}: vocab_size is {size}, expected at least {256 + len(special)}: 256 bytes and "
@@ -155,12 +160,19 @@ class BytePairTokenizer:
             initial_alphabet=sorted(library.pre_tokenizers.ByteLevel.alphabet()),
             show_progress=False,
         )
-        if paths:
-            for path in paths:
-                Path(path).open("rb").close()  # its own error names no file
-            made.train(paths, trainer)
-        else:
-            made.train_from_iterator(_checked(who, as_texts(who, texts)), trainer)
+        for path in paths:
+            Path(path).open("rb").close()  # its own error names no file
+        try:
+            if paths:
+                made.train(paths, trainer)
+            else:
+                made.train_from_iterator(_checked(who, as_texts(who, texts)), trainer)
+        except UnicodeEncodeError as error:
+            raise ValueError(f"{who}: a text has a lone surrogate at position {error.start}") from None
+        except Exception as error:
+            if type(error) is not Exception:
+                raise
+            raise ValueError(f"{who}: {error}") from None  # the library raises Exception itself
         return cls(made)
 
     @classmethod

@@ -75,6 +75,9 @@ class Tokenizer:
         if isinstance(stop_words, str):
             raise TypeError(f"{who}: stop_words is {stop_words!r}, expected a list of words")
         self.stop_words = frozenset(stop_words or ())
+        for name, function in (("stemmer", stemmer), ("normalizer", normalizer)):
+            if function is not None and not callable(function):
+                raise TypeError(f"{who}: {name} is {function!r:.80}, expected a function str -> str")
         self.stemmer, self.normalizer = stemmer, normalizer
         self.errors = check_errors(who, errors)
         self._stems: dict[str, str] = {}
@@ -358,7 +361,7 @@ _SHORT = (
     "approx jan feb mar apr jun jul aug sep sept oct nov dec"
 )
 _END = re.compile(
-    r"[.!?]+[\"')\]\u201d\u2019]*(?=\s)|[\u3002\uff01\uff1f\u2026]+[\u201d\u2019\u300d\u300f\uff09]*|\n\s*\n"
+    r"(?<![.!?])[.!?]+[\"')\]\u201d\u2019]*(?=\s)|[\u3002\uff01\uff1f\u2026]+[\u201d\u2019\u300d\u300f\uff09]*|\n\s*\n"
 )
 
 
@@ -371,6 +374,8 @@ def split_sentences(text: str, abbreviations: Iterable[str] = tuple(_SHORT.split
         >>> split_sentences("Dr. Who? It is J. R. Hartley. Yes!")
         ['Dr. Who?', 'It is J. R. Hartley.', 'Yes!']
     """
+    if not isinstance(text, str):
+        raise TypeError(f"split_sentences: text is a {type(text).__name__}, expected a str")
     short = frozenset(word.lower() for word in abbreviations)
 
     def parts() -> Iterator[str]:

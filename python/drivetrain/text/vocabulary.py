@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .._arguments import checks_names
-from .._checks import flag, integer
+from .._checks import fits, flag, integer
 from ..io.atomic import replacing
 from . import tokenizers
 from ._tokens import Table
@@ -84,7 +84,10 @@ class Vocabulary:
             seen = Table()
             again = next(token for token in self.tokens if not seen.add([token]))
             raise ValueError(f"Vocabulary: token {again!r} comes more than once")
-        self.counts = None if counts is None else [0] * len(self.specials) + [int(n) for n in counts]
+        self.counts = None
+        if counts is not None:
+            numbers = [integer("Vocabulary", "a count", n, 0) for n in counts]
+            self.counts = [0] * len(self.specials) + numbers
         if self.counts is not None and len(self.counts) != len(self.tokens):
             number = len(self.counts) - len(self.specials)
             raise ValueError(f"Vocabulary: there are {number} counts for {len(given)} tokens")
@@ -254,7 +257,9 @@ class Vocabulary:
         after = self._need(who, "eos") if flag(who, "eos", eos) else None
         threads = check_threads(who, threads) if self._is_scanned else 1
         parts = list(on_threads(self._encode_block, in_blocks(as_texts(who, texts)), threads))
-        ids = np.concatenate([np.zeros(0, np.int32), *(part for part, _ in parts)], dtype=dtype)
+        ids = np.concatenate([np.zeros(0, np.int32), *(part for part, _ in parts)]).astype(
+            self._ids_as(dtype)
+        )
         lengths = np.concatenate([np.zeros(0, np.int64), *(part for _, part in parts)])
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         if before is not None:
@@ -262,6 +267,15 @@ class Vocabulary:
         if after is not None:
             ids, offsets = np.insert(ids, offsets[1:], after), offsets + np.arange(len(offsets))
         return ids, offsets
+
+    def _ids_as(self, dtype: DTypeLike) -> np.dtype[Any]:
+        """A dtype that holds the number of every token."""
+        found = np.dtype(dtype)
+        if found.kind not in "iu" or len(self) - 1 > np.iinfo(found).max:
+            raise ValueError(
+                f"Vocabulary.encode: dtype is {found}, expected one of integers up to {len(self) - 1}"
+            )
+        return found
 
     @property
     def _is_scanned(self) -> bool:
@@ -296,6 +310,8 @@ class Vocabulary:
     ) -> Ids:
         """The numbers (n,) of all tokens of a text file: only they are in memory, not the text."""
         errors = check_errors("Vocabulary.encode_file", self.tokenizer.errors if errors is None else errors)
+
+        dtype = self._ids_as(dtype)
 
         def encode(job: tuple[int, bytes]) -> Ids:
             try:
@@ -414,13 +430,16 @@ class Vocabulary:
             kept, special = document["tokenizer"], document["specials"]
             tokens, counts = document["tokens"], document["counts"]
             good = good and set(special) == set(SPECIALS) and isinstance(tokens, list)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             good = False
         if not good:
             raise ValueError(f"{os.fspath(path)}: no vocabulary of drivetrain")
-        if tokenizer is None and kept is not None:
-            tokenizer = _saved_tokenizer(path, kept)
-        return cls(tokens, tokenizer=tokenizer, counts=counts, **special)
+        try:
+            if tokenizer is None and kept is not None:
+                tokenizer = _saved_tokenizer(kept)
+            return cls(tokens, tokenizer=tokenizer, counts=counts, **special)
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{os.fspath(path)}: no vocabulary of drivetrain: {error}") from None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Vocabulary):
@@ -441,9 +460,9 @@ class Vocabulary:
         return f"Vocabulary({len(self)} tokens)"
 
 
-def _saved_tokenizer(path: str | os.PathLike[str], kept: Any) -> Tokenizer:
+def _saved_tokenizer(kept: Any) -> Tokenizer:
     if not isinstance(kept, dict) or kept.get("name") not in SAVED:
-        raise ValueError(f"{os.fspath(path)}: there is no tokenizer {kept!r:.80}")
+        raise ValueError(f"there is no tokenizer {kept!r:.80}")
     options = dict(kept)
     made: Tokenizer = getattr(tokenizers, options.pop("name"))(**options)
     return made
@@ -488,7 +507,7 @@ def pad(
     lengths = np.diff(ends)
     longest = int(lengths.max(initial=0))
     width = longest if length is None else integer("pad", "length", length, 0)
-    out = np.full((len(lengths), width), value, np.int64)
+    out = np.full((len(lengths), width), fits("pad", "value", value, np.dtype(np.int64)), np.int64)
     kept = np.minimum(lengths, width)
     if kept.sum():
         row = np.repeat(np.arange(len(kept)), kept)

@@ -120,6 +120,7 @@ class FastText(Word2Vec):
     @property
     def wv(self) -> KeyedVectors:
         """The vectors by their words, made of those of the n-grams."""
+        self._check_trained()
         if self._wv is None:
             self._wv = SubwordVectors(self)
         return self._wv

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._checks import choice, flag, integer
 from ..io.atomic import replacing
 
 Array = NDArray[Any]
@@ -22,11 +23,14 @@ Found = tuple[list[str], Array]
 
 
 def write(path: Any, words: list[Any], vectors: Array, binary: bool) -> None:
+    flag("save_word2vec_format", "binary", binary)
     for word in words:
         if any(blank in str(word) for blank in " \n"):
             raise ValueError(
                 f"save_word2vec_format: the word {word!r:.80} has a blank, which ends a word there"
             )
+        if any("\ud800" <= character < "\ue000" for character in str(word)):
+            raise ValueError(f"save_word2vec_format: the word {word!r:.80} has a lone surrogate: no UTF-8")
     with replacing(path) as file:
         file.write(b"%d %d\n" % vectors.shape)
         for word, vector in zip(words, vectors, strict=True):
@@ -39,6 +43,12 @@ def write(path: Any, words: list[Any], vectors: Array, binary: bool) -> None:
 
 
 def read(path: Any, binary: bool, limit: int | None, no_header: bool, errors: str) -> Found:
+    who = "load_word2vec_format"
+    flag(who, "binary", binary)
+    flag(who, "no_header", no_header)
+    choice(who, "unicode_errors", errors, ("strict", "ignore", "replace"))
+    if limit is not None:
+        integer(who, "limit", limit)
     size = os.stat(path).st_size
     try:
         with Path(path).open("rb") as file:
@@ -146,8 +156,31 @@ def pack(words: list[Any]) -> dict[str, Array]:
 
 
 def unpack(packed: Any) -> list[Any]:
+    """What `pack` was given.
+
+    Raises:
+        ValueError: Where it does not fit together, or a word comes twice.
+    """
     if "numbers" in packed:
-        numbers: list[Any] = np.asarray(packed["numbers"]).tolist()
-        return numbers
-    text, start = np.asarray(packed["text"]).tobytes(), np.asarray(packed["start"]).tolist()
-    return [text[a:b].decode("utf-8", "surrogatepass") for a, b in itertools.pairwise(start)]
+        words: list[Any] = array_of(packed, "numbers", np.int64, 1).tolist()
+    else:
+        text, start = array_of(packed, "text", np.uint8, 1), array_of(packed, "start", np.int64, 1)
+        if not len(start) or start[0] != 0 or start[-1] != len(text) or (np.diff(start) < 0).any():
+            raise ValueError("its words do not lie behind each other")
+        whole = text.tobytes()
+        words = [whole[a:b].decode("utf-8", "surrogatepass") for a, b in itertools.pairwise(start.tolist())]
+    if len(set(words)) < len(words):
+        raise ValueError("a word comes twice")
+    return words
+
+
+def array_of(state: Any, name: str, dtype: Any, shape: int | tuple[int, ...]) -> Array:
+    """An array of a state that was read, of this dtype and shape, or number of axes."""
+    found = np.asarray(state[name])
+    fits = found.ndim == shape if isinstance(shape, int) else found.shape == shape
+    if found.dtype != dtype or not fits:
+        raise ValueError(
+            f"its {name} are {found.dtype} of shape {found.shape}, expected {np.dtype(dtype)} of "
+            + (f"{shape} axes" if isinstance(shape, int) else f"{shape}")
+        )
+    return found

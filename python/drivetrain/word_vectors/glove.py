@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .. import _core, from_numpy
 from .._checks import flag, integer, real
-from ..io import read_state, write_state
+from ..io import write_state
 from . import formats
 from .corpus import Corpus
 from .keyed_vectors import KeyedVectors
@@ -150,6 +150,7 @@ class GloVe(Trained):
     @property
     def wv(self) -> KeyedVectors:
         """The sums of the words' two vectors."""
+        self._check_trained()
         return KeyedVectors(self.words, self.tables[:, :, : self.vector_size].sum(0), self.counts)
 
     _ARGUMENTS: tuple[str, ...] = (
@@ -168,6 +169,7 @@ class GloVe(Trained):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all to a safetensors file: what `load` and `train` go on from."""
+        self._check_trained()
         state = {
             "arguments": {name: getattr(self, name) for name in self._ARGUMENTS},
             "words": formats.pack(self.words),
@@ -178,15 +180,9 @@ class GloVe(Trained):
         }
         write_state(path, state, kind=self.kind)
 
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> GloVe:
-        """Read what `save` wrote."""
-        state, _ = read_state(path, kind=cls.kind)
-        model = cls(**state["arguments"])
-        model._set_vocabulary(formats.unpack(state["words"]), np.asarray(state["counts"]))
-        model.tables = np.array(state["tables"], np.float32)
-        model.epochs_trained, model.losses = state["epochs_trained"], state["losses"]
-        return model
+    def _restore(self, state: Any) -> None:
+        shape = (2, len(self.words), 2 * (self.vector_size + 1))
+        self.tables = formats.array_of(state, "tables", np.float32, shape).copy()
 
 
 class Pairs:

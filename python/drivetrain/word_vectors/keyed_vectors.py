@@ -49,6 +49,13 @@ class KeyedVectors:
         self.index_to_key = list(words)
         self.vectors: Array = np.asarray(vectors, np.float32)
         self.counts = None if counts is None else np.asarray(counts, np.int64)
+        wrong = [word for word in self.index_to_key if not is_word(word)]
+        if wrong:
+            raise TypeError(f"KeyedVectors: a word must be a str or an int, got {wrong[0]!r:.80}")
+        if self.counts is not None and self.counts.shape != (len(self.index_to_key),):
+            raise ValueError(
+                f"KeyedVectors: counts have shape {self.counts.shape}, expected ({len(self.index_to_key)},)"
+            )
         if self.vectors.ndim != 2 or len(self.vectors) != len(self.index_to_key):
             raise ValueError(
                 f"KeyedVectors: vectors have shape {self.vectors.shape}, expected "
@@ -111,6 +118,8 @@ class KeyedVectors:
 
     def n_similarity(self, first: Sequence[Any], second: Sequence[Any]) -> float:
         """The cosine of the means of two lists of words."""
+        if not len(first) or not len(second):
+            raise ValueError("n_similarity: a list of words is empty")
         a, b = (_unit(np.mean([self.get_vector(w) for w in words], 0)) for words in (first, second))
         return float(a @ b)
 
@@ -134,6 +143,8 @@ class KeyedVectors:
             ValueError: Where there is nothing given.
         """
         integer("most_similar", "topn", topn)
+        if restrict_vocab is not None:
+            integer("most_similar", "restrict_vocab", restrict_vocab)
         given = [(item, 1.0) for item in _several(positive)] + [(item, -1.0) for item in _several(negative)]
         if not given:
             raise ValueError("most_similar: neither positive nor negative words are given")
@@ -158,6 +169,8 @@ class KeyedVectors:
 
     def doesnt_match(self, words: Sequence[Any]) -> Any:
         """The word farthest from the mean of all of them."""
+        if is_word(words):
+            raise TypeError(f"doesnt_match: words is {words!r:.80}, expected a list of words")
         known = [word for word in words if word in self]
         if not known:
             raise ValueError("doesnt_match: none of the words has a vector")
@@ -175,14 +188,14 @@ class KeyedVectors:
         Returns:
             The share of right answers, and for each section (right, asked).
         """
-        words = self.index_to_key[:restrict_vocab]
+        words = self.index_to_key[: integer("evaluate_word_analogies", "restrict_vocab", restrict_vocab)]
         places: dict[Any, int] = {}
         for place, word in enumerate(words):
-            places.setdefault(word.lower() if case_insensitive and isinstance(word, str) else word, place)
+            places.setdefault(str(word).lower() if case_insensitive else str(word), place)
         normed = self.get_normed_vectors()[: len(words)]
         sections: dict[str, tuple[int, int]] = {}
         name = ""
-        with Path(path).open(encoding="utf-8") as file:
+        with Path(path).open(encoding="utf-8", errors="replace") as file:
             for line in file:
                 if line.startswith(":"):
                     name = line[1:].strip()
@@ -265,7 +278,12 @@ class KeyedVectors:
     def load(cls, path: str | os.PathLike[str]) -> KeyedVectors:
         """Read what `save` wrote. Pickles, gensim's `.kv` and `.model`, are refused."""
         state, _ = read_state(path, kind="word vectors")
-        return KeyedVectors(formats.unpack(state["words"]), state["vectors"], state["counts"])
+        try:
+            words = formats.unpack(state["words"])
+            vectors = formats.array_of(state, "vectors", np.float32, 2)
+            return KeyedVectors(words, vectors, state["counts"])
+        except (IndexError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} holds no word vectors, or is damaged: {error}") from None
 
 
 def _unit(vectors: Array) -> Array:
@@ -275,5 +293,5 @@ def _unit(vectors: Array) -> Array:
 
 
 def _several(items: Any) -> list[Any]:
-    single = is_word(items) or (isinstance(items, np.ndarray) and items.ndim == 1)
+    single = is_word(items) or getattr(items, "ndim", 0) == 1
     return [items] if single else list(items)

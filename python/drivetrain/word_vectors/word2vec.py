@@ -29,6 +29,7 @@ class Trained(ChecksNames):
     """What Word2Vec, FastText and GloVe share: the corpus, the vocabulary, the epochs, the report."""
 
     kind = ""
+    _ARGUMENTS: tuple[str, ...]
     words: list[Any]
     counts: Array
     epochs: int
@@ -45,6 +46,39 @@ class Trained(ChecksNames):
         if (sentences is None) == (corpus_file is None):
             raise TypeError(f"{name}: expected either sentences or corpus_file")
         return Corpus(name, Path(corpus_file) if sentences is None else sentences)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Any:
+        """Read what `save` wrote; gensim's models, which are pickles, are refused.
+
+        Raises:
+            ValueError: For a file that is damaged, or whose parts do not fit together.
+        """
+        state, _ = read_state(path, kind=cls.kind)
+        try:
+            arguments = state["arguments"]
+            if set(arguments) != set(cls._ARGUMENTS):
+                raise ValueError(f"its arguments are {sorted(map(str, arguments))!r:.200}")
+            model = cls(**arguments)
+            words = formats.unpack(state["words"])
+            counts = formats.array_of(state, "counts", np.int64, (len(words),))
+            if not words or (counts < 1).any():
+                raise ValueError("it has no words, or words that never came")
+            model._set_vocabulary(words, counts)
+            model._restore(state)
+            model.losses = [float(loss) for loss in state["losses"]]
+            model.epochs_trained = integer(cls.__name__, "epochs_trained", state["epochs_trained"], 0)
+        except (IndexError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} holds no {cls.__name__}, or is damaged: {error}") from None
+        return model
+
+    def _restore(self, state: Any) -> None:
+        """Takes the tables of a state over."""
+        raise NotImplementedError
+
+    def _check_trained(self) -> None:
+        if not hasattr(self, "words"):
+            raise RuntimeError(f"{type(self).__name__}: there are no words yet; train first")
 
     def _set_vocabulary(self, words: list[Any], counts: Array) -> None:
         self.words, self.counts = words, counts
@@ -136,7 +170,7 @@ class Word2Vec(Trained):
             None if max_final_vocab is None else integer(name, "max_final_vocab", max_final_vocab)
         )
         self.sample = real(name, "sample", sample, "a number of at least 0", lambda x: 0 <= x < math.inf)
-        self.seed = integer(name, "seed", seed, 0)
+        self.seed = integer(name, "seed", seed, 0, 2**63 - 1)
         self.min_alpha = real(
             name, "min_alpha", min_alpha, "a number of at least 0", lambda x: 0 <= x < math.inf
         )
@@ -162,8 +196,7 @@ class Word2Vec(Trained):
         self.vectors: Array = (
             rng.random((self._rows, self.vector_size), np.float32) - 0.5
         ) / self.vector_size
-        outputs = max(len(self.words) - 1, 1) if self.hs else len(self.words)
-        self.output = np.zeros((outputs, self.vector_size), np.float32)
+        self.output = np.zeros((self._outputs, self.vector_size), np.float32)
         self.losses = []
         self.epochs_trained = 0
 
@@ -200,6 +233,12 @@ class Word2Vec(Trained):
         first, whole = (
             (self.epochs_trained, integer(name, "epochs", epochs)) if epochs is not None else (0, self.epochs)
         )
+        rates = {"start_alpha": start_alpha, "end_alpha": end_alpha}
+        for key, rate in rates.items():
+            if rate is not None:
+                real(f"{name}.train", key, rate, "a number of at least 0", lambda x: 0 <= x < math.inf)
+        if on_epoch_end is not None and not callable(on_epoch_end):
+            raise TypeError(f"{name}.train: on_epoch_end is {on_epoch_end!r:.80}, expected a function")
         high = self.alpha if start_alpha is None else start_alpha
         low = self.min_alpha if end_alpha is None else end_alpha
         while self.epochs_trained < first + whole:
@@ -245,6 +284,10 @@ class Word2Vec(Trained):
     def _rows(self) -> int:
         return len(self.words)
 
+    @property
+    def _outputs(self) -> int:
+        return max(len(self.words) - 1, 1) if self.hs else len(self.words)
+
     def _prepare(self) -> None:
         """The tables that the kernel draws from."""
         if self.hs and len(self.words) < 2:
@@ -272,6 +315,7 @@ class Word2Vec(Trained):
     @property
     def wv(self) -> KeyedVectors:
         """The vectors by their words; they share the model's memory."""
+        self._check_trained()
         if self._wv is None:
             self._wv = KeyedVectors(self.words, self.vectors, self.counts)
         return self._wv
@@ -294,6 +338,7 @@ class Word2Vec(Trained):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all to a safetensors file: what `load` and `train` go on from."""
+        self._check_trained()
         state = {
             "arguments": {name: getattr(self, name) for name in self._ARGUMENTS},
             "words": formats.pack(self.words),
@@ -305,20 +350,14 @@ class Word2Vec(Trained):
         }
         write_state(path, state, kind=self.kind)
 
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Any:
-        """Read what `save` wrote; gensim's models, which are pickles, are refused."""
-        state, _ = read_state(path, kind=cls.kind)
-        model = cls(**state["arguments"])
-        model._set_vocabulary(formats.unpack(state["words"]), np.asarray(state["counts"]))
-        model._prepare()
-        model.vectors, model.output = (np.array(state[name], np.float32) for name in ("vectors", "output"))
-        model.epochs_trained, model.losses = state["epochs_trained"], state["losses"]
-        return model
+    def _restore(self, state: Any) -> None:
+        self._prepare()
+        self.vectors = formats.array_of(state, "vectors", np.float32, (self._rows, self.vector_size)).copy()
+        self.output = formats.array_of(state, "output", np.float32, (self._outputs, self.vector_size)).copy()
 
 
 def _bit(owner: str, name: str, value: Any) -> int:
-    if value not in (0, 1):
+    if not isinstance(value, (int, float, np.number)) or value not in (0, 1):
         raise ValueError(f"{owner}: {name} must be 0 or 1, got {value!r:.80}")
     return int(value)
 

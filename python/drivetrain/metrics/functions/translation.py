@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._checks import choice, integer
+from ..._checks import choice, flag, integer, number
 
 SMOOTHINGS = ("none", "floor", "add-k", "exp")
 # What "floor" puts in the place of a count of 0, and "add-k" adds.
@@ -89,6 +89,7 @@ def sentence_bleu(
     """
     max_order = integer("sentence_bleu", "max_order", max_order)
     check_smoothing("sentence_bleu", smoothing)
+    flag("sentence_bleu", "effective_order", effective_order)
     counts = bleu_counts("sentence_bleu", [references], [candidate], max_order)
     return bleu_of(counts, smoothing, smoothing_value, effective_order)
 
@@ -131,6 +132,11 @@ def ngrams(tokens: Sequence[Any], order: int) -> Counter[tuple[Any, ...]]:
 def bleu_counts(where: str, references: Iterable[Any], candidates: Iterable[Any], max_order: int) -> Any:
     """Matches of each order, n-grams of each, then the lengths of candidates and of references."""
     counts = np.zeros(2 * max_order + 2, np.int64)
+    for name, sentences in (("references", references), ("candidates", candidates)):
+        if isinstance(sentences, (str, bytes)) or not isinstance(sentences, Iterable):
+            raise TypeError(
+                f"{where}: {name} is {sentences!r:.80}, expected a list with one entry for each sentence"
+            )
     given = list(references), list(candidates)
     if len(given[0]) != len(given[1]):
         raise ValueError(
@@ -160,7 +166,9 @@ def bleu_of(
     length, wanted = int(counts[-2]), int(counts[-1])
     if not matches.any():
         return 0.0
-    value = VALUES.get(smoothing, 0.0) if smoothing_value is None else smoothing_value
+    value = VALUES.get(smoothing, 0.0)
+    if smoothing_value is not None:
+        value = number("bleu", "smoothing_value", smoothing_value, 0.0)
     if smoothing == "add-k":
         matches[1:] += value
         totals[1:] += value

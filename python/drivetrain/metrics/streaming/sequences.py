@@ -36,7 +36,7 @@ class TokenAccuracy(WeightedMean):
 
     def __init__(self, name: str = "token_accuracy", *, ignore_index: int = -100) -> None:
         super().__init__(name)
-        self.ignore_index = int(ignore_index)
+        self.ignore_index = integer(type(self).__name__, "ignore_index", ignore_index, -(2**63))
 
     def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in a batch."""
@@ -78,7 +78,7 @@ class Perplexity(WeightedMean):
 
     def __init__(self, name: str = "perplexity", *, ignore_index: int = -100) -> None:
         super().__init__(name)
-        self.ignore_index = int(ignore_index)
+        self.ignore_index = integer(type(self).__name__, "ignore_index", ignore_index, -(2**63))
 
     def update(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in a batch."""
