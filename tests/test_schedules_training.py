@@ -15,7 +15,7 @@ import drivetrain as dt
 from drivetrain import io, nn, optim
 from drivetrain.optim import lr_scheduler as schedules
 from drivetrain.optim.lr_scheduler import WarmUp
-from drivetrain.train import Trainer
+from drivetrain.train import LambdaCallback, Trainer
 from schedule_tools import ALL, decays, go, make, make_optimizer, present
 
 # Ends
@@ -242,6 +242,20 @@ def test_a_warm_up_hands_the_metric_on() -> None:
     trainer.fit(X, Y, epochs=4, verbose=0)
     # Two epochs of warm-up, then two that are not a billion times better.
     assert trainer.optimizer.param_groups[0]["lr"] == pytest.approx(0.0001)
+
+
+def test_a_warm_up_steps_with_the_optimizer() -> None:
+    trainer = make_trainer(
+        lambda o: WarmUp(schedules.CosineAnnealingLR(o, T_max=6), 4, start_factor=0.0),
+        lr_scheduler_interval="step",
+    )
+    rates: list[float] = []
+    optimizer = trainer.optimizer
+    seen = LambdaCallback(on_train_batch_begin=lambda *_: rates.append(optimizer.param_groups[0]["lr"]))
+    trainer.fit(X, Y, batch_size=8, epochs=2, callbacks=seen, verbose=0)
+    assert rates == pytest.approx(
+        [0.01 * step / 4 for step in range(4)] + [0.005 * (1 + np.cos(np.pi * k / 6)) for k in range(6)]
+    )
 
 
 @ALL

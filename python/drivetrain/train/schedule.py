@@ -86,4 +86,5 @@ def find_schedule(given: Any, optimizer: Any) -> Any:
 
 
 def takes_metric(schedule: Any) -> bool:
-    return getattr(schedule, "needs_metric", False) or takes(schedule.step, "metrics")
+    known = getattr(schedule, "needs_metric", None)
+    return takes(schedule.step, "metrics") if known is None else bool(known)
