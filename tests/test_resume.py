@@ -413,7 +413,7 @@ def test_backup_that_stays(tmp_path):
     assert len(list((tmp_path / "b").iterdir())) == 1
 
 
-@pytest.mark.parametrize("options", [[], ["--faults"], ["--augment"]])
+@pytest.mark.parametrize("options", [[], ["--faults"], ["--augment"], ["--text"]])
 def test_sigkill(options):
     """The real thing, a few times; ``python tools/kill_resume.py 200`` does it as often as wanted."""
     if "--augment" in options:

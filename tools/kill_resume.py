@@ -4,6 +4,7 @@
     python tools/kill_resume.py 200 --faults             # writing fails now and then besides
     python tools/kill_resume.py 200 --folder /mnt/small  # on a small file system that is full now and then
     python tools/kill_resume.py 50 --augment             # on image files, augmented
+    python tools/kill_resume.py 50 --text                # a language model, with states carried along
 
 A small one: mount -t tmpfs -o size=200k tmpfs /mnt/small
 
@@ -16,6 +17,9 @@ that the run had said to be saved.
 
 With --augment the run reads class folders of JPEGs on two threads and two batches ahead, draws them by
 weights, keeps what it decoded in a file that is killed along, and rotates, shifts, zooms and flips.
+
+With --text an LSTM reads a file of text window by window; each batch goes on with the states of the one
+before.
 """
 
 from __future__ import annotations
@@ -40,7 +44,8 @@ from typing import Any, NamedTuple, TextIO
 import numpy as np
 
 import drivetrain as dt
-from drivetrain import nn
+from drivetrain import models, nn
+from drivetrain.data import SequenceWindows
 from drivetrain.io.state import flatten
 from drivetrain.optim.lr_scheduler import OneCycleLR
 from drivetrain.train import Callback, Checkpoint, SwapEMAWeights, Trainer
@@ -49,6 +54,7 @@ from drivetrain.train.checkpoints import CheckpointFolder
 EPOCHS, BATCH_SIZE, SAMPLES = 5, 16, 200
 BATCHES = 10  # of the four fifths that are trained on
 STEPS = EPOCHS * -(-BATCHES // 3)
+ROWS, WINDOW = 8, 128  # of text: rows of a batch, and its bytes
 SMALL = 4_000_000  # bytes; a file system with more is not filled
 
 
@@ -154,10 +160,27 @@ def write_images(root: Path) -> None:
             Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(root / name / f"{number}.jpg")
 
 
-def train(folder: Path, faults: Callback | None, resume: Any, root: Path | None = None) -> str:
-    """The run, on images below ``root`` where it is given; returns a hash of all that it ends with."""
+def text(file: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """A language model of a file, of which the last fifth or so is for validation."""
+    content = np.memmap(file, np.uint8, "r")
+    parts = content[: BATCHES * WINDOW + 1], content[BATCHES * WINDOW :]
+    train_part, validation = (SequenceWindows(part, ROWS, WINDOW // ROWS) for part in parts)
+    model = models.rnn_language_model(128, 16, dropout=0.3, carry=True)
+    return model, {"x": train_part, "validation_data": validation}
+
+
+def write_text(file: Path) -> None:
+    words = np.random.default_rng(0).choice(["to", "be", "or", "not", "that", "is", "the", "question"], 500)
+    file.write_text(" ".join(words)[: (BATCHES + 2) * WINDOW + 1])
+
+
+def train(folder: Path, faults: Callback | None, resume: Any, source: Path | None = None) -> str:
+    """The run, on a text or a folder of images where one is given; returns a hash of all it ends with."""
     dt.manual_seed(1)
-    model, data = table() if root is None else images(root, folder)
+    if source is None:
+        model, data = table()
+    else:
+        model, data = images(source, folder) if source.is_dir() else text(source)
     trainer = Trainer(
         model,
         loss="cross_entropy",
@@ -203,7 +226,7 @@ class Moment(NamedTuple):
 
 
 def run(
-    folder: Path, faults: Callback | None = None, moment: Moment | None = None, root: Path | None = None
+    folder: Path, faults: Callback | None = None, moment: Moment | None = None, source: Path | None = None
 ) -> Ended:
     """Runs the training in a process of its own, which may be killed."""
     reading, writing = os.pipe()
@@ -216,7 +239,7 @@ def run(
             os.dup2(writing, 1)
             sys.stdout = os.fdopen(1, "w", buffering=1)
             warnings.simplefilter("ignore")
-            print(f"end {train(folder, faults, 'auto', root)}")
+            print(f"end {train(folder, faults, 'auto', source)}")
             code = 0
         except BaseException as error:
             print(f"error {type(error).__name__}: {error}")
@@ -246,9 +269,9 @@ class Count(NamedTuple):
 
 
 def trial(
-    folder: Path, expected: str, moment: Moment, faults: Callback | None, root: Path | None = None
+    folder: Path, expected: str, moment: Moment, faults: Callback | None, source: Path | None = None
 ) -> Count:
-    killed = run(folder, faults, moment, root)
+    killed = run(folder, faults, moment, source)
     saved = [number_of(line) for line in killed.lines if "saved" in line]
     if isinstance(faults, Faults):
         faults.mend()
@@ -259,7 +282,7 @@ def trial(
         found = CheckpointFolder(folder).read_newest()
         newest = -1 if found is None else number_of(str(found[0]))
     lost = bool(saved) and newest < saved[-1]
-    resumed = run(folder, faults, root=root)
+    resumed = run(folder, faults, source=source)
     last = resumed.lines[-1] if resumed.lines else "nothing"
     left = [name for name in os.listdir(folder) if name.endswith(".tmp")]
     problem = last if not last.startswith("end") else f"leftovers: {left}" if left else ""
@@ -271,7 +294,7 @@ def number_of(line: str) -> int:
     return int(line.rpartition("checkpoint-")[2].partition(".")[0])
 
 
-def trials(base: Path, options: argparse.Namespace, root: Path | None = None) -> list[Count]:
+def trials(base: Path, options: argparse.Namespace, source: Path | None = None) -> list[Count]:
     """Kills as many runs as wanted, each at a moment before its end."""
 
     def faults_of(folder: Path, number: int) -> Faults | None:
@@ -281,7 +304,7 @@ def trials(base: Path, options: argparse.Namespace, root: Path | None = None) ->
 
     expected, seconds = "", 0.0
     for faulty in (False, False, True):  # the first also warms up
-        ended = run(base / "whole", faults_of(base / "whole", 0) if faulty else None, root=root)
+        ended = run(base / "whole", faults_of(base / "whole", 0) if faulty else None, source=source)
         expected, seconds = expected or ended.lines[-1], ended.seconds
         if not expected.startswith("end ") or ended.lines[-1] != expected:
             raise RuntimeError(f"{ended.lines[-1]}, expected {expected}")
@@ -293,7 +316,7 @@ def trials(base: Path, options: argparse.Namespace, root: Path | None = None) ->
             break
         folder = base / f"run-{number}"
         moment = Moment(chosen.random(), seconds, once_saved=number % 2 == 1)
-        count = trial(folder, expected, moment, faults_of(folder, number), root)
+        count = trial(folder, expected, moment, faults_of(folder, number), source)
         remove(folder)
         if not count.had_ended or not count.same or count.lost:
             counts.append(count)
@@ -315,16 +338,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--faults", action="store_true", help="saving fails now and then")
     parser.add_argument("--folder", type=Path, help="a small file system, full now and then")
-    parser.add_argument("--augment", action="store_true", help="on image files, augmented")
+    data = parser.add_mutually_exclusive_group()
+    data.add_argument("--augment", action="store_true", help="on image files, augmented")
+    data.add_argument("--text", action="store_true", help="a language model, with states carried along")
     options = parser.parse_args(arguments)
     dt.set_num_threads(1)  # no threads yet: the children are forks
     if options.folder is not None and shutil.disk_usage(options.folder).total > SMALL:
         parser.error(f"{options.folder} has more than {SMALL} bytes: that is not filled")
     with tempfile.TemporaryDirectory() as other:
-        root = Path(other) / "images" if options.augment else None
-        if root is not None:
-            write_images(root)
-        counts = trials(options.folder or Path(other), options, root)
+        source = Path(other) / "source" if options.augment or options.text else None
+        if source is not None:
+            (write_text if options.text else write_images)(source)
+        counts = trials(options.folder or Path(other), options, source)
     same, lost = sum(count.same for count in counts), sum(count.lost for count in counts)
     saving, early = sum(count.was_saving for count in counts), sum(not count.had_saved for count in counts)
     print(f"{same} of {len(counts)} ended with the same bits; {lost} lost a checkpoint")
