@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import drivetrain as dt
 from drivetrain import datasets
+from drivetrain.text import Vocabulary
 
 pytest.importorskip("matplotlib")
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -209,3 +211,57 @@ def test_sentiment_of_reviews() -> None:
     except FileNotFoundError as error:
         pytest.skip(str(error))
     assert run("sentiment")["test_accuracy"] > 0.55
+
+
+def phrases(split: str | None = None, **_: Any) -> Any:
+    """Commands of a verb, an adjective and a noun, put into Chinese word by word."""
+    verbs = {
+        "open": "打开",
+        "close": "关闭",
+        "save": "保存",
+        "print": "打印",
+        "move": "移动",
+        "delete": "删除",
+    }
+    adjectives = {
+        "new": "新",
+        "old": "旧",
+        "red": "红",
+        "large": "大",
+        "first": "首",
+        "last": "末",
+        "empty": "空",
+    }
+    nouns = {"file": "文件", "page": "页面", "table": "表格", "image": "图像", "line": "行", "frame": "框架"}
+    pairs = [
+        (f"{verb.title()} {adjective} {noun}", verbs[verb] + adjectives[adjective] + nouns[noun])
+        for verb in verbs
+        for adjective in adjectives
+        for noun in nouns
+    ]
+    order = np.random.default_rng(0).permutation(len(pairs))
+    english, chinese = ([pairs[i][side] for i in order] for side in (0, 1))
+    return (english[:200], chinese[:200]), (
+        [english[0].upper() + "!", *english[200:]],
+        [chinese[0], *chinese[200:]],
+    )
+
+
+def test_translation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(datasets, "libreoffice_chinese", phrases)
+    figures = run("translation", "--epochs", "25", "--out", str(tmp_path))
+    assert figures["test_phrases"] == 52  # without the one that differs from another in case and punctuation
+    assert figures["test_bleu"] > 80
+    assert figures["baseline"] is None or figures["baseline"] < figures["test_bleu"]
+    words, characters = (Vocabulary.load(tmp_path / f"{name}.json") for name in ("english", "chinese"))
+    model = dt.load(tmp_path / "model.safetensors")
+    found = model.translate([words.encode("Save red table", eos=True).tolist()])[0]
+    assert "".join(characters.decode(found)) == "保存红表格"
+
+
+def test_translation_of_libreoffice(tmp_path: Path) -> None:
+    try:
+        datasets.libreoffice_chinese("test")
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
+    assert run("translation", "--out", str(tmp_path))["test_bleu"] > 1
