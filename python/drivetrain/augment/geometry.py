@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -110,7 +111,11 @@ class MatrixTransform(Transform):
                 return max(count, 1)
             how = how or mine
             if transform._ends():
-                return count + 1
+                rest = transforms[count + 1 :]
+                flips = itertools.takewhile(
+                    lambda each: type(each) in FLIPS, rest
+                )  # they show what was there
+                return count + 1 + len(list(flips))
         return len(transforms)
 
     def _how(self) -> tuple[Any, ...]:
@@ -479,6 +484,9 @@ class RandomVerticalFlip(MatrixTransform):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(p={self.p})"
+
+
+FLIPS = (RandomHorizontalFlip, RandomVerticalFlip)
 
 
 class RandomPerspective(MatrixTransform):
