@@ -281,6 +281,23 @@ class TestBadFiles:
             with pytest.raises(ImageError, match=rf"{name} is truncated or damaged"):
                 reader.read(tmp_path / name)
 
+    @pytest.mark.parametrize("compression", ["tiff_adobe_deflate", "tiff_lzw", "jpeg"])
+    def test_damaged_tiffs_say_it_once(self, tmp_path, capfd, compression):
+        path = tmp_path / "a.tif"
+        Image.fromarray(smooth(40, 48)).save(path, compression=compression)
+        whole = path.read_bytes()
+        named = []
+        for place in range(8, len(whole), max(len(whole) // 60, 1)):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x5A]) + whole[place + 1 :])
+            try:
+                assert ImageReader().read(path).dtype == np.uint8
+            except ImageError as error:
+                named.append(str(path) in str(error))
+        assert named
+        assert all(named)
+        if os.path.exists("/proc/self/maps"):
+            assert capfd.readouterr().err == ""
+
     def test_one_pixel(self, tmp_path):
         for name in ("a.png", "a.jpg", "a.gif"):
             path = save(tmp_path / name, np.full((1, 1, 3), 200, np.uint8))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import functools
 import importlib.util
 import os
 import struct
@@ -198,6 +201,8 @@ class ImageReader:
 
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             self._check_pixels(name, *image.size)
+            if image.format == "TIFF":
+                silence_libtiff()
             if image.format in JPEGS:
                 factor = self._factor(image.height, image.width)
                 # Pillow takes the largest factor that leaves at least this.
@@ -330,6 +335,21 @@ def scaled(size: tuple[int, int], factor: int) -> tuple[int, int]:
 
 def is_dense(array: Pixels) -> bool:
     return array.flags.c_contiguous and array.flags.writeable
+
+
+@functools.cache
+def silence_libtiff() -> None:
+    """Keep libtiff from writing to stderr about damaged files, of which Pillow raises an error anyway.
+
+    Of the library that Pillow has loaded, where the system says which one that is.
+    """
+    with contextlib.suppress(OSError, AttributeError, UnicodeDecodeError):
+        with open("/proc/self/maps") as maps:
+            paths = {line.split(None, 5)[5].strip() for line in maps if "libtiff" in line}
+        for path in paths:
+            set_handler = ctypes.CDLL(path, mode=os.RTLD_NOLOAD).TIFFSetErrorHandler
+            set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
+            set_handler(None)
 
 
 def exif_orientation(data: bytes) -> int:
