@@ -60,6 +60,63 @@ class TestLoader:
             assert same(*map(batches, loaders))
             assert made == expected
 
+    @pytest.mark.parametrize("prefetch", [0, 2])
+    def test_small_batches_are_made_several_at_a_time(self, animals, monkeypatch, prefetch):
+        from drivetrain.augment import Compose, Normalize, RandomCrop, RandomHorizontalFlip
+        from drivetrain.data import loader as module
+
+        sizes = []
+
+        class Watched(Compose):
+            def transform_samples(self, batch, epoch, first):
+                sizes.append(len(batch[0]))
+                return super().transform_samples(batch, epoch, first)
+
+        def new(kind=Compose):
+            change = kind([RandomCrop(3), RandomHorizontalFlip(), Normalize(0.5, 0.5)], seed=1)
+            data = ImageFolder(animals, size=4, cache="memory")
+            return DataLoader(data, 2, shuffle=True, batch_transform=change, prefetch=prefetch)
+
+        monkeypatch.setattr(module, "AT_ONCE", math.inf)
+        monkeypatch.setattr(module, "MOST_AT_ONCE", 3)
+        watched = new(Watched)
+        monkeypatch.setattr(watched, "_batches_at_once", lambda arrays: 3)
+        together = [batches(watched) for _ in range(3)]
+        assert sizes == 3 * [6, 3]
+        alone = new()
+        monkeypatch.setattr(alone, "_batches_at_once", lambda arrays: 1)
+        assert all(same(mine, batches(alone)) for mine in together)
+        resumed = new(Watched)
+        monkeypatch.setattr(resumed, "_batches_at_once", lambda arrays: 3)
+        for number, _ in enumerate(resumed):
+            if number == 1:
+                break
+        again = new()
+        again.load_state_dict(resumed.state_dict())
+        assert same(batches(again), together[0][2:])
+
+    def test_who_looks_at_the_rest_of_a_batch_gets_it_alone(self, animals):
+        from drivetrain.augment import Compose, RandomHorizontalFlip
+        from drivetrain.data import CutMix
+
+        flips = Compose([RandomHorizontalFlip()])
+        for change, expected in ((flips, True), (CutMix(num_classes=3), False), (Recorder(), False)):
+            loader = DataLoader(ImageFolder(animals, size=4), 2, batch_transform=change)
+            loader._quickest = 1e-9
+            assert (loader._batches_at_once(None) > 1) is expected
+
+    def test_an_error_comes_behind_the_batches_before_it(self, animals, monkeypatch):
+        from drivetrain.augment import RandomHorizontalFlip
+
+        data = ImageFolder(animals, size=4)
+        os.unlink(data.paths[5])
+        loader = DataLoader(data, 2, batch_transform=RandomHorizontalFlip(seed=0), prefetch=0)
+        monkeypatch.setattr(loader, "_batches_at_once", lambda arrays: 4)
+        seen = []
+        with pytest.raises(ValueError, match=r"does not exist$"):
+            seen.extend(loader)
+        assert len(seen) == 2
+
     def test_parts_of_folders(self, animals):
         data = Subset(ImageFolder(animals, Recorder(), size=4), [8, 3])
         loader = DataLoader(data, 1)

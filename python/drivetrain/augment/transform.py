@@ -65,6 +65,7 @@ class Transform:
     """
 
     geometric: ClassVar[bool] = False  # moves pixels, and masks, boxes and keypoints with them
+    by_samples: ClassVar[bool] = True  # what becomes of a sample does not depend on the others of its batch
     parts: Sequence[str] = ("images",)
 
     def __init__(self, p: float = 1.0, *, seed: int | None = None) -> None:

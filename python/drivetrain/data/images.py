@@ -71,6 +71,8 @@ class ImageFiles(Dataset):
         (2, 4, 4, 3) uint8 (2,)
     """
 
+    by_samples = True  # a batch is its samples side by side
+
     @checks_names
     def __init__(
         self,

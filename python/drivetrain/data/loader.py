@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import flag, integer
-from .._core import take
+from .._core import Tensor, take
 from .collate import collate_arrays
 from .convert import to_tensors
 from .dataset import ArrayDataset, Dataset, as_indices
@@ -21,6 +21,8 @@ from .sampler import RandomSampler, SequentialSampler
 from .shuffle import check_seed
 
 QUICK = 5e-4  # seconds
+# Small batches are made several at a time, as the calls for one cost as much as its pixels.
+AT_ONCE, MOST_AT_ONCE, MOST_BYTES = 4e-3, 8, 2**24  # seconds, batches, bytes
 PLACED = ("transform_samples", "transform_batch")
 STATE_KEYS = ("seed", "epoch", "batches_done", "length", "batch_size", "shuffle", "drop_last")
 
@@ -128,6 +130,7 @@ class DataLoader:
             self.sampler = SequentialSampler(len(dataset))
         self._may_do_without = prefetch is None
         self._quickest = math.inf  # seconds for a batch of the last epoch
+        self._bytes = 0  # of one of its batches
         self._epoch = 0
         self._batches_done = 0
         self._resumes = False
@@ -156,14 +159,26 @@ class DataLoader:
         late = self._late_transform()
         arrays = array_tensors(self.dataset) if self.collate_fn is None else None
 
+        def make(indices: NDArray[np.int64], number: int) -> Any:
+            batch = self._load(indices, epoch, number) if arrays is None else take_rows(arrays, indices)
+            return batch if batch is None else self._prepared(batch, epoch, number)
+
+        several = self._batches_at_once(arrays)
+
         def prepare() -> Iterator[Any]:
             # A generator and no map(): it turns a stray StopIteration of a data set into an error.
-            for number, indices in enumerate(batches, start=done):
+            at_once, place = several, 0
+            while place < len(batches):
+                some = batches[place : place + at_once]
                 begun = time.perf_counter()
-                batch = self._load(indices, epoch, number) if arrays is None else take_rows(arrays, indices)
-                made = batch if batch is None else self._prepared(batch, epoch, number)
-                self._quickest = min(self._quickest, time.perf_counter() - begun)
-                yield made
+                parts = made_together(make, some, done + place) if len(some) > 1 else None
+                if parts is None:
+                    at_once, some = 1, some[:1]
+                    parts = [make(some[0], done + place)]
+                    self._bytes = bytes_of(parts[0])
+                self._quickest = min(self._quickest, (time.perf_counter() - begun) / len(some))
+                place += len(some)
+                yield from parts
 
         # Two threads of Python stand in each other's way: for little work that costs more than it saves.
         ahead = 0 if self._may_do_without and self._quickest < QUICK else self.prefetch
@@ -185,6 +200,19 @@ class DataLoader:
             if isinstance(source, Prefetcher):
                 source.close()
         self._epoch, self._batches_done = epoch + 1, 0
+
+    def _batches_at_once(self, arrays: Any) -> int:
+        """How many batches the next epoch may make together, which changes no bit of them: what they are made
+        of, and of which transforms, looks at samples one by one. Known from the last epoch."""
+        of_data = getattr(self.dataset, "transform", None)
+        by_samples = arrays is not None or getattr(self.dataset, "by_samples", False)
+        if not getattr(self.batch_transform, "by_samples", False) or not by_samples:
+            return 1
+        if math.isinf(self._quickest) or self.collate_fn is not None or self._gives_batches:
+            return 1
+        if arrays is None and not (of_data is None or getattr(of_data, "by_samples", False)):
+            return 1
+        return max(1, min(MOST_AT_ONCE, int(AT_ONCE / self._quickest), MOST_BYTES // max(self._bytes, 1)))
 
     def _late_transform(self) -> Callable[[Any], Any] | None:
         """The transform, where it has to see the batches one by one, as they are handed out."""
@@ -327,6 +355,30 @@ class DataLoader:
         if done and done == len(self):
             epoch, done = epoch + 1, 0
         self._epoch, self._batches_done, self._resumes = epoch, done, done > 0
+
+
+def made_together(
+    make: Callable[[NDArray[np.int64], int], Any], batches: list[NDArray[np.int64]], number: int
+) -> list[Any] | None:
+    """Several batches made as one and taken apart; None where that cannot be: one by one they say why."""
+    ends = list(itertools.accumulate(map(len, batches)))
+    try:
+        made = make(np.concatenate(batches), number)
+    except Exception:
+        return None
+    parts = made if type(made) is tuple else (made,)
+    if not all(isinstance(part, Tensor) and part.ndim and len(part) == ends[-1] for part in parts):
+        return None
+    bounds = list(zip([0, *ends], ends, strict=False))
+    if type(made) is tuple:
+        return [tuple([part[start:end] for part in parts]) for start, end in bounds]
+    return [made[start:end] for start, end in bounds]
+
+
+def bytes_of(batch: Any) -> int:
+    """Of the Tensors that a batch consists of."""
+    parts = batch if isinstance(batch, tuple) else (batch,)
+    return sum(part.nbytes for part in parts if isinstance(part, Tensor))
 
 
 def rows_of(batch: Any) -> list[Any]:
