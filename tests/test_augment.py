@@ -321,14 +321,14 @@ def test_several_in_one_pass_are_the_same_as_one_after_the_other() -> None:
 
 
 def test_flips_behind_a_crop_are_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from drivetrain.augment import geometry
+    from drivetrain.augment import matrix_transform
 
     images = np.random.default_rng(5).integers(0, 256, (16, 9, 12, 3), dtype=np.uint8)
     steps = [RandomCrop((6, 7)), RandomHorizontalFlip(), RandomVerticalFlip(), RandomHorizontalFlip()]
     plain = Compose(steps, seed=3, fuse=False)(images, masks=images[..., 0])
     calls = []
-    windows = geometry.windows
-    monkeypatch.setattr(geometry, "windows", lambda *given: calls.append(1) or windows(*given))
+    windows = matrix_transform.windows
+    monkeypatch.setattr(matrix_transform, "windows", lambda *given: calls.append(1) or windows(*given))
     fused = Compose(steps, seed=3)(images, masks=images[..., 0])
     assert len(calls) == 2  # images and masks
     assert all(np.array_equal(one, other) for one, other in zip(fused, plain, strict=True))

@@ -19,7 +19,6 @@ from .elastic import ElasticTransform
 from .erasing import CoarseDropout, Cutout, RandomErasing
 from .filters import BoxBlur, GaussianBlur, RandomAdjustSharpness
 from .geometry import (
-    MatrixTransform,
     RandomAffine,
     RandomHorizontalFlip,
     RandomPerspective,
@@ -30,6 +29,7 @@ from .geometry import (
     RandomZoom,
 )
 from .image_data_generator import ImageDataGenerator
+from .matrix_transform import MatrixTransform
 from .noise import GaussianNoise, SaltAndPepper, SpeckleNoise
 from .normalize import MinMax, Normalize, ZCAWhitening, ZScore
 from .policies import AugMix, RandAugment, TrivialAugmentWide

@@ -16,8 +16,9 @@ from .._checks import choice, flag, integer
 from .._core import Tensor
 from .checks import LONGEST, MOST, interval
 from .draws import Draws
-from .geometry import MatrixTransform, RandomHorizontalFlip
+from .geometry import RandomHorizontalFlip
 from .matrices import shifts
+from .matrix_transform import MatrixTransform
 from .targets import Group, merged
 from .transform import Parameters, Shape, Transform
 

@@ -14,7 +14,7 @@ from .._checks import choice
 from .._core import Tensor
 from .checks import number
 from .draws import Draws
-from .geometry import FILL_MODES, INTERPOLATIONS
+from .matrix_transform import FILL_MODES, INTERPOLATIONS
 from .transform import Parameters, Shape, Transform
 
 Floats = NDArray[np.float64]

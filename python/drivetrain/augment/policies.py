@@ -16,8 +16,8 @@ from . import pixels
 from .checks import number
 from .color import ColorTransform, equalized, solarized, stretched
 from .draws import Draws
-from .geometry import INTERPOLATIONS, MatrixTransform
 from .matrices import centred, rotations, shifts, stacked
+from .matrix_transform import INTERPOLATIONS, MatrixTransform
 from .targets import Group, merged
 from .transform import Parameters
 
