@@ -33,7 +33,7 @@ from drivetrain.augment import (
     RandomZoom,
     Resize,
 )
-from drivetrain.data import DataLoader, ImageFolder, image_dataset_from_directory
+from drivetrain.data import DataLoader, ImageFiles, ImageFolder, image_dataset_from_directory
 
 Image = pytest.importorskip("PIL.Image")
 IMAGES = np.full((2, 12, 12, 3), 128, np.uint8)
@@ -124,6 +124,32 @@ NUMBERS = {
     "ImageDataGenerator.zoom_range": lambda x: ImageDataGenerator(zoom_range=x),
     "ImageDataGenerator.channel_shift_range": lambda x: ImageDataGenerator(channel_shift_range=x),
 }
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"file,kind\ncat/1.png,\xe9\n", r"^ImageFiles\.from_csv: .*list\.csv is no CSV file in UTF-8"),
+        ("file,kind\ncat/1.png,x\n".encode("utf-16"), r"list\.csv is no CSV file in UTF-8"),
+        (b"file,kind\n" + b"x" * 200_000 + b",1\n", r"list\.csv is no CSV file in UTF-8 \(field larger"),
+        (b'file,kind\n"cat/1.png,x\ndog/1.png,y\n', r"row 2 of .*list\.csv has 1 columns, expected 2"),
+        (b"file,kind\ncat/1\0.png,1\n", r"1\\x00\.png' is no path: it has a null byte"),
+        (b"file;kind\ncat/1.png;1\n", r"list\.csv has 1 columns, none at place 1"),
+    ],
+)
+def test_damaged_tables(folder, content, message):
+    table = folder / "list.csv"
+    table.write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        ImageFiles.from_csv(table)[0]
+
+
+def test_labels_beyond_64_bits_are_names(folder):
+    table = folder / "list.csv"
+    table.write_bytes(b"\xef\xbb\xbffile,kind\r\ncat/1.png," + b"9" * 30 + b'\r\n"dog/1.png",7\r\n')
+    data = ImageFiles.from_csv(table, path_column="file")
+    assert (data.classes, data.targets) == (["7", "9" * 30], [1, 0])
+    assert data[1][0].shape == (12, 12, 3)
 
 
 class TestTransforms:

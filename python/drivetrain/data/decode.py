@@ -171,6 +171,8 @@ class ImageReader:
             OSError: When it cannot be opened.
         """
         name = os.fspath(path)
+        if "\0" in os.fsdecode(name):
+            raise ImageError(repr(name), "is no path: it has a null byte")
         try:
             with open(name, "rb") as file:
                 data = file.read()

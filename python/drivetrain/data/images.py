@@ -147,8 +147,11 @@ class ImageFiles(Dataset):
             (['cat', 'dog'], array([1, 0]))
         """
         where = f"{cls.__name__}.from_csv"
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = [line for line in csv.reader(file) if line]
+        try:
+            with open(path, newline="", encoding="utf-8-sig") as file:
+                lines = [line for line in csv.reader(file) if line]
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ValueError(f"{where}: {path} is no CSV file in UTF-8 ({error})") from None
         if len(lines) < 2:
             raise ValueError(f"{where}: {path} has no lines below its names of columns")
         folder = os.fspath(root) if root is not None else os.path.dirname(os.fspath(path))
@@ -475,7 +478,7 @@ def numbers_of(texts: Sequence[str]) -> tuple[NDArray[np.int64], list[str]]:
     """Labels as numbers, and the names of their classes: none where they are numbers already."""
     try:
         return np.array([int(text) for text in texts], np.int64), []
-    except ValueError:
+    except (ValueError, OverflowError):  # more than 64 bits are a name
         classes = sorted(set(texts))
         number = {name: place for place, name in enumerate(classes)}
         return np.array([number[text] for text in texts], np.int64), classes
