@@ -15,7 +15,7 @@ from .._core import Tensor
 from .checks import number
 from .draws import Draws
 from .matrices import projected, windows
-from .targets import Group
+from .targets import Group, merged
 from .transform import Parameters, Shape, Transform
 
 Floats = NDArray[np.float64]
@@ -148,4 +148,4 @@ class MatrixTransform(Transform):
                 size = transform.output_size(size)
             parameters = {"matrices": total, "size": size, "exact": leader.exact}
             made.append(leader.changed(group, parameters))
-        return made
+        return merged(made)
