@@ -140,7 +140,8 @@ template <class T>
 }
 
 // Sequences that are computed together, from their first step to the last, are a task: nobody waits for
-// anybody. Few of them with much work at each step are cut by units instead, and meet after each step.
+// anybody. Few of them with much work at each step are cut by units instead, and meet after each step. Small
+// networks gain too: the products before and after keep the threads awake.
 constexpr int64_t kTaskRows = 16;
 struct RnnTasks {
     int64_t blocks = 1;
@@ -150,7 +151,7 @@ inline RnnTasks rnn_tasks(const RnnArgs& args,
                           double step_work) { // multiplications of a step of all sequences
     RnnTasks tasks;
     const double work = step_work * double(args.batch ? args.length[0] : 0);
-    if (work < 4 * kParallelWork) return tasks;
+    if (work < kParallelWork) return tasks;
     if (args.batch < 8 && step_work >= 2 * kParallelWork && !args.projection)
         tasks.by_units = true;
     else
