@@ -129,8 +129,109 @@ void depthwise_row(const Correlation<T>& c, int64_t image, int64_t u, const Corr
     }
 }
 
+// --- bfloat16: read and written where it lies, two vectors of channels at a time, the even and the odd ---
+
+struct Pair {};
+
+// As depthwise_outputs: a pair, of which weight and bias lie as even_and_odd() leaves them, or a vector.
+template <int count, class P>
+DT_INLINE void depthwise_halves(const Correlation<float>& c, const bfloat16_t* from, Taps rows, Taps cols,
+                                int64_t ch, P part, bfloat16_t* to) {
+    constexpr int vectors = __is_same(P, Pair) ? 2 : 1;
+    const auto read = [part](const auto* p, Vec<float>* v) DT_INLINE_LAMBDA {
+        if constexpr (vectors == 1)
+            v[0] = load(p, part);
+        else if constexpr (__is_same(decltype(p), const float*))
+            v[0] = load(p), v[1] = load(p + kLanes<float>);
+        else
+            load_any_pair(p, v);
+    };
+    const int64_t step = c.w.stride * c.in_pixel, row = c.h.dilation * c.w.in * c.in_pixel;
+    const int64_t col = c.w.dilation * c.in_pixel;
+    Vec<float> sum[count][vectors], bias[vectors] = {};
+    if (c.bias) read(c.bias + ch, bias);
+#pragma GCC unroll 4
+    for (int g = 0; g < count; ++g) {
+        for (int i = 0; i < vectors; ++i) sum[g][i] = bias[i];
+        __builtin_prefetch(from + c.h.taps * row + g * step);
+    }
+    for (int64_t r = rows.first; r < rows.last; ++r)
+        for (int64_t s = cols.first; s < cols.last; ++s) {
+            Vec<float> weight[vectors];
+            read(c.weight + (r * c.w.taps + s) * c.channels + ch, weight);
+#pragma GCC unroll 4
+            for (int g = 0; g < count; ++g) {
+                Vec<float> x[vectors];
+                read(from + r * row + s * col + g * step, x);
+                for (int i = 0; i < vectors; ++i) sum[g][i] = fma(x[i], weight[i], sum[g][i]);
+            }
+        }
+    const Vec<float> low = broadcast(c.activation == Activation::relu ? 0.0f : -__builtin_inff());
+#pragma GCC unroll 4
+    for (int g = 0; g < count; ++g) {
+        bfloat16_t* at = to + g * c.out_pixel;
+        for (int i = 0; i < vectors; ++i) sum[g][i] = max_or_second(low, sum[g][i]);
+        if constexpr (vectors == 1)
+            store(at, sum[g][0], part);
+        else
+            store_any_pair(at, sum[g][0], sum[g][1]);
+    }
+}
+
+// In each row of channels the even ones of a pair come before its odd ones; `to` is another place.
+inline void even_and_odd(const float* from, int64_t rows, int64_t channels, float* to) {
+    constexpr int w = kLanes<float>;
+    for (int64_t r = 0; r < rows; ++r, from += channels, to += channels) {
+        int64_t ch = 0;
+        for (; ch + 2 * w <= channels; ch += 2 * w)
+            for (int i = 0; i < 2 * w; ++i) to[ch + i % 2 * w + i / 2] = from[ch + i];
+        copy_row(to + ch, from + ch, channels - ch);
+    }
+}
+
+inline void correlate_bfloat16(Correlation<float> c) {
+    const int64_t taps = c.h.taps * c.w.taps;
+    float* own = scratch<float>(Scratch::conv_partial, (taps + 1) * c.channels);
+    even_and_odd(c.weight, taps, c.channels, own);
+    c.weight = own;
+    if (c.bias) {
+        even_and_odd(c.bias, 1, c.channels, own + taps * c.channels);
+        c.bias = own + taps * c.channels;
+    }
+    const int64_t step = c.w.stride * c.in_pixel;
+    const auto [inner, outer] = inside(c.w);
+    parallel(c.batch * c.h.out, grain_for(c.w.out * c.depth() / 4), [&](int64_t begin, int64_t end) {
+        for (int64_t item = begin; item < end; ++item) {
+            const int64_t u = item % c.h.out, image = item / c.h.out, y = u * c.h.stride + c.h.origin;
+            const bfloat16_t* line = static_cast<const bfloat16_t*>(c.in.at) + image * c.in_image() +
+                                     (y * c.w.in + c.w.origin) * c.in_pixel;
+            bfloat16_t* results = static_cast<bfloat16_t*>(c.out.at) + image * c.out_image + u * c.out_row;
+            const Taps rows(c.h, y);
+            for (int64_t v = 0, count; v < c.w.out; v += count) {
+                count = v >= inner && v + 4 <= outer ? 4 : 1;
+                const Taps cols(c.w, v * c.w.stride + c.w.origin);
+                const bfloat16_t* from = line + v * step;
+                bfloat16_t* to = results + v * c.out_pixel;
+                const auto run = [&](int64_t ch, auto part) DT_INLINE_LAMBDA {
+                    if (count == 4)
+                        depthwise_halves<4>(c, from + ch, rows, cols, ch, part, to + ch);
+                    else
+                        depthwise_halves<1>(c, from + ch, rows, cols, ch, part, to + ch);
+                };
+                int64_t ch = 0;
+                for (; ch + 2 * kLanes<float> <= c.channels; ch += 2 * kLanes<float>) run(ch, Pair{});
+                for_vectors<float>(c.channels - ch,
+                                   [&](int64_t i, auto part) DT_INLINE_LAMBDA { run(ch + i, part); });
+            }
+        }
+    });
+}
+
 template <int width, class T> void correlate_groups(const Correlation<T>& c) {
     count_path(width == 1 ? Path::conv_depthwise : Path::conv_groups);
+    if constexpr (width == 1 && sizeof(T) == 4)
+        if (c.in.rounding == Rounding::to_bfloat16 && c.activation <= Activation::relu)
+            return correlate_bfloat16(c);
     if (c.in.rounds()) return correlate_rounded<width>(c);
     const bool streams =
         c.activation <= Activation::relu && can_stream(c.out.exact(), c.batch * c.out_image, c.channels);
