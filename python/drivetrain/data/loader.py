@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .._checks import flag, integer
 from .._core import Tensor, take
 from .collate import collate_arrays
-from .convert import to_tensors
+from .convert import to_tensor, to_tensors
 from .dataset import ArrayDataset, Dataset, as_indices
 from .prefetch import Prefetcher
 from .sampler import RandomSampler, SequentialSampler
@@ -158,10 +158,11 @@ class DataLoader:
         batches = batches[done:]
         late = self._late_transform()
         arrays = array_tensors(self.dataset) if self.collate_fn is None else None
+        is_made = arrays is not None and self.batch_transform is None
 
         def make(indices: NDArray[np.int64], number: int) -> Any:
             batch = self._load(indices, epoch, number) if arrays is None else take_rows(arrays, indices)
-            return batch if batch is None else self._prepared(batch, epoch, number)
+            return batch if batch is None or is_made else self._prepared(batch, epoch, number)
 
         several = self._batches_at_once(arrays)
 
@@ -400,6 +401,6 @@ def array_tensors(dataset: Any) -> list[Any] | None:
 
 def take_rows(arrays: list[Any], indices: NDArray[np.int64]) -> Any:
     """Rows of all arrays as ``ArrayDataset.take`` gives them, copied by the core into its own memory."""
-    positions = to_tensors(indices)
+    positions = to_tensor(indices)
     rows = tuple([take(array, positions, 0) for array in arrays])
     return rows if len(rows) > 1 else rows[0]

@@ -111,6 +111,8 @@ class Evaluator(Predictor):
 
     def _track(self, loss: float, output: Any, batch: Batch) -> None:
         self._mean_loss.update(loss, batch.size)
+        if not self.metrics:
+            return
         weight = None if batch.weight is None else batch.weight.numpy()
         output = in_float32(output)
         for metric in self.metrics:

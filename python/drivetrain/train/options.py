@@ -89,7 +89,8 @@ def amount(name: str, value: Any, least: int) -> int | float:
 
 def check_parameters(model: Any, optimizer: Any) -> None:
     """Raises where a fit would change nothing, or lose what it changes."""
-    for name, parameter in model.named_parameters():
+    parameters = list(model.named_parameters())
+    for name, parameter in parameters:
         if is_half(parameter) and parameter.requires_grad:
             half = parameter.dtype.name
             raise TypeError(
@@ -100,7 +101,7 @@ def check_parameters(model: Any, optimizer: Any) -> None:
     if not hasattr(optimizer, "param_groups"):  # somebody's own
         return
     held = {id(parameter) for parameter in parameters_of(optimizer)}
-    own = [id(parameter) for parameter in model.parameters() if parameter.requires_grad]
+    own = [id(parameter) for _, parameter in parameters if parameter.requires_grad]
     if held and own and held.isdisjoint(own):
         raise ValueError(
             "fit: the optimizer holds none of the model's parameters, which half(), float() or to() have "
