@@ -101,7 +101,8 @@ def fits(owner: str, name: str, value: Any, dtype: np.dtype[Any]) -> Any:
         raise TypeError(f"{owner}: {name} must be a number, got {value!r:.80}")
     if dtype.kind in "iub":
         low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-        if not low <= value <= high or value != int(value):
+        found: Any = value
+        if not low <= found <= high or found != int(found):
             raise ValueError(f"{owner}: {name} is {value!r:.80}, which {dtype} does not hold")
     return value
 

@@ -439,17 +439,18 @@ def _decoder_of(function: str, model: Any, use_cache: bool) -> Decoder:
 
 def _logits(function: str, logits: Any, rows: int) -> Tensor:
     """What a decoder gave, in float32 at least, where each row has a largest one."""
-    shape = tuple(tensor(function, "what the decoder gives", logits).shape)
+    given: Tensor = tensor(function, "what the decoder gives", logits)
+    shape = tuple(given.shape)
     if len(shape) != 2 or shape[0] != rows or not shape[1]:
         raise ValueError(
             f"{function}: the decoder gives logits of shape {shape}, expected (rows, vocabulary) with {rows} "
             "rows"
         )
-    if logits.dtype.itemsize == 2:
-        logits = logits.astype("float32")
-    if not _core.isfinite(logits.max(axis=-1)).all():
+    if given.dtype.itemsize == 2:
+        given = given.astype("float32")
+    if not _core.isfinite(given.max(axis=-1)).all():
         raise FloatingPointError(f"{function}: the model's logits are not finite")
-    return logits
+    return given
 
 
 @contextlib.contextmanager
