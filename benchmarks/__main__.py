@@ -152,8 +152,12 @@ def write_report(arguments: argparse.Namespace) -> None:
         record["commands"] += [c for c in more["commands"] if c not in record["commands"]]
     record["sizes"] = {name: len(SUITES[name]) for name in ALL}
     folder = Path(arguments.folder)
-    (folder / "benchmarks/RESULTS.md").write_text(report.results_page(record))
-    (folder / "benchmarks/results.json").write_text(json.dumps(record, indent=1) + "\n")
+    suffix = f"-{arguments.machine}" if arguments.machine else ""
+    (folder / f"benchmarks/RESULTS{suffix}.md").write_text(report.results_page(record, suffix))
+    (folder / f"benchmarks/results{suffix}.json").write_text(json.dumps(record, indent=1) + "\n")
+    if suffix:
+        print(f"benchmarks/RESULTS{suffix}.md and benchmarks/results{suffix}.json are new")
+        return
     readme = folder / "README.md"
     readme.write_text(report.with_block(readme.read_text(), report.readme_block(record)))
     print("benchmarks/RESULTS.md, benchmarks/results.json and the README's table are new")
@@ -249,6 +253,7 @@ def parser() -> argparse.ArgumentParser:
     reporter = commands.add_parser("report", help="write RESULTS.md and the README's table")
     reporter.add_argument("files", nargs="+", metavar="JSON")
     reporter.add_argument("--folder", default=str(ROOT), help="where README.md and benchmarks/ lie")
+    reporter.add_argument("--machine", metavar="NAME", help="of another machine: write RESULTS-NAME.md")
     reporter.set_defaults(function=write_report)
     prober = commands.add_parser("probe", help="what the machine gives at most")
     prober.add_argument("--threads", type=int, default=2)

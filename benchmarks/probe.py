@@ -17,10 +17,12 @@ PAGE = mmap.PAGESIZE
 
 
 def cpu_name() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor()
+    """With family and model: in a virtual machine the name alone may say little."""
+    words = [line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().splitlines() if ":" in line]
+    facts = {name.strip(): value.strip() for name, value in reversed(words)}
+    if "model name" not in facts:
+        return platform.processor()
+    return f"{facts['model name']} (family {facts['cpu family']}, model {facts['model']})"
 
 
 def fma_peak(threads: int) -> float:

@@ -143,7 +143,8 @@ def probe_lines(machine: Json) -> list[str]:
     return ["", "What the machine gives (`python -m benchmarks probe`):", "", "```", *machine["probe"], "```"]
 
 
-def results_page(record: Json) -> str:
+def results_page(record: Json, suffix: str = "") -> str:
+    """`suffix`: what its files are called behind "results", for a machine other than RESULTS.md's."""
     machine, cases = record["machine"], record["cases"]
     suites = suites_of(cases)
     lines = [
@@ -153,7 +154,7 @@ def results_page(record: Json) -> str:
         f"float32 FMA peak {machine['peak_flops'] / 1e9:.0f} GFLOP/s.",
         f"Versions: {versions(record)}.",
         "",
-        *ABOUT,
+        *(line.replace("results.json", f"results{suffix}.json") for line in ABOUT),
         "",
         "```sh",
         *record["commands"],

@@ -279,6 +279,10 @@ def test_run_report_and_resume(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert readme.startswith("before\n")
     assert "old" not in readme
     assert readme.endswith("after\n")
+    command.main(["report", str(out), "--folder", str(tmp_path), "--machine", "other"])
+    assert "`results-other.json`" in (tmp_path / "benchmarks/RESULTS-other.md").read_text()
+    assert json.loads((tmp_path / "benchmarks/results-other.json").read_text())["cases"]
+    assert (tmp_path / "README.md").read_text() == readme
 
 
 def test_a_wrong_result_stops_the_case() -> None:
@@ -358,4 +362,7 @@ def test_tables() -> None:
 def test_readme_and_results_come_from_the_stored_results() -> None:
     stored = json.loads((ROOT / "benchmarks/results.json").read_text())
     assert report.readme_block(stored) in (ROOT / "README.md").read_text()
-    assert report.results_page(stored) == (ROOT / "benchmarks/RESULTS.md").read_text()
+    for file in (ROOT / "benchmarks").glob("results*.json"):
+        suffix = file.stem.removeprefix("results")
+        page = (ROOT / f"benchmarks/RESULTS{suffix}.md").read_text()
+        assert report.results_page(json.loads(file.read_text()), suffix) == page
