@@ -8,6 +8,7 @@ python -m benchmarks probe
 python -m benchmarks tables                                  # estimators beside scikit-learn's
 python -m benchmarks metrics                                 # beside scikit-learn's
 python -m benchmarks word_vectors TEXT...                     # beside gensim
+python -m benchmarks byte_models TEXT                         # what language models are up against
 python -m benchmarks loading                                 # how long a training waits for its images
 python -m benchmarks text                                    # tokens and vocabularies of 100 MB
 python -m benchmarks augmentation                            # beside Pillow, albumentations and Keras
@@ -177,6 +178,12 @@ def measure_tables(arguments: argparse.Namespace) -> None:
     tables.run(arguments.case, arguments.rounds, arguments.threads, arguments.epochs)
 
 
+def measure_byte_models(arguments: argparse.Namespace) -> None:
+    from benchmarks import byte_models
+
+    byte_models.run(arguments.file, arguments.order)
+
+
 def measure_word_vectors(arguments: argparse.Namespace) -> None:
     from benchmarks import word_vectors
 
@@ -314,6 +321,12 @@ def parser() -> argparse.ArgumentParser:
     imager.add_argument("--seconds", type=float, default=0.5, help="of a turn; default: 0.5")
     imager.add_argument("--threads", type=int, default=2)
     imager.set_defaults(function=measure_augmentation)
+    counter = commands.add_parser("byte_models", help="bits per byte that compressors and counts reach")
+    counter.add_argument("file", metavar="FILE")
+    counter.add_argument(
+        "--order", type=int, nargs="+", default=[5, 6, 7], help="bytes of a sequence counted"
+    )
+    counter.set_defaults(function=measure_byte_models)
     reader = commands.add_parser("text", help="tokens and vocabularies beside Python and scikit-learn")
     reader.add_argument("--file", default="", help="a text in UTF-8; by default one is drawn")
     reader.add_argument("--megabytes", type=int, default=100)

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import driver, fits, modes, networks, probe, report, results, suites  # noqa: E402
+from benchmarks import byte_models, driver, fits, modes, networks, probe, report, results, suites  # noqa: E402
 from benchmarks.cases import Bar, Case  # noqa: E402
 from benchmarks.libraries.numpy import layers  # noqa: E402
 from benchmarks.worker import Worker, summarise  # noqa: E402
@@ -366,3 +366,21 @@ def test_readme_and_results_come_from_the_stored_results() -> None:
         suffix = file.stem.removeprefix("results")
         page = (ROOT / f"benchmarks/RESULTS{suffix}.md").read_text()
         assert report.results_page(json.loads(file.read_text()), suffix) == page
+
+
+def test_byte_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    training = bytes(np.random.default_rng(0).integers(0, 4, 3000, dtype=np.uint8)) + b"abcd" * 50
+    tables = byte_models.tables_of(training, 3)
+    for context in (b"ab", b"\x00\x01", b"zz"):  # seen, seen, never
+        assert sum(byte_models.chance(tables, context, byte) for byte in range(256)) == pytest.approx(1)
+    assert byte_models.chance(tables, b"ab", ord("c")) > 0.95
+    drawn = bytes(np.random.default_rng(1).integers(0, 4, 500, dtype=np.uint8))
+    assert 1.95 < byte_models.kneser_ney(training, drawn, 3) < 2.2  # two bits of noise
+    assert byte_models.kneser_ney(training, b"abcd" * 50, 3) < 0.2
+
+    (tmp_path / "text").write_bytes(b"one and the same line\n" * 200)
+    command.main(["byte_models", str(tmp_path / "text"), "--order", "4"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "440 bytes to test on, 3,960 before them; bits per byte"
+    assert all(float(line.split()[-1]) < 0.3 for line in lines[1:])
+    assert len(lines) == 4
