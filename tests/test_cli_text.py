@@ -1,6 +1,7 @@
 """`drivetrain train text FILE` and `drivetrain generate RUN`: a language model of any file."""
 
 import json
+import os
 import pickle
 
 import numpy as np
@@ -106,6 +107,18 @@ class TestTrainText:
         assert call("train", "text", "a", *options) == 1
         assert message in capsys.readouterr().err
         assert not (tmp_path / "runs").exists()
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+    @pytest.mark.parametrize("what", ["pipe", "folder", "device"])
+    def test_what_has_no_end(self, tmp_path, monkeypatch, capsys, what):
+        monkeypatch.chdir(tmp_path)
+        os.mkfifo("pipe")
+        os.mkdir("folder")
+        path = os.devnull if what == "device" else what
+        assert call("train", "text", path, *SMALL) == 1
+        assert f"{path} is no regular file" in capsys.readouterr().err
+        with pytest.raises(ValueError, match="is no regular file, but a folder, a pipe or a device"):
+            FileWindows(path, 4)
 
     def test_wrong_runs(self, book, tmp_path, capsys):
         assert call("train", "text", book, *SMALL, "--epochs", "1") == 0

@@ -131,8 +131,10 @@ def run(options: argparse.Namespace) -> int:
 def settings(options: argparse.Namespace) -> dict[str, Any]:
     import drivetrain as dt
 
+    from ..data.windows import open_regular
+
     path = Path(options.file)
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         size, digest = os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest()
     if options.width % options.heads:
         raise ValueError(f"--width {options.width} is not a multiple of --heads {options.heads}")

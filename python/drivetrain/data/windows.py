@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
+from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,13 @@ from numpy.typing import NDArray
 
 from .._checks import integer
 from .dataset import Dataset, check_index
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a file that has a size and stays: a pipe would be waited for, a device may have no end."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ValueError(f"{path} is no regular file, but a folder, a pipe or a device")
+    return path.open("rb")
 
 
 class FileWindows(Dataset):
@@ -26,8 +35,8 @@ class FileWindows(Dataset):
 
     Raises:
         OSError: When the file cannot be opened or read.
-        ValueError: For a part that is shorter than steps + 1 bytes or not in the file; and from reading, when
-            the file has become shorter.
+        ValueError: For a folder, a pipe or a device, and a part that is shorter than steps + 1 bytes or not
+            in the file; and from reading, when the file has become shorter.
 
     Example:
         >>> import tempfile, pathlib
@@ -44,7 +53,7 @@ class FileWindows(Dataset):
         self, path: str | os.PathLike[str], steps: int, *, start: int = 0, stop: int | None = None
     ) -> None:
         self.path, self.steps = Path(path), integer("FileWindows", "steps", steps)
-        with self.path.open("rb") as file:
+        with open_regular(self.path) as file:
             size = os.fstat(file.fileno()).st_size
         self.start = integer("FileWindows", "start", start, 0)
         self.stop = size if stop is None else integer("FileWindows", "stop", stop, 0)
