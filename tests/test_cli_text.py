@@ -131,6 +131,11 @@ class TestTrainText:
         assert call("generate", "runs/book", "--prompt", "") == 1
         assert "--prompt is empty" in capsys.readouterr().err
 
+    def test_a_file_without_text_before_it(self, book, capsys):
+        with pytest.raises(SystemExit, match="2"):
+            call("train", "book.txt")
+        assert "to learn from its text: drivetrain train text book.txt" in capsys.readouterr().err
+
     def test_a_folder_called_text_is_a_folder(self, tmp_path, monkeypatch, capsys):
         monkeypatch.chdir(tmp_path)
         (tmp_path / "text").mkdir()

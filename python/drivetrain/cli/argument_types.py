@@ -41,7 +41,8 @@ def dataset(text: str) -> str:
     from pathlib import Path
 
     if text not in DATASETS and not Path(text).is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(DATASETS)}, and no folder")
+        hint = f"; to learn from its text: drivetrain train text {text}" if Path(text).is_file() else ""
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(DATASETS)}, and no folder{hint}")
     return text
 
 

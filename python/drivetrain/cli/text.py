@@ -69,7 +69,11 @@ def add_command(commands: Any) -> None:
         help="highest learning rate; default: 0.002",
     )
     parser.add_argument(
-        "--precision", type=precision, default="float32", metavar="FORMAT", help="default: float32"
+        "--precision",
+        type=precision,
+        default="float32",
+        metavar="FORMAT",
+        help="float32, bfloat16 or float16; default: float32",
     )
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
     parser.add_argument("--threads", type=positive_int, metavar="N", help="default: as drivetrain info says")
