@@ -442,3 +442,17 @@ class TestParts:
             Subset(data, [0.5])
         with pytest.raises(ValueError, match="one axis"):
             Subset(data, [[1]])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: dt.data.DataLoader([], transform=abs), "did you mean 'batch_transform'"),
+        (lambda: dt.models.resnet18(10, pretrained=True), "model.load_pytorch reads weights"),
+        (lambda: dt.nn.LSTM(3, 4, hiden_size=3), "did you mean 'hidden_size'"),
+        (lambda: dt.word_vectors.Word2Vec(workers=2), "dt.set_num_threads says how many threads work"),
+    ],
+)
+def test_wrong_names_are_answered(call, message):
+    with pytest.raises(TypeError, match=f"there is no argument '.*'; {message}"):
+        call()

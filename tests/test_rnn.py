@@ -351,10 +351,10 @@ def test_rows_of_a_batch_do_not_depend_on_the_others() -> None:
 
 def test_bad_arguments() -> None:
     with pytest.raises(
-        TypeError, match=r"LSTM: unknown argument 'batch_first'; sequences are always \(batch"
+        TypeError, match=r"LSTM: there is no argument 'batch_first'; sequences are always \(batch"
     ):
         dt.nn.LSTM(3, 4, batch_first=True)
-    with pytest.raises(TypeError, match="GRU: unknown argument 'proj_size'"):
+    with pytest.raises(TypeError, match="GRU: there is no argument 'proj_size'"):
         dt.nn.GRU(3, 4, proj_size=2)
     with pytest.raises(ValueError, match="LSTM: proj_size must be less than hidden_size, got 4 and 4"):
         dt.nn.LSTM(3, 4, proj_size=4)

@@ -328,7 +328,7 @@ class TestLayers:
     def test_wrong_arguments(self):
         with pytest.raises(ValueError, match="activation must be one of 'relu', 'gelu'"):
             nn.TransformerEncoderLayer(8, 2, activation="tanh")
-        with pytest.raises(TypeError, match="there is no argument 'batch_first'"):
+        with pytest.raises(TypeError, match=r"no argument 'batch_first'; sequences are always \(batch"):
             nn.TransformerEncoderLayer(8, 2, batch_first=True)
         layer, x = nn.TransformerDecoderLayer(8, 2, 8), dt.zeros((1, 3, 8))
         for error, call, message in (

@@ -8,10 +8,18 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+# What other libraries call by names that nothing here is like.
+HINTS = {
+    "batch_first": "; sequences are always (batch, time, features)",
+    "device": "; everything lies in the memory of the CPU",
+    "workers": "; dt.set_num_threads says how many threads work",
+    "pretrained": "; model.load_pytorch reads weights",
+    "weights": "; model.load_pytorch reads weights",
+}
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """The end of a message about a wrong name: "; did you mean 'right'?", or nothing where none is alike.
+    """The end of a message about a wrong name: "; did you mean 'right'?", a hint, or nothing.
 
     Example:
         >>> from drivetrain._arguments import suggest
@@ -22,6 +30,8 @@ def suggest(name: str, known: Iterable[str]) -> str:
     """
     import difflib
 
+    if name in HINTS:
+        return HINTS[name]
     by_lower = {candidate.lower(): candidate for candidate in known if candidate}
     close = difflib.get_close_matches(str(name).lower(), by_lower, n=1) if name else []
     return f"; did you mean '{by_lower[close[0]]}'?" if close else ""

@@ -168,4 +168,5 @@ def describe_skipped(loader: Any) -> str:
         return ""
     path, problem = next(iter(sorted(skipped.items())))
     more = f", and {len(skipped) - 1} more" if len(skipped) > 1 else ""
-    return f"{len(skipped)} images were left out: {path} {problem}{more}"
+    left = "1 image was" if len(skipped) == 1 else f"{len(skipped)} images were"
+    return f"{left} left out: {path} {problem}{more}"

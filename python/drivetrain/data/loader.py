@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arguments import checks_names
 from .._checks import flag, integer
 from .._core import Tensor, take
 from .collate import collate_arrays
@@ -73,6 +74,7 @@ class DataLoader:
         (3, [(2,), (2,), (1,)])
     """
 
+    @checks_names
     def __init__(
         self,
         dataset: Dataset,

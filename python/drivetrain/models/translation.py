@@ -44,6 +44,7 @@ class Translates:
                 f"{who}: target has {len(target)} sequences (shape {tuple(target.shape)}), source {sources}"
             )
 
+    @checks_names
     def translate(
         self,
         source: Any,

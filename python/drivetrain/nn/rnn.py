@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
+from .._arguments import suggest
 from .._core import Tensor
 from . import init
 from .checks import choice, flag, integer, real, tensor
@@ -17,6 +18,7 @@ from .module import Module
 from .packing import PackedSequence, pack_like, pad_packed_sequence
 from .parameter import Parameter
 
+_ARGUMENTS = ("input_size", "hidden_size", "num_layers", "bias", "dropout", "bidirectional", "dtype")
 _GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "lstm": 4}
 
 
@@ -31,8 +33,7 @@ def _lengths(layer: str, lengths: Any) -> Tensor | None:
 
 def _refuse(layer: str, arguments: dict[str, Any]) -> None:
     for name in arguments:
-        hint = "; sequences are always (batch, time, features)" if name == "batch_first" else ""
-        raise TypeError(f"{layer}: unknown argument '{name}'{hint}")
+        raise TypeError(f"{layer}: there is no argument '{name}'{suggest(name, _ARGUMENTS)}")
 
 
 class _Recurrent(Module):

@@ -468,6 +468,7 @@ def _saved_tokenizer(kept: Any) -> Tokenizer:
     return made
 
 
+@checks_names
 def pad(
     ids: ArrayLike | Sequence[ArrayLike],
     offsets: ArrayLike | None = None,

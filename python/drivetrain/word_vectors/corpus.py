@@ -97,9 +97,10 @@ class Corpus:
         order = order[self.counts[order] >= min_count][:most]
         if not len(order):
             best = int(np.argmax(self.counts))
+            often = "once" if self.counts[best] == 1 else f"{self.counts[best]} times"
             raise ValueError(
                 f"{self.owner}: no word comes min_count={min_count} times; the most frequent, "
-                f"{self.words[best]!r:.80}, comes {self.counts[best]} times"
+                f"{self.words[best]!r:.80}, comes {often}"
             )
         return [self.words[i] for i in order], self.counts[order]
 

@@ -45,6 +45,9 @@ class KeyedVectors:
         'cup'
     """
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self.index_to_key):,} words, vector_size={self.vectors.shape[1]})"
+
     def __init__(self, words: Iterable[Any], vectors: Any, counts: Any = None) -> None:
         self.index_to_key = list(words)
         self.vectors: Array = np.asarray(vectors, np.float32)

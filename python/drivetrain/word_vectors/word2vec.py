@@ -39,6 +39,9 @@ class Trained(ChecksNames):
     max_final_vocab: int | None
     verbose: bool
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self.words):,} words, epochs_trained={self.epochs_trained})"
+
     def _read(self, sentences: Any, corpus_file: Any) -> Corpus:
         name = type(self).__name__
         if isinstance(sentences, Corpus):
