@@ -30,11 +30,9 @@ def suggest(name: str, known: Iterable[str]) -> str:
     """
     import difflib
 
-    if name in HINTS:
-        return HINTS[name]
     by_lower = {candidate.lower(): candidate for candidate in known if candidate}
     close = difflib.get_close_matches(str(name).lower(), by_lower, n=1) if name else []
-    return f"; did you mean '{by_lower[close[0]]}'?" if close else ""
+    return f"; did you mean '{by_lower[close[0]]}'?" if close else HINTS.get(name, "")
 
 
 def checks_names(function: Function) -> Function:
