@@ -315,12 +315,12 @@ def test_autocast(kind: str, half: str, hidden: int, level: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("half", ["", "bfloat16"])
-@pytest.mark.parametrize("batch", [3, 37])
-def test_threads_and_bits(kind: str, half: str, batch: int, level: str) -> None:
-    """Sizes that are cut by sequences and by units; and more rows than a tile holds."""
-    net = getattr(dt.nn, kind)(20, 288, bidirectional=True)
-    x = dt.tensor(values_of(batch, 6, 20), dtype="float32", requires_grad=True)
-    lengths = [1 + i % 6 for i in range(batch)]
+@pytest.mark.parametrize(("batch", "steps", "hidden"), [(3, 6, 288), (37, 6, 288), (16, 20, 32)])
+def test_threads_and_bits(kind: str, half: str, batch: int, steps: int, hidden: int, level: str) -> None:
+    """Sizes that are cut by sequences and by units; more rows than a tile holds; small ones."""
+    net = getattr(dt.nn, kind)(20, hidden, bidirectional=True)
+    x = dt.tensor(values_of(batch, steps, 20), dtype="float32", requires_grad=True)
+    lengths = [1 + i % steps for i in range(batch)]
 
     def run() -> list[Any]:
         for t in (x, *net.parameters()):
