@@ -179,6 +179,12 @@ template <class T, class A, class B> struct BlockTask {
         } else if (b_from == Source::direct && b.readable()) {
             tile.ahead = b.at(j, p) + r * line;
             tile.ahead_step = b.depth_step;
+        } else if constexpr (!kFloating<T>) {
+            // What the task will pack: narrow panels of long rows, which no processor fetches by itself.
+            if (r < 2 && b.step == 1) {
+                tile.ahead = b.row_at(j, p, r);
+                tile.ahead_step = b.depth_step;
+            }
         }
     }
     // A tile whose item (0, 0) goes to (row, col) of a C that is rounded once, after the last of its depth.
@@ -302,7 +308,8 @@ void product_by_blocks(const A& a, Source a_from, const B& b, Source b_from, int
     // Few rows: a task packs columns of its own, rather than to fetch from another core what was packed
     // there.
     const bool alone = packs && !b.readable() && m <= min(n, kAloneRows) && n > kTileCols<T>;
-    int64_t piece_cols = packs && !alone ? min(round_up(n, kTileCols<T>), kPieceCols) : n;
+    // Equal pieces: 1152 columns are 576 + 576 and not 1024 + 128.
+    int64_t piece_cols = packs && !alone ? round_up(ceil_div(n, ceil_div(n, kPieceCols)), kTileCols<T>) : n;
     Grid grid = choose_grid<T>(m, min(n, piece_cols), k);
     // A B that needs no turn is copied by the first tiles of each task, at less cost where that are few.
     const bool many = grid.row_blocks > kFewCopies && padded_work<T>(m, n, k) >= kSharedWork;

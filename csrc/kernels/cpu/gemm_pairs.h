@@ -47,6 +47,11 @@ struct Pairs {
                reinterpret_cast<uintptr_t>(data) % sizeof(Pair) == 0;
     }
     const Pair* at(int64_t item, int64_t p) const { return reinterpret_cast<const Pair*>(address(item, p)); }
+    // The lower (0) or upper (1) of the rows that pairs at depth p join; depth_step pairs further are those
+    // of the next p.
+    const Pair* row_at(int64_t item, int64_t p, int64_t upper) const {
+        return reinterpret_cast<const Pair*>(address(item, p) + upper * depth_step);
+    }
     int64_t item_step() const { return step / 2; }
     int64_t unit_step() const { return 1; }
     bool along() const { return step == 1; }
