@@ -151,8 +151,43 @@ def test_reductions_give_what_float32_gives(name: str, dtype: str) -> None:
             if special is not None:
                 values[1, n // 2] = special
             for x in (dt.tensor(values, dtype=dtype), dt.tensor(values.repeat(2, 1), dtype=dtype)[:, ::2]):
-                for axis, halves in ((1, x), (0, x.T), (0, x.T.contiguous())):
+                for axis, halves in ((1, x), (0, x), (0, x.T), (0, x.T.contiguous())):
                     got, expected = op(halves, axis=axis), op(halves.astype("float32"), axis=axis)
                     np.testing.assert_array_equal(
                         got.astype("float64").numpy(), expected.astype(got.dtype).astype("float64").numpy()
                     )
+
+
+@pytest.mark.parametrize("channels", [20, 32, 48, 77])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_depthwise_convolutions_of_bfloat16_round_what_float32_gives(channels: int, stride: int) -> None:
+    """Channels in pairs of vectors, in one vector and in part of one; bias, ReLU and borders."""
+    rng = np.random.default_rng(7)
+    x = dt.tensor(rng.standard_normal((2, 9, 11, channels)), dtype="bfloat16")
+    weight = dt.tensor(rng.standard_normal((channels, 3, 5, 1)), dtype="bfloat16")
+    bias = dt.tensor(rng.standard_normal(channels), dtype="bfloat16")
+    for activation in (None, "relu"):
+        results = []
+        for dtype in ("bfloat16", "float32"):
+            arrays = [each.astype(dtype) for each in (x, weight, bias)]
+            y = dt.nn.functional.conv2d(*arrays, stride=stride, padding=(1, 2), groups=channels)
+            y = dt.relu(y) if activation else y
+            results.append(y.astype("float32").numpy())
+        np.testing.assert_allclose(results[0], results[1], rtol=2**-8, atol=1e-5)
+        assert not activation or results[0].min() == 0
+
+
+def test_subnormal_numbers_are_rounded_and_not_lost() -> None:
+    """By loops over pairs of vectors and over single ones, whatever the CPU's instruction makes of them."""
+    small = np.ldexp(np.arange(1, 129, dtype=np.float64), -133)  # the first 127 are subnormal
+    for count in (*SIZES, 128):
+        for sign in (1, -1):
+            x = dt.tensor(sign * small[:count], dtype="bfloat16")
+            assert bits(x * dt.ones(count, dtype="bfloat16")).tolist() == bits(x).tolist()
+    x = dt.tensor(np.tile(small[:120], 9).reshape(1, 3, 3, 120), dtype="bfloat16")
+    for channels in (20, 120):
+        part = x[..., :channels].contiguous()
+        weight = dt.zeros((channels, 3, 3, 1), dtype="bfloat16")
+        weight[:, 1, 1] = 1
+        y = dt.nn.functional.conv2d(part, weight, padding=1, groups=channels)
+        assert np.array_equal(bits(y), bits(part))

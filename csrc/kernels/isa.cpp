@@ -9,6 +9,7 @@
 #endif
 
 #include "core/error.h"
+#include "kernels/precision.h"
 #include "kernels/table.h"
 
 namespace dt {
@@ -49,6 +50,8 @@ void add_half(Gemm& table);
 double products_bf16(int64_t iterations);
 } // namespace cpu::amx
 #endif
+
+bool bfloat16_instructions = false;
 
 namespace {
 
@@ -138,13 +141,18 @@ const Level* best() {
     return found;
 }
 
+void use(const Level* level) {
+    __atomic_store_n(&bfloat16_instructions, level->bf16_gain > 1, __ATOMIC_RELAXED);
+    current.store(level);
+}
+
 // `asked_by` is what the messages begin with.
 void choose(const char* asked_by, const std::string& wanted) {
     std::string known;
     for (const Level& level : levels()) {
         if (wanted == level.name) {
             if (!level.supported) value_error({asked_by, ": this CPU does not support level '", wanted, "'"});
-            current.store(&level);
+            use(&level);
             return;
         }
         known += (known.empty() ? "'" : ", '") + std::string(level.name) + "'";
@@ -173,7 +181,7 @@ const Kernels& kernels() {
         if (const char* forced = std::getenv("DRIVETRAIN_ISA"); forced && *forced)
             choose("DRIVETRAIN_ISA", forced);
         else
-            current.store(best());
+            use(best());
         level = current.load();
     }
     return level->kernels;

@@ -4,6 +4,7 @@
 // gives the same bits, whether an instruction or arithmetic converts.
 #include "core/dtype.h"
 #include "kernels/cpu/lanes.h"
+#include "kernels/precision.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -82,7 +83,11 @@ typedef uint16_t Halves __attribute__((vector_size(kVectorBytes / 2)));
 // The halves in the upper bits of a lane each.
 DT_INLINE Vec<uint32_t> widen(Halves h) {
 #if defined(DT_LEVEL_v4)
-    return (Vec<uint32_t>)_mm512_maskz_cvtepu16_epi32(__mmask16(-1), (__m256i)h) << 16;
+    typedef uint16_t Words __attribute__((vector_size(64)));
+    Words place; // one shuffle, and zeros in the lower halves
+    for (int i = 0; i < 32; ++i) place[i] = uint16_t(i / 2);
+    return (Vec<uint32_t>)_mm512_maskz_permutexvar_epi16(0xaaaaaaaa, (__m512i)place,
+                                                         _mm512_castsi256_si512((__m256i)h));
 #elif defined(DT_LEVEL_v3)
     return (Vec<uint32_t>)_mm256_cvtepu16_epi32((__m128i)h) << 16;
 #elif defined(__SSE2__)
@@ -126,8 +131,37 @@ DT_INLINE Vec<uint32_t> rounded(Vec<float> x) {
     return x == x ? number : u | 0x400000;
 #endif
 }
+#if defined(DT_LEVEL_v4)
+// The instructions of AVX512-BF16 round as above but take subnormal numbers for 0. This level is compiled for
+// CPUs without them too, hence assembly behind a question.
+DT_INLINE bool rounds_quickly(Vec<float> x) {
+    return __atomic_load_n(&bfloat16_instructions, __ATOMIC_RELAXED) &&
+           !_mm512_fpclass_ps_mask((__m512)x, 0x20);
+}
+DT_INLINE bool rounds_quickly(Vec<float> x, Vec<float> y) {
+    return __atomic_load_n(&bfloat16_instructions, __ATOMIC_RELAXED) &&
+           _kortestz_mask16_u8(_mm512_fpclass_ps_mask((__m512)x, 0x20),
+                               _mm512_fpclass_ps_mask((__m512)y, 0x20));
+}
+DT_INLINE Halves round_quickly(Vec<float> x) {
+    Halves h;
+    asm volatile("vcvtneps2bf16 %1, %0" : "=v"(h) : "v"(x));
+    return h;
+}
+DT_INLINE __m512i round_quickly(Vec<float> low, Vec<float> high) {
+    __m512i h;
+    asm volatile("vcvtne2ps2bf16 %1, %2, %0" : "=v"(h) : "v"(low), "v"(high));
+    return h;
+}
+#endif
 template <> DT_INLINE Vec<float> to_floats<bfloat16_t>(Halves h) { return (Vec<float>)widen(h); }
-template <> DT_INLINE Halves to_halves<bfloat16_t>(Vec<float> x) { return narrow(rounded(x) >> 16); }
+template <> DT_INLINE Halves to_halves<bfloat16_t>(Vec<float> x) {
+#if defined(DT_LEVEL_v4)
+    if (rounds_quickly(x)) [[likely]]
+        return round_quickly(x);
+#endif
+    return narrow(rounded(x) >> 16);
+}
 
 #if defined(DT_LEVEL_v4)
 template <> DT_INLINE Vec<float> to_floats<float16_t>(Halves h) {
@@ -345,6 +379,8 @@ template <class S, bool exact = false> DT_INLINE void store_pair(S* p, Vec<float
         for (int i = 0; i < 32; ++i) upper[i] = uint16_t(2 * i + 1);
         Vec<uint32_t> a = (Vec<uint32_t>)x, b = (Vec<uint32_t>)y;
         if constexpr (!exact) {
+            if (rounds_quickly(x, y)) [[likely]]
+                return _mm512_storeu_si512(p, round_quickly(x, y));
             a = rounded_number(x), b = rounded_number(y);
             if (any_nan(x, y)) [[unlikely]]
                 a = rounded(x), b = rounded(y);
@@ -401,6 +437,15 @@ template <class S, bool exact = false> DT_INLINE void store_any_pair(S* p, Vec<f
     if constexpr (__is_same(S, bfloat16_t)) {
         Vec<uint32_t> even = (Vec<uint32_t>)x, odd = (Vec<uint32_t>)y;
         if constexpr (!exact) {
+#if defined(DT_LEVEL_v4)
+            if (rounds_quickly(x, y)) [[likely]] {
+                typedef uint16_t Pair __attribute__((vector_size(64)));
+                Pair in_turn;
+                for (int i = 0; i < 32; ++i) in_turn[i] = uint16_t(i / 2 + i % 2 * 16);
+                return _mm512_storeu_si512(p,
+                                           _mm512_permutexvar_epi16((__m512i)in_turn, round_quickly(x, y)));
+            }
+#endif
             even = rounded_number(x), odd = rounded_number(y);
             if (any_nan(x, y)) [[unlikely]]
                 even = rounded(x), odd = rounded(y);

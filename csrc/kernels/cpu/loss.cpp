@@ -10,6 +10,7 @@ namespace dt::cpu::DT_LEVEL {
 namespace {
 
 constexpr int64_t kBlock = 4096; // elements summed in T before the sum goes on in double
+constexpr int64_t kPiece = 512;  // so many of a half format are converted at a time
 
 // What the formulas need besides x and t.
 template <class V> struct Parameters {
@@ -237,11 +238,19 @@ template <class T> void write_block(DType dtype, void* data, int64_t begin, int6
         if (data && is_half(dtype)) floats_to_halves(dtype, n, buffer, static_cast<uint16_t*>(data) + begin);
 }
 
+// Calls body(begin, end) for [begin, end) or, where values are converted, for pieces of it.
+template <class F>
+DT_INLINE void for_pieces(const LossArgs& args, int64_t begin, int64_t end, const F& body) {
+    const bool converts = is_half(args.input_dtype) || is_half(args.target_dtype);
+    const int64_t most = converts ? kPiece : end - begin;
+    for (; begin < end; begin += most) body(begin, end - begin < most ? end : begin + most);
+}
+
 template <class T, class L> void forward_as(const LossArgs& args) {
     T* losses = static_cast<T*>(args.losses);
     const Vec<T> parameter = broadcast(T(args.parameter));
-    parallel(args.n, kBlock, [&](int64_t begin, int64_t end) {
-        alignas(64) T inputs[kBlock], targets[kBlock];
+    const auto sum_piece = [&](int64_t begin, int64_t end) {
+        alignas(64) T inputs[kPiece], targets[kPiece];
         const T* x = read_block(args.input_dtype, args.input, begin, end - begin, inputs);
         const T* t = read_block(args.target_dtype, args.target, begin, end - begin, targets);
         double total = 0;
@@ -260,6 +269,11 @@ template <class T, class L> void forward_as(const LossArgs& args) {
                     return fill_rest(value(i, part), T(0), part);
                 }));
         });
+        return total;
+    };
+    parallel(args.n, kBlock, [&](int64_t begin, int64_t end) {
+        double total = 0;
+        for_pieces(args, begin, end, [&](int64_t from, int64_t to) { total += sum_piece(from, to); });
         if (!losses) args.scratch[begin / kBlock] = total;
     });
     if (!losses) finish_total<T>(args.scratch, args.n, 1, args.divisor, args.total);
@@ -270,8 +284,8 @@ template <class T, class L> void backward_as(const LossArgs& args) {
     const Vec<T> parameter = broadcast(T(args.parameter));
     const T divisor = args.divisor ? *static_cast<const T*>(args.divisor) : T(1);
     const Vec<T> single = broadcast(args.output_grad_stride ? T(0) : *grad / divisor);
-    parallel(args.n, kBlock, [&](int64_t begin, int64_t end) {
-        alignas(64) T inputs[kBlock], targets[kBlock]; // and then their gradients
+    const auto run_piece = [&](int64_t begin, int64_t end) {
+        alignas(64) T inputs[kPiece], targets[kPiece]; // and then their gradients
         const int64_t n = end - begin;
         const T* x = read_block(args.input_dtype, args.input, begin, n, inputs);
         const T* t = read_block(args.target_dtype, args.target, begin, n, targets);
@@ -290,7 +304,8 @@ template <class T, class L> void backward_as(const LossArgs& args) {
         });
         write_block(args.input_dtype, args.input_grad, begin, n, inputs);
         write_block(args.target_dtype, args.target_grad, begin, n, targets);
-    });
+    };
+    parallel(args.n, kBlock, [&](int64_t begin, int64_t end) { for_pieces(args, begin, end, run_piece); });
 }
 
 template <class T> void forward(const LossArgs& args) {

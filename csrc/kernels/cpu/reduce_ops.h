@@ -204,6 +204,21 @@ DT_INLINE void load_two(const S* p, double, Vec<double>& a, Vec<double>& b) {
 #endif
 }
 
+// Whether columns of halves are added up in vectors of doubles two at a time, as load_two finds them; and
+// where column c of them is then: bfloat16 comes as the even and the odd ones of 16.
+#if defined(DT_LEVEL_v4)
+template <class S, class L> inline constexpr bool kInPairs = kHalf<S> && __is_same(L, double);
+#else
+template <class S, class L> inline constexpr bool kInPairs = false;
+#endif
+template <class S, class L> DT_INLINE int64_t place_in_pairs(int64_t c, [[maybe_unused]] int64_t columns) {
+    if constexpr (kInPairs<S, L> && __is_same(S, bfloat16_t)) {
+        constexpr int64_t w = kLanes<L>;
+        if (c < columns / (2 * w) * (2 * w)) return c / (2 * w) * (2 * w) + c % 2 * w + c % (2 * w) / 2;
+    }
+    return c;
+}
+
 // Row r of columns, of a half format converted into `buffer`.
 template <class Row>
 DT_INLINE auto row_of_floats(const Row& row, int64_t r, int64_t columns, [[maybe_unused]] float* buffer) {
@@ -313,10 +328,11 @@ template <class Op_, class T> struct Stepped {
                                                         const Row& row) {
         constexpr int64_t block_rows = 64;
         using L = typename Op::Lane;
+        using S = typename Row::Storage;
         L block[kStrip];
         float floats[4][kStrip];
         const auto read = [&](int64_t r, [[maybe_unused]] float* buffer) DT_INLINE_LAMBDA {
-            if constexpr (__is_same(L, double))
+            if constexpr (__is_same(L, double) && !kInPairs<S, L>)
                 return row_of_floats(row, r, columns, buffer);
             else
                 return row(r);
@@ -333,7 +349,7 @@ template <class Op_, class T> struct Stepped {
                 else
                     for (int64_t k = 0; k < rows; ++k) add_rows<1>(block, columns, x + k);
             }
-            for (int64_t c = 0; c < columns; ++c) Op::absorb(acc[c], block[c]);
+            for (int64_t c = 0; c < columns; ++c) Op::absorb(acc[c], block[place_in_pairs<S, L>(c, columns)]);
         }
     }
     static void merge(Acc& acc, const Acc& other) { Op::merge(acc, other); }
@@ -345,7 +361,20 @@ template <class Op_, class T> struct Stepped {
     static DT_INLINE void add_rows(typename Op::Lane* __restrict block, int64_t columns, const S* const* x) {
         using L = typename Op::Lane;
         int64_t c = 0;
-        if constexpr (kFloating<L>)
+        if constexpr (kInPairs<S, L>)
+            for (; c + 2 * kLanes<L> <= columns; c += 2 * kLanes<L>) {
+                Vec<L> v = load(block + c), w = load(block + c + kLanes<L>);
+                if constexpr (rows == 4)
+                    for (int k = 0; k < rows; ++k) __builtin_prefetch(x[k] + c + 4 * (x[1] - x[0]));
+#pragma GCC unroll 16
+                for (int k = 0; k < rows; ++k) {
+                    Vec<L> a, b;
+                    load_two(x[k] + c, L(0), a, b);
+                    v = Op::step(v, a), w = Op::step(w, b);
+                }
+                store(block + c, v), store(block + c + kLanes<L>, w);
+            }
+        else if constexpr (kFloating<L>)
             for (; c + kLanes<L> <= columns; c += kLanes<L>) {
                 Vec<L> v = load(block + c);
                 if constexpr (rows == 4)

@@ -1,7 +1,6 @@
 #include "kernels/softmax.h"
 
-#include "kernels/cpu/half.h"
-#include "kernels/cpu/lanes.h"
+#include "kernels/cpu/half_loops.h"
 #include "kernels/cpu/math.h"
 
 #pragma GCC diagnostic ignored "-Wpsabi"
@@ -18,11 +17,21 @@ template <class T> DT_INLINE T scalar_log(T x) {
         return __builtin_log(x);
 }
 
+DT_INLINE Twin exp(Twin v) { return {exp(v.x[0]), exp(v.x[1])}; }
+
 // NaN is passed over: it is in the sum that follows.
 template <class S, class T = Arithmetic<S>> DT_INLINE T row_max(const S* x, int64_t n) {
     constexpr int64_t w = kLanes<T>;
     Vec<T> a = broadcast(T(-kInfinity)), b = a, c = a, d = a;
     int64_t i = 0;
+    if constexpr (kHalf<S>) {
+        Twin low{a, b}, high{c, d};
+        for (; i + 4 * w <= n; i += 4 * w) {
+            low = max_or_second(load(x + i, Both{}), low);
+            high = max_or_second(load(x + i + 2 * w, Both{}), high);
+        }
+        a = low.x[0], b = low.x[1], c = high.x[0], d = high.x[1];
+    }
     for (; i + 4 * w <= n; i += 4 * w) {
         a = max_or_second(load(x + i), a);
         b = max_or_second(load(x + i + w), b);
@@ -35,7 +44,7 @@ template <class S, class T = Arithmetic<S>> DT_INLINE T row_max(const S* x, int6
 }
 
 // exp(x - shift), 0 behind the end.
-template <class S, class T = Arithmetic<S>> DT_INLINE Vec<T> exp_below(const S* x, T shift, auto part) {
+template <class S, class T = Arithmetic<S>> DT_INLINE auto exp_below(const S* x, T shift, auto part) {
     return fill_rest(exp(load(x, part) - shift), T(0), part);
 }
 
@@ -51,37 +60,36 @@ template <class S> void forward_row(const S* x, S* y, int64_t n, bool logarithm)
     using T = Arithmetic<S>;
     const T largest = row_max(x, n);
     if (logarithm) {
-        const T log_sum = scalar_log(sum_vectors<T>(
+        const T log_sum = scalar_log(sum_values<S>(
             n, [&](int64_t i, auto part) DT_INLINE_LAMBDA { return exp_below(x + i, largest, part); }));
-        for_vectors<T>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
-            store(y + i, load(x + i, part) - largest - log_sum, part);
-        });
+        for_values<S>(n, [&](int64_t i, auto part)
+                             DT_INLINE_LAMBDA { store(y + i, load(x + i, part) - largest - log_sum, part); });
         return;
     }
     T* exponential = exponentials(y, n);
-    const T total = sum_vectors<T>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
-        const Vec<T> e = exp_below(x + i, largest, part);
+    const T total = sum_values<S>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
+        const auto e = exp_below(x + i, largest, part);
         store(exponential + i, e, part);
         return e;
     });
     const T factor = T(1) / total;
-    for_vectors<T>(n, [&](int64_t i, auto part)
-                          DT_INLINE_LAMBDA { store(y + i, load(exponential + i, part) * factor, part); });
+    for_values<S>(n, [&](int64_t i, auto part)
+                         DT_INLINE_LAMBDA { store(y + i, load(exponential + i, part) * factor, part); });
 }
 
 template <class S> void backward_row(const S* y, const S* dy, S* dx, int64_t n, bool logarithm) {
     using T = Arithmetic<S>;
     if (logarithm) {
         const T total =
-            sum_vectors<T>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA { return load(dy + i, part); });
-        for_vectors<T>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
+            sum_values<S>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA { return load(dy + i, part); });
+        for_values<S>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
             store(dx + i, load(dy + i, part) - exp(load(y + i, part)) * total, part);
         });
         return;
     }
-    const T total = sum_vectors<T>(
-        n, [&](int64_t i, auto part) DT_INLINE_LAMBDA { return load(dy + i, part) * load(y + i, part); });
-    for_vectors<T>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
+    const T total = sum_values<S>(n, [&](int64_t i, auto part)
+                                         DT_INLINE_LAMBDA { return load(dy + i, part) * load(y + i, part); });
+    for_values<S>(n, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
         store(dx + i, (load(dy + i, part) - total) * load(y + i, part), part);
     });
 }
@@ -227,7 +235,7 @@ template <class S, class T = Arithmetic<S>> Normaliser<T> normaliser_of(const S*
             row.largest = largest;
         }
         const T shift = row.largest == T(-kInfinity) ? T(0) : row.largest;
-        row.total += sum_vectors<T>(piece, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
+        row.total += sum_values<S>(piece, [&](int64_t i, auto part) DT_INLINE_LAMBDA {
             __builtin_prefetch(x + done + i + kAhead);
             return exp_below(x + done + i, shift, part);
         });
@@ -269,16 +277,22 @@ DT_INLINE void write_row_grad(const CrossEntropyArgs& args, int64_t row, T large
         mass +=
             sum_vectors<T>(n, [&](int64_t c, auto part) DT_INLINE_LAMBDA { return target.mass(c, part); });
     const T share = mass * grad;
+    const auto softmax = [&](int64_t c, auto part)
+                             DT_INLINE_LAMBDA { return exp(load(x + c, part) - largest - log_sum) * share; };
     const auto gradient = [&](int64_t c, auto part) DT_INLINE_LAMBDA {
         Vec<T> d{};
-        if (!args.log_probabilities) d = exp((load(x + c, part) - largest) - log_sum) * share;
+        if (!args.log_probabilities) d = softmax(c, part);
         if (target.spread) d -= target.mass(c, part) * grad;
         return d;
     };
-    for_vectors<T>(n, [&](int64_t c, auto part) DT_INLINE_LAMBDA {
-        const Vec<T> d = gradient(c, part);
-        streaming ? stream(dx + c, d, part) : store(dx + c, d, part);
-    });
+    if (!target.spread && !args.log_probabilities && !streaming)
+        for_values<S>(n,
+                      [&](int64_t c, auto part) DT_INLINE_LAMBDA { store(dx + c, softmax(c, part), part); });
+    else
+        for_vectors<T>(n, [&](int64_t c, auto part) DT_INLINE_LAMBDA {
+            const Vec<T> d = gradient(c, part);
+            streaming ? stream(dx + c, d, part) : store(dx + c, d, part);
+        });
     if (!args.labels) return;
     const int64_t label = args.labels[row];
     if constexpr (kHalf<S>) // what was stored is rounded
