@@ -464,6 +464,8 @@ class TestDatasets:
         moved.write_text("file,animal\n")
         with pytest.raises(ValueError, match="no lines"):
             ImageFiles.from_csv(moved)
+        with pytest.raises(ValueError, match=r"^ImageFiles\.from_csv: path is the folder .*, expected a CSV"):
+            ImageFiles.from_csv(animals)
 
     def test_labels_may_be_rows(self, animals):
         paths = scan_directory(animals).paths[:2]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +154,8 @@ def run(options: argparse.Namespace) -> int:
     files = None
     if config["dataset"] == recipes.FOLDER:
         files = files_of_run(options, config)
-    test_part = recipes.load_part(config, "test", config["data_folder"], files)
+    with hint_at_skipping():
+        test_part = recipes.load_part(config, "test", config["data_folder"], files)
     train_part, train_size = training_data(config, files)
     recipe = recipes.recipe_of(config)
     dt.manual_seed(config["seed"])
@@ -168,13 +172,18 @@ def run(options: argparse.Namespace) -> int:
         report.introduce(config, model, train_size, len(test_part[1]))
     began = time.monotonic()
     try:
-        trainer.fit(
-            *train_part,
-            batch_size=config["batch_size"],
-            epochs=config["epochs"],
-            validation_data=test_part,
-            verbose=options.verbose if options.verbose == "auto" else int(options.verbose),
-        )
+        with hint_at_skipping():
+            trainer.fit(
+                *train_part,
+                batch_size=config["batch_size"],
+                epochs=config["epochs"],
+                validation_data=test_part,
+                verbose=options.verbose if options.verbose == "auto" else int(options.verbose),
+            )
+    except DamagedImageError:
+        if not options.resume and not trainer.history.epoch:
+            shutil.rmtree(folder)  # nothing was trained
+        raise
     except KeyboardInterrupt:
         save_interrupted(folder, trainer)
         return INTERRUPTED
@@ -188,6 +197,20 @@ def run(options: argparse.Namespace) -> int:
     draw(folder, trainer, test_part[0], labels, guesses, names)
     print(f"Trained in {seconds:.1f} s. Everything is in {folder}")
     return OK
+
+
+class DamagedImageError(ValueError):
+    """An image of the folder cannot be read, and was not to be left out."""
+
+
+@contextlib.contextmanager
+def hint_at_skipping() -> Iterator[None]:
+    from ..data import ImageError
+
+    try:
+        yield
+    except ImageError as error:
+        raise DamagedImageError(f"{error}; --skip-damaged leaves out what cannot be read") from error
 
 
 def name_of(options: argparse.Namespace) -> str:

@@ -147,6 +147,8 @@ class ImageFiles(Dataset):
             (['cat', 'dog'], array([1, 0]))
         """
         where = f"{cls.__name__}.from_csv"
+        if os.path.isdir(path):
+            raise ValueError(f"{where}: path is the folder {os.fspath(path)}, expected a CSV file")
         try:
             with open(path, newline="", encoding="utf-8-sig") as file:
                 lines = [line for line in csv.reader(file) if line]
