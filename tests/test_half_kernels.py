@@ -191,3 +191,19 @@ def test_subnormal_numbers_are_rounded_and_not_lost() -> None:
         weight[:, 1, 1] = 1
         y = dt.nn.functional.conv2d(part, weight, padding=1, groups=channels)
         assert np.array_equal(bits(y), bits(part))
+
+
+@pytest.mark.parametrize(("channels", "kernel", "stride"), [(3, 7, 2), (16, 3, 2), (5, 5, 1), (1, 3, 1)])
+def test_convolutions_of_few_channels(channels: int, kernel: int, stride: int) -> None:
+    """Lines of a window that are copied as one, at the borders pixel by pixel."""
+    rng = np.random.default_rng(8)
+    x = dt.tensor(rng.standard_normal((3, 13, 17, channels)), dtype="bfloat16")
+    weight = dt.tensor(rng.standard_normal((32, kernel, kernel, channels)), dtype="bfloat16")
+    results = []
+    for dtype in ("bfloat16", "float32"):
+        inputs = [each.astype(dtype).requires_grad_() for each in (x, weight)]
+        y = dt.nn.functional.conv2d(*inputs, stride=stride, padding=kernel // 2)
+        y.backward(dt.ones(y.shape, dtype=dtype))
+        results.append([each.detach().float().numpy() for each in (y, inputs[0].grad, inputs[1].grad)])
+    for half, single in zip(*results, strict=True):
+        np.testing.assert_allclose(half, single, rtol=2**-8, atol=2e-3)

@@ -111,10 +111,16 @@ template <class F> void for_blocks(const Windows& windows, int64_t weight, const
     for (int64_t i = 0; i < rows; i += shared) run(i, std::min(shared, rows - i));
 }
 
-bool suits(const ConvShape& s) {
+// Copies of fewer elements at a time cost more than the products save.
+constexpr int64_t kLeastCopy = 16, kLeastChannels = 32, kLeastOfGroup = 64;
+
+bool suits(const ConvShape& s, bool whole_lines) {
     if (s.format != DType::bfloat16 || bf16_gain() == 1) return false;
-    // Copies of fewer channels at a time cost more than the products save.
-    if (std::min(s.in_channels, s.out_channels) / s.groups < (s.groups > 1 ? 64 : 32)) return false;
+    const int64_t least = s.groups > 1 ? kLeastOfGroup : kLeastChannels;
+    // Of few channels a line of a window is one run, where the windows are those of the input.
+    const bool runs =
+        whole_lines && s.groups == 1 && s.dilation_w == 1 && s.kernel_w * s.in_channels >= kLeastCopy;
+    if (s.out_channels / s.groups < least || (s.in_channels / s.groups < least && !runs)) return false;
     const bool winograd = s.kernel_h == 3 && s.kernel_w == 3 && s.stride_h == 1 && s.stride_w == 1 &&
                           s.dilation_h == 1 && s.dilation_w == 1 && s.groups == 1;
     const int64_t outputs = s.batch * s.out_h * s.out_w;
@@ -214,7 +220,7 @@ struct DataGradient {
 
 bool conv_products(const ConvShape& s, const void* x, const void* weight, const float* bias,
                    Activation activation, void* y) {
-    if (!suits(s)) return false;
+    if (!suits(s, true)) return false;
     const int64_t filters = s.out_channels / s.groups;
     for (int64_t g = 0; g < s.groups; ++g) {
         const Windows windows = input_windows(s, x, g);
@@ -239,7 +245,7 @@ bool conv_products(const ConvShape& s, const void* x, const void* weight, const 
 
 bool conv_products_data(const ConvShape& s, const void* dy, const void* weight, const float* bias,
                         Activation activation, bool accumulate, void* dx) {
-    if (!suits(s)) return false;
+    if (!suits(s, false)) return false;
     const DataGradient gradient{
         s,          static_cast<const Half*>(dy), static_cast<const Half*>(weight), bias, activation,
         accumulate, static_cast<Half*>(dx)};
@@ -253,7 +259,7 @@ bool conv_products_data(const ConvShape& s, const void* dy, const void* weight, 
 }
 
 bool conv_products_weight(const ConvShape& s, const void* x, const void* dy, float* dw) {
-    if (!suits(s) || s.batch == 0) return false;
+    if (!suits(s, true) || s.batch == 0) return false;
     const int64_t filters = s.out_channels / s.groups;
     for (int64_t g = 0; g < s.groups; ++g) {
         const Windows windows = input_windows(s, x, g);
