@@ -11,6 +11,7 @@ python -m benchmarks word_vectors TEXT...                     # beside gensim
 python -m benchmarks byte_models TEXT                         # what language models are up against
 python -m benchmarks loading                                 # how long a training waits for its images
 python -m benchmarks text                                    # tokens and vocabularies of 100 MB
+python -m benchmarks half_ops                                # single ops on halves beside float32
 python -m benchmarks augmentation                            # beside Pillow, albumentations and Keras
 """
 
@@ -210,6 +211,12 @@ def measure_loading(arguments: argparse.Namespace) -> None:
     loading.run(arguments.case, arguments.rounds, arguments.threads)
 
 
+def measure_half_ops(arguments: argparse.Namespace) -> None:
+    from benchmarks import half_ops
+
+    half_ops.run(arguments.case, arguments.rounds, arguments.threads)
+
+
 def measure_augmentation(arguments: argparse.Namespace) -> None:
     from benchmarks import augmentation
 
@@ -315,6 +322,11 @@ def parser() -> argparse.ArgumentParser:
     waiter.add_argument("--rounds", type=int, default=5)
     waiter.add_argument("--threads", type=int, default=2)
     waiter.set_defaults(function=measure_loading)
+    halver = commands.add_parser("half_ops", help="single ops on halves beside float32")
+    halver.add_argument("--case", default="", help="only ops whose name contains this")
+    halver.add_argument("--rounds", type=int, default=7)
+    halver.add_argument("--threads", type=int, default=2)
+    halver.set_defaults(function=measure_half_ops)
     imager = commands.add_parser("augmentation", help="images beside Pillow, albumentations and Keras")
     imager.add_argument("--case", default="", help="only cases whose name contains this; several by ;")
     imager.add_argument("--rounds", type=int, default=5)

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import byte_models, driver, fits, modes, networks, probe, report, results, suites  # noqa: E402
+from benchmarks import byte_models, driver, fits, half_ops, modes, networks, probe, report, results, suites  # noqa: E402
 from benchmarks.cases import Bar, Case  # noqa: E402
 from benchmarks.libraries.numpy import layers  # noqa: E402
 from benchmarks.worker import Worker, summarise  # noqa: E402
@@ -384,3 +384,13 @@ def test_byte_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert lines[0] == "440 bytes to test on, 3,960 before them; bits per byte"
     assert all(float(line.split()[-1]) < 0.3 for line in lines[1:])
     assert len(lines) == 4
+
+
+def test_half_ops(capsys: pytest.CaptureFixture[str]) -> None:
+    found = half_ops.run("", 1, 1, ((3, 17),))
+    assert len(found) == len({each.name for each in found}) == 90
+    assert all(min(each.seconds) > 0 for each in found)
+    lines = capsys.readouterr().out.splitlines()
+    slow = sum(each.slowest < half_ops.ALLOWED for each in found)
+    assert lines[-1].startswith(f"3x17: {len(found)} ops, {slow} below; bfloat16 median ")
+    assert len(lines) == slow + 2

@@ -47,6 +47,16 @@ DT_INLINE void store(S* p, Twin v, Both) {
     store_any_pair(p, v.x[0], v.x[1]);
 }
 
+template <class S>
+    requires(kHalf<S>)
+DT_INLINE void stream(S* p, Twin v, Both) {
+    S pair[2 * kLanes<float>]; // as many bytes as a vector has
+    store(pair, v, Both{});
+    Vec<float> bytes;
+    memcpy(&bytes, pair, sizeof bytes);
+    stream(reinterpret_cast<float*>(p), bytes, Whole{});
+}
+
 template <class S, class F> DT_INLINE void for_values(int64_t n, const F& body) {
     int64_t i = 0;
     if constexpr (kHalf<S>)

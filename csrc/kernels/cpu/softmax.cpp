@@ -285,14 +285,13 @@ DT_INLINE void write_row_grad(const CrossEntropyArgs& args, int64_t row, T large
         if (target.spread) d -= target.mass(c, part) * grad;
         return d;
     };
-    if (!target.spread && !args.log_probabilities && !streaming)
-        for_values<S>(n,
-                      [&](int64_t c, auto part) DT_INLINE_LAMBDA { store(dx + c, softmax(c, part), part); });
+    const auto write = [&](int64_t c, auto values, auto part) DT_INLINE_LAMBDA {
+        streaming ? stream(dx + c, values, part) : store(dx + c, values, part);
+    };
+    if (!target.spread && !args.log_probabilities)
+        for_values<S>(n, [&](int64_t c, auto part) DT_INLINE_LAMBDA { write(c, softmax(c, part), part); });
     else
-        for_vectors<T>(n, [&](int64_t c, auto part) DT_INLINE_LAMBDA {
-            const Vec<T> d = gradient(c, part);
-            streaming ? stream(dx + c, d, part) : store(dx + c, d, part);
-        });
+        for_vectors<T>(n, [&](int64_t c, auto part) DT_INLINE_LAMBDA { write(c, gradient(c, part), part); });
     if (!args.labels) return;
     const int64_t label = args.labels[row];
     if constexpr (kHalf<S>) // what was stored is rounded
