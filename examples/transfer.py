@@ -24,8 +24,6 @@ from drivetrain.data import ArrayDataset, DataLoader
 from drivetrain.train import Trainer
 from drivetrain.train.plots import new_figure
 
-PEAK = 4e-3  # learning rate
-
 
 def few_of_each(images: Any, labels: Any, count: int) -> tuple[Any, Any]:
     """The first images of each class, and up to 1,000 of the others to look at while training."""
@@ -70,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--epochs", type=int, help="on the digits; default: 10")
     parser.add_argument("--per-class", type=int, default=20, help="digits of each class to learn from")
+    parser.add_argument("--lr", type=float, default=4e-3, help="the largest learning rate")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--small", action="store_true", help="2,000 images of clothes, a narrow network")
     parser.add_argument("--picture", default="transfer.png", help="where to save the curves")
@@ -81,6 +80,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     if options.small:
         clothes, kinds, test = clothes[:2000], kinds[:2000], (test[0][:300], test[1][:300])
     few, validation = few_of_each(digits, labels, options.per_class)
+    if not len(validation[1]):
+        parser.error(f"--per-class {options.per_class} leaves no digits to look at while training")
 
     def new_network() -> Any:
         return models.small_cnn(channels=(8, 16, 32) if options.small else (32, 64, 128))
@@ -94,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     dt.manual_seed(seed)
     model = new_network()
     clothes_loader = loader(clothes, kinds, 128, RandomCrop(28, padding=2), RandomHorizontalFlip())
-    train(model, clothes_loader, 2 if options.small else 3, PEAK, seed)
+    train(model, clothes_loader, 2 if options.small else 3, options.lr, seed)
 
     # The same few digits, the same augmentation and the same number of epochs, twice.
     digits_loader = loader(*few, 20, RandomAffine(10, translate=(0.1, 0.1), scale=(0.9, 1.1)))
@@ -104,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         digits_loader,
         epochs=epochs - 1,
         frozen_epochs=1,
-        lr=2 * PEAK,  # halved once everything is trained
+        lr=2 * options.lr,  # halved once everything is trained
         validation_data=validation,
         seed=seed,
         verbose=0,
@@ -112,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     digits_loader = loader(*few, 20, RandomAffine(10, translate=(0.1, 0.1), scale=(0.9, 1.1)))
     dt.manual_seed(seed)
     beginner = new_network()
-    nothing = train(beginner, digits_loader, epochs, PEAK, seed, validation)
+    nothing = train(beginner, digits_loader, epochs, options.lr, seed, validation)
     seconds = time.perf_counter() - start
 
     curves = {"fine-tuned": tuned["val_accuracy"], "from nothing": nothing["val_accuracy"]}
@@ -121,13 +122,15 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         "seed": seed,
         "epochs": epochs,
         "seconds": seconds,
+        "validation": (tuned["val_accuracy"][-1], nothing["val_accuracy"][-1]),
         "fine_tuned": accuracy(model, *test),
         "from_nothing": accuracy(beginner, *test),
     }
     print(
         f"seed {seed}: {options.per_class} digits per class, {epochs} epochs, {seconds:.0f} s in all; "
         f"test accuracy fine-tuned {100 * figures['fine_tuned']:.1f}%, "
-        f"from nothing {100 * figures['from_nothing']:.1f}%"
+        f"from nothing {100 * figures['from_nothing']:.1f}%; "
+        "on validation digits " + " and ".join(f"{100 * share:.1f}%" for share in figures["validation"])
     )
     return figures
 

@@ -114,7 +114,9 @@ def test_photographs_of_the_packages(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert has(tmp_path / "photographs.png")
 
 
-def test_transfer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_transfer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(datasets, "fashion_mnist", two_parts)
     monkeypatch.setattr(datasets, "mnist5k", two_parts)
     picture = tmp_path / "curves.png"
@@ -122,7 +124,11 @@ def test_transfer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The same task again: what was learnt before must help.
     assert figures["fine_tuned"] > 0.6
     assert figures["fine_tuned"] >= figures["from_nothing"]
+    assert len(figures["validation"]) == 2
     assert has(picture)
+    with pytest.raises(SystemExit):
+        run("transfer", "--per-class", "100000")
+    assert "--per-class 100000 leaves no digits" in capsys.readouterr().err
 
 
 def test_transfer_to_digits(tmp_path: Path) -> None:
