@@ -1,7 +1,8 @@
 """Clothes: a fast CNN or a ResNet-18 on Fashion-MNIST, with augmentation.
 
 python examples/fashion_cnn.py                                     # the fast CNN, minutes on two cores
-python examples/fashion_cnn.py --network resnet18 --epochs 50      # bfloat16, about an hour
+python examples/fashion_cnn.py --network resnet18                  # bfloat16, about an hour and a half
+python examples/fashion_cnn.py --network resnet18 --checkpoints run  # stopped, it goes on when called again
 python examples/fashion_cnn.py --small                             # 2,000 images, seconds
 """
 
@@ -18,7 +19,7 @@ import drivetrain as dt
 from drivetrain import datasets, models, nn, optim
 from drivetrain.augment import Compose, RandomCrop, RandomHorizontalFlip
 from drivetrain.data import ArrayDataset, DataLoader
-from drivetrain.train import Trainer
+from drivetrain.train import Checkpoint, Trainer
 from drivetrain.train.plots import plot_misclassified
 
 EPOCHS = {"fast": 25, "resnet18": 50}
@@ -48,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--epochs", type=int, help="default: 25, resnet18: 50")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), help="resnet18: bfloat16")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--checkpoints", help="a folder: saves every epoch there, and goes on from the last one")
     parser.add_argument("--small", action="store_true", help="few images, a narrow network, two epochs")
     parser.add_argument("--picture", default="fashion_mnist.png", help="where to save what it gets wrong")
     options = parser.parse_args(argv)
@@ -81,8 +83,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         precision=precision,
         seed=options.seed,
     )
+    saving = [Checkpoint(options.checkpoints)] if options.checkpoints else []
     start = time.perf_counter()
-    trainer.fit(loader, epochs=epochs)
+    trainer.fit(loader, epochs=epochs, callbacks=saving, resume="auto" if saving else None)
     seconds = time.perf_counter() - start
 
     logits = trainer.predict(test_images, batch_size=250, verbose=0)

@@ -11,9 +11,11 @@ import pytest
 
 import drivetrain as dt
 from drivetrain.augment import (
+    CenterCrop,
     Compose,
     ElasticTransform,
     OneOf,
+    Pad,
     RandomAffine,
     RandomCrop,
     RandomHorizontalFlip,
@@ -320,18 +322,42 @@ def test_several_in_one_pass_are_the_same_as_one_after_the_other() -> None:
     assert steps[2].fusible([steps[2], RandomRotation(5, fill_mode="reflect"), steps[2]]) == 3
 
 
-def test_flips_behind_a_crop_are_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [RandomCrop((6, 7)), RandomHorizontalFlip(), RandomVerticalFlip(), RandomHorizontalFlip()],
+        [RandomVerticalFlip(), RandomHorizontalFlip(), RandomCrop((4, 5))],
+        [RandomCrop((11, 10), padding=(3, 1), fill_mode="reflect"), RandomHorizontalFlip(0.7)],
+        [Pad((0, 2, 3, 1), fill_value=7), RandomVerticalFlip(), RandomHorizontalFlip()],
+        [CenterCrop((11, 6)), RandomHorizontalFlip(1)],
+    ],
+    ids=lambda steps: " ".join(type(each).__name__ for each in steps),
+)
+def test_windows_and_flips_are_one_cut(steps: list[Transform], monkeypatch: pytest.MonkeyPatch) -> None:
     from drivetrain.augment import matrix_transform
 
-    images = np.random.default_rng(5).integers(0, 256, (16, 9, 12, 3), dtype=np.uint8)
-    steps = [RandomCrop((6, 7)), RandomHorizontalFlip(), RandomVerticalFlip(), RandomHorizontalFlip()]
-    plain = Compose(steps, seed=3, fuse=False)(images, masks=images[..., 0])
+    rng = np.random.default_rng(5)
+    images = rng.integers(0, 256, (16, 9, 12, 3), dtype=np.uint8)
+    points = rng.integers(0, 32, (16, 4, 2)) / 4  # sums of them are exact
+    boxes = np.concatenate([points, points + 3], axis=2)
+    parts = {"masks": images[..., 0], "boxes": boxes, "keypoints": points}
+    plain = Compose(steps, seed=3, fuse=False)(images, **parts)
     calls = []
-    windows = matrix_transform.windows
-    monkeypatch.setattr(matrix_transform, "windows", lambda *given: calls.append(1) or windows(*given))
-    fused = Compose(steps, seed=3)(images, masks=images[..., 0])
+    core = matrix_transform._core
+
+    class Counting:
+        from_numpy = staticmethod(core.from_numpy)
+
+        @staticmethod
+        def cut_images(*given: Any) -> Any:
+            calls.append(1)
+            return core.cut_images(*given)
+
+    monkeypatch.setattr(matrix_transform, "_core", Counting)
+    fused = Compose(steps, seed=3)(images, **parts)
     assert len(calls) == 2  # images and masks
-    assert all(np.array_equal(one, other) for one, other in zip(fused, plain, strict=True))
+    for one, other in zip(fused, plain, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_fused_geometry_does_not_touch_the_border_twice() -> None:

@@ -17,20 +17,16 @@ from .._core import Tensor
 from .checks import LONGEST, MOST, interval
 from .draws import Draws
 from .geometry import RandomHorizontalFlip
-from .matrices import shifts
-from .matrix_transform import MatrixTransform
+from .matrices import Booleans, Floats, Integers
+from .matrix_transform import WindowTransform
 from .targets import Group, merged
 from .transform import Parameters, Shape, Transform
-
-Floats = NDArray[np.float64]
 
 FILTERS = ("nearest", "box", "bilinear", "bicubic", "lanczos")
 
 
-class _Window(MatrixTransform):
-    """A window of an image, which may reach beyond it: whole pixels move, nothing is mixed."""
-
-    exact = True
+class _Window(WindowTransform):
+    """A window of the image, of a size of its own."""
 
     def neutral(self, parameters: Parameters, left: NDArray[np.bool_]) -> Parameters | None:
         return None  # images that are left as they are have another size
@@ -39,11 +35,12 @@ class _Window(MatrixTransform):
         """Column and row of the first pixel of each window."""
         raise NotImplementedError
 
-    def matrices(self, draws: Draws, shape: Shape) -> Floats:
-        return shifts(*self.corners(draws, (shape[1], shape[2])))
+    def windows(self, draws: Draws, shape: Shape) -> tuple[Integers, Booleans]:
+        corners = np.stack(self.corners(draws, (shape[1], shape[2])), axis=1)
+        return corners, np.zeros(corners.shape, bool)
 
-    def _may_follow(self) -> bool:
-        return self.p == 1 and self._is_inside()
+    def _may_follow(self, is_first: bool) -> bool:
+        return self.p == 1 and (is_first or self._is_inside())
 
     def _is_inside(self) -> bool:
         return False

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._arguments import checks_names
 from .checks import interval, number
 from .draws import Draws
-from .matrices import centred, homographies, rotations, shifts, stacked
-from .matrix_transform import Floats, MatrixTransform
-from .transform import Shape
+from .matrices import Booleans, Floats, Integers, centred, homographies, rotations, shifts, stacked
+from .matrix_transform import MatrixTransform, WindowTransform
+from .transform import Parameters, Shape
 
 
 class RandomRotation(MatrixTransform):
@@ -288,7 +290,22 @@ class RandomZoom(MatrixTransform):
         return centred(stacked([[across, 0, 0], [0, down, 0], [0, 0, 1]], len(draws)), shape)
 
 
-class RandomHorizontalFlip(MatrixTransform):
+class _Flip(WindowTransform):
+    """The whole image, mirrored."""
+
+    is_flip = True
+    across: ClassVar[bool] = False
+    down: ClassVar[bool] = False
+
+    def windows(self, draws: Draws, shape: Shape) -> tuple[Integers, Booleans]:
+        mirrored = np.broadcast_to(np.array([self.across, self.down]), (len(draws), 2))
+        return np.zeros((len(draws), 2), np.int64), mirrored
+
+    def neutral(self, parameters: Parameters, left: NDArray[np.bool_]) -> Parameters | None:
+        return {**parameters, "mirrored": parameters["mirrored"] & ~left[:, None]}
+
+
+class RandomHorizontalFlip(_Flip):
     """Swaps left and right.
 
     Args:
@@ -306,21 +323,17 @@ class RandomHorizontalFlip(MatrixTransform):
         array([[6., 0., 8., 4.]])
     """
 
-    exact = True
-    is_flip = True
+    across = True
 
     @checks_names
     def __init__(self, p: float = 0.5, *, seed: int | None = None) -> None:
         super().__init__(p, seed=seed)
 
-    def matrices(self, draws: Draws, shape: Shape) -> Floats:
-        return stacked([[-1, 0, shape[2] - 1], [0, 1, 0], [0, 0, 1]], len(draws))
-
     def __repr__(self) -> str:
         return f"{type(self).__name__}(p={self.p})"
 
 
-class RandomVerticalFlip(MatrixTransform):
+class RandomVerticalFlip(_Flip):
     """Swaps top and bottom.
 
     Args:
@@ -337,15 +350,11 @@ class RandomVerticalFlip(MatrixTransform):
                [1, 2]], dtype=uint8)
     """
 
-    exact = True
-    is_flip = True
+    down = True
 
     @checks_names
     def __init__(self, p: float = 0.5, *, seed: int | None = None) -> None:
         super().__init__(p, seed=seed)
-
-    def matrices(self, draws: Draws, shape: Shape) -> Floats:
-        return stacked([[1, 0, 0], [0, -1, shape[1] - 1], [0, 0, 1]], len(draws))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(p={self.p})"

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Booleans = NDArray[np.bool_]
 
 
 def rotations(angle: Floats) -> Floats:
@@ -60,10 +62,20 @@ def projected(matrices: Floats, points: Floats) -> Floats:
     return np.asarray(moved[:, :2] / moved[:, 2:])
 
 
-def windows(matrices: Floats, size: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Of matrices that move whole pixels to whole pixels, straight on or mirrored: the first column and row
-    of the window that they show, and how it is mirrored: 1 left to right, 2 top to bottom."""
-    across, down = matrices[:, 0, 0] < 0, matrices[:, 1, 1] < 0
-    x = matrices[:, 0, 2] - np.where(across, size[1] - 1, 0)
-    y = matrices[:, 1, 2] - np.where(down, size[0] - 1, 0)
-    return np.rint(np.stack([x, y], axis=1)).astype(np.int64), (across + 2 * down).astype(np.uint8)
+def window_matrices(corners: Integers, mirrored: Booleans, size: tuple[int, int]) -> Floats:
+    """Of windows, see `WindowTransform`."""
+    signs = np.where(mirrored, -1, 1)
+    first = np.where(mirrored, corners + np.array([size[1] - 1, size[0] - 1]), corners)
+    return stacked([[signs[:, 0], 0, first[:, 0]], [0, signs[:, 1], first[:, 1]], [0, 0, 1]], len(corners))
+
+
+def windows_of_windows(
+    corners: Integers,
+    mirrored: Booleans,
+    size: tuple[int, int],
+    inner: tuple[Integers, Booleans],
+    inner_size: tuple[int, int],
+) -> tuple[Integers, Booleans]:
+    """Windows of the size ``inner_size`` in windows of a size, as windows of the images."""
+    beyond = np.array([size[1] - inner_size[1], size[0] - inner_size[0]])
+    return corners + np.where(mirrored, beyond - inner[0], inner[0]), mirrored ^ inner[1]

@@ -14,11 +14,9 @@ from .._checks import choice
 from .._core import Tensor
 from .checks import number
 from .draws import Draws
-from .matrices import projected, windows
+from .matrices import Booleans, Floats, Integers, projected, window_matrices, windows_of_windows
 from .targets import Group, merged
 from .transform import Parameters, Shape, Transform
-
-Floats = NDArray[np.float64]
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 # In the kernels' words, which are SciPy's: its "constant" cuts off half a pixel, its "wrap" takes the first
@@ -40,7 +38,6 @@ class MatrixTransform(Transform):
     """
 
     geometric = True
-    exact: ClassVar[bool] = False  # whole pixels move to whole pixels: interpolation plays no part
     is_flip: ClassVar[bool] = False  # shows all pixels of the image, and no others
 
     def __init__(
@@ -84,13 +81,8 @@ class MatrixTransform(Transform):
 
     def _warped(self, images: Tensor, parameters: Parameters, interpolation: str, fill: float) -> Tensor:
         size = parameters.get("size") or self.output_size((images.shape[1], images.shape[2]))
-        matrices, fill_mode = parameters["matrices"], FILL_MODES[self.fill_mode]
-        if parameters.get("exact", self.exact):
-            corners, flips = windows(matrices, size)
-            fill_mode = "constant" if self.fill_mode == "constant" else fill_mode
-            places, turned = _core.from_numpy(corners), _core.from_numpy(flips)
-            return _core.cut_images(images, places, size, turned, fill_mode, fill)
-        numbers = _core.from_numpy(np.ascontiguousarray(matrices))
+        fill_mode = FILL_MODES[self.fill_mode]
+        numbers = _core.from_numpy(np.ascontiguousarray(parameters["matrices"]))
         return _core.warp_images(images, numbers, size, interpolation, fill_mode, fill)
 
     def apply_keypoints(
@@ -104,9 +96,9 @@ class MatrixTransform(Transform):
     def fusible(self, transforms: Sequence[Transform]) -> int:
         how: tuple[Any, ...] | None = None
         for count, transform in enumerate(transforms):
-            if not isinstance(transform, MatrixTransform) or not transform._may_follow():
+            if not isinstance(transform, MatrixTransform) or not transform._may_follow(count == 0):
                 return max(count, 1)
-            mine = None if transform.exact else transform._how()
+            mine = None if isinstance(transform, WindowTransform) else transform._how()
             if how is not None and mine is not None and mine != how:
                 return max(count, 1)
             how = how or mine
@@ -121,8 +113,9 @@ class MatrixTransform(Transform):
     def _how(self) -> tuple[Any, ...]:
         return self.interpolation, self.fill_mode, self.fill_value, self.mask_fill
 
-    def _may_follow(self) -> bool:
-        """Whether what this one does needs no more than the pixels of the image before."""
+    def _may_follow(self, is_first: bool) -> bool:
+        """Whether what this one does needs no more than the pixels of the image before; the first of a chain
+        may need what lies beside them."""
         return True
 
     def _ends(self) -> bool:
@@ -133,19 +126,70 @@ class MatrixTransform(Transform):
         self, transforms: Sequence[Transform], groups: list[Group], draws: Sequence[Draws]
     ) -> list[Group]:
         chain = [each for each in transforms if isinstance(each, MatrixTransform)]
-        leader = next((each for each in chain if not each.exact), chain[0])
+        leader = next((each for each in chain if not isinstance(each, WindowTransform)), chain[0])
         made = []
         for group in groups:
-            size, channels, count = group.size, group.images.shape[3], len(group.index)
-            total = np.broadcast_to(np.eye(3), (count, 3, 3))
-            for transform, stage in zip(chain, draws, strict=True):
-                mine = stage.take(group.index)
-                chosen = mine.chance(transform.p) if transform.p < 1 else None
-                matrices = transform.matrices(mine, (count, *size, channels))
-                if chosen is not None:
-                    matrices[~chosen] = np.eye(3)
-                total = total @ matrices
-                size = transform.output_size(size)
-            parameters = {"matrices": total, "size": size, "exact": leader.exact}
+            parameters = leader.joined(chain, [stage.take(group.index) for stage in draws], group)
             made.append(leader.changed(group, parameters))
         return merged(made)
+
+    def joined(self, chain: Sequence[MatrixTransform], draws: Sequence[Draws], group: Group) -> Parameters:
+        """The parameters of all of a chain in one."""
+        size, channels, count = group.size, group.images.shape[3], len(group.index)
+        total = np.broadcast_to(np.eye(3), (count, 3, 3))
+        for transform, mine in zip(chain, draws, strict=True):
+            chosen = mine.chance(transform.p) if transform.p < 1 else None
+            matrices = transform.matrices(mine, (count, *size, channels))
+            if chosen is not None:
+                matrices[~chosen] = np.eye(3)
+            total = total @ matrices
+            size = transform.output_size(size)
+        return {"matrices": total, "size": size}
+
+
+class WindowTransform(MatrixTransform):
+    """Base of those that show a window of the image, mirrored or not: whole pixels move, nothing is mixed.
+
+    A window is told by ``corners`` (n, 2), the column and row of the image at which it begins, which may lie
+    beside it, and ``mirrored`` (n, 2), whether it is seen the other way round across and down.
+    """
+
+    def windows(self, draws: Draws, shape: Shape) -> tuple[Integers, Booleans]:
+        """Corners and whether they are mirrored, for images of a shape."""
+        raise NotImplementedError
+
+    def matrices(self, draws: Draws, shape: Shape) -> Floats:
+        return window_matrices(*self.windows(draws, shape), self.output_size((shape[1], shape[2])))
+
+    def parameters(self, draws: Draws, shape: Shape) -> Parameters:
+        corners, mirrored = self.windows(draws, shape)
+        return {"corners": corners, "mirrored": mirrored}
+
+    def _warped(self, images: Tensor, parameters: Parameters, interpolation: str, fill: float) -> Tensor:
+        size = parameters.get("size") or self.output_size((images.shape[1], images.shape[2]))
+        corners, flips = parameters["corners"], parameters["mirrored"] @ np.array([1, 2], np.uint8)
+        fill_mode = "constant" if self.fill_mode == "constant" else FILL_MODES[self.fill_mode]
+        places, turned = _core.from_numpy(corners), _core.from_numpy(flips)
+        return _core.cut_images(images, places, size, turned, fill_mode, fill)
+
+    def apply_keypoints(
+        self, points: Floats, owner: NDArray[np.int64], parameters: Parameters, shape: Shape
+    ) -> Floats:
+        size = parameters.get("size") or self.output_size((shape[1], shape[2]))
+        moved = points - parameters["corners"][owner]
+        last = np.array([size[1] - 1, size[0] - 1])
+        return np.asarray(np.where(parameters["mirrored"][owner], last - moved, moved))
+
+    def joined(self, chain: Sequence[MatrixTransform], draws: Sequence[Draws], group: Group) -> Parameters:
+        size, channels, count = group.size, group.images.shape[3], len(group.index)
+        corners, mirrored = np.zeros((count, 2), np.int64), np.zeros((count, 2), bool)
+        for transform, mine in zip(chain, draws, strict=True):
+            assert isinstance(transform, WindowTransform)
+            chosen = mine.chance(transform.p) if transform.p < 1 else None
+            inner = transform.windows(mine, (count, *size, channels))
+            if chosen is not None:
+                inner = inner[0] * chosen[:, None], inner[1] & chosen[:, None]
+            inner_size = transform.output_size(size)
+            corners, mirrored = windows_of_windows(corners, mirrored, size, inner, inner_size)
+            size = inner_size
+        return {"corners": corners, "mirrored": mirrored, "size": size}
