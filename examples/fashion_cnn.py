@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--epochs", type=int, help="default: 25, resnet18: 50")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), help="resnet18: bfloat16")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--checkpoints", help="a folder: saves every epoch there, and goes on from the last one")
+    parser.add_argument("--checkpoints", help="folder to save every epoch in, and to go on from")
     parser.add_argument("--small", action="store_true", help="few images, a narrow network, two epochs")
     parser.add_argument("--picture", default="fashion_mnist.png", help="where to save what it gets wrong")
     options = parser.parse_args(argv)

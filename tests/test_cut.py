@@ -53,6 +53,16 @@ def test_windows_far_away() -> None:
     assert cut(images[:0], np.zeros((0, 2), np.int64), (5, 6)).shape == (0, 5, 6, 1)
 
 
+def test_rows_choose_the_images() -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (6, 9, 8, 3)).astype(np.uint8)
+    rows, corners, flips = np.array([5, 0, 5, 3, 5, 2, 1, 0]), rng.integers(-3, 5, (8, 2)), np.arange(8) % 4
+    one = cut(images, corners, (5, 6), flips, "reflect", 0.0, dt.from_numpy(rows))
+    np.testing.assert_array_equal(one, cut(images[rows], corners, (5, 6), flips, "reflect"))
+    none = cut(images, corners[:0], (5, 6), None, "constant", 0.0, dt.from_numpy(rows[:0]))
+    assert none.shape == (0, 5, 6, 3)
+
+
 def test_threads_give_the_same_bits() -> None:
     images = np.random.default_rng(0).integers(0, 256, (40, 60, 70, 3)).astype(np.uint8)
     corners = np.random.default_rng(1).integers(-9, 9, (40, 2))
@@ -76,6 +86,11 @@ def test_wrong_input() -> None:
         ((image, corners, 3, dt.zeros(2)), TypeError, "flips has dtype"),
         ((image, corners, 3, dt.zeros(3, dtype="uint8")), ValueError, "flips"),
         ((image, corners, 3, None, "wrap"), ValueError, "unknown fill_mode 'wrap'"),
+        ((image, corners, 3, None, "constant", 0.0, dt.zeros(2)), TypeError, "rows has dtype"),
+        ((image, corners, 3, None, "constant", 0.0, dt.tensor([[0, 1]])), ValueError, "rows"),
+        ((image, corners, 3, None, "constant", 0.0, dt.tensor([0])), ValueError, "corners"),
+        ((image, corners, 3, None, "constant", 0.0, dt.tensor([0, 2])), ValueError, "rows contains 2"),
+        ((image, corners, 3, None, "constant", 0.0, dt.tensor([-1, 0])), ValueError, "rows contains -1"),
     ]
     for arguments, kind, message in wrong:
         with pytest.raises(kind, match=f"cut_images: .*{message}|{message}"):

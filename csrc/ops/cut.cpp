@@ -11,23 +11,37 @@ namespace {
 
 constexpr int64_t kFarthest = int64_t{1} << 40;
 
+// Integers of a shape, as a copy: what is checked must not change any more.
+std::vector<int64_t> read_integers(const char* op, const char* argument, const Tensor& t) {
+    if (t.dtype() != DType::int64)
+        type_error({op, ": ", argument, " has dtype ", t.dtype(), ", expected int64"});
+    const Tensor numbers = plain::contiguous(t);
+    return {numbers.data<int64_t>(), numbers.data<int64_t>() + numbers.size()};
+}
+
 std::vector<int64_t> read_corners(const char* op, const Tensor& corners, int64_t batch) {
-    if (corners.dtype() != DType::int64)
-        type_error({op, ": corners has dtype ", corners.dtype(), ", expected int64"});
     check_shape(op, "corners", corners, {batch, 2});
-    // A copy: what was checked must not change any more.
-    const Tensor numbers = plain::contiguous(corners);
-    const std::vector<int64_t> own(numbers.data<int64_t>(), numbers.data<int64_t>() + numbers.size());
+    const std::vector<int64_t> own = read_integers(op, "corners", corners);
     for (const int64_t at : own)
         if (at > kFarthest || at < -kFarthest)
             value_error({op, ": corners contains ", at, ", expected places within 2**40 pixels"});
     return own;
 }
 
+std::vector<int64_t> read_rows(const char* op, const Tensor& rows, int64_t images) {
+    check_rank(op, "rows", rows, 1, "(n,)");
+    const std::vector<int64_t> own = read_integers(op, "rows", rows);
+    for (const int64_t row : own)
+        if (row < 0 || row >= images)
+            value_error({op, ": rows contains ", row, ", expected 0 to ", images - 1});
+    return own;
+}
+
 } // namespace
 
 Tensor cut_images(const Tensor& images, const Tensor& corners, const Dims& size,
-                  const std::optional<Tensor>& flips, const std::string& fill_mode, double fill_value) {
+                  const std::optional<Tensor>& flips, const std::string& fill_mode, double fill_value,
+                  const std::optional<Tensor>& rows) {
     const char* op = "cut_images";
     const Fill fills[] = {Fill::grid_constant, Fill::nearest, Fill::reflect, Fill::mirror, Fill::grid_wrap};
     CutArgs a;
@@ -35,17 +49,23 @@ Tensor cut_images(const Tensor& images, const Tensor& corners, const Dims& size,
                                {"constant", "nearest", "reflect", "mirror", "grid-wrap"})];
     const Tensor from = read_images(op, images);
     const Pair to = read_size(op, size);
-    const std::vector<int64_t> places = read_corners(op, corners, from.shape(0));
+    std::vector<int64_t> chosen;
+    a.batch = from.shape(0);
+    if (rows) {
+        chosen = read_rows(op, *rows, from.shape(0));
+        a.batch = int64_t(chosen.size()), a.rows = chosen.data();
+    }
+    const std::vector<int64_t> places = read_corners(op, corners, a.batch);
     Tensor turned;
     if (flips) {
         if (flips->dtype() != DType::uint8)
             type_error({op, ": flips has dtype ", flips->dtype(), ", expected uint8"});
-        check_shape(op, "flips", *flips, {from.shape(0)});
+        check_shape(op, "flips", *flips, {a.batch});
         turned = plain::contiguous(*flips);
         a.flips = turned.data<uint8_t>();
     }
     const int64_t item = from.dtype() == DType::uint8 ? 1 : 4, channels = from.shape(3);
-    a.batch = from.shape(0), a.in_h = from.shape(1), a.in_w = from.shape(2), a.bytes = channels * item;
+    a.in_h = from.shape(1), a.in_w = from.shape(2), a.bytes = channels * item;
     a.out_h = to.h, a.out_w = to.w;
     Tensor out = Tensor::empty({a.batch, a.out_h, a.out_w, channels}, from.dtype(), from.device(), op);
     if (!out.size()) return out;

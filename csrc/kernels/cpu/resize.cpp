@@ -1,6 +1,7 @@
 #include "kernels/resize.h"
 
 #include "kernels/cpu/common.h"
+#include "kernels/cpu/resize_groups.h"
 #include "kernels/cpu/words.h"
 
 #pragma GCC diagnostic ignored "-Wpsabi"
@@ -16,7 +17,7 @@ constexpr int64_t kBeyond = 64;
 
 // In fixed point, up to four channels: kTogether outputs at a time, each in 16 bytes of a vector, from two
 // pixels at once as words side by side.
-constexpr int64_t kTogether = kVectorBytes / 16;
+constexpr int64_t kTogether = kGroupOutputs;
 
 DT_INLINE Bytes pairs(int64_t channels, int64_t first) { // pixels `first` and first + 1
     Bytes pattern;
@@ -48,7 +49,8 @@ template <class T> struct Band {
     const T* image;
     T* output;
     T* ring;
-    int64_t next = 0; // the first row of the image that is not in the ring
+    const ColumnGroup* groups; // null where there are none
+    int64_t next = 0;          // the first row of the image that is not in the ring
 
     int64_t values() const { return a.columns.out * a.channels; }
     T* line(int64_t row) const { return ring + row % (a.rows.taps + kAhead) * (values() + kBeyond); }
@@ -97,6 +99,9 @@ void mix_columns_fixed(const Band<uint8_t>& b, const uint8_t* from, uint8_t* con
     const int64_t channels = b.a.channels, in_row = x.in * channels;
     const auto& [front, back, two, other_two, store_pixels] = b.patterns;
     const int shift = x.shift[b.table];
+    if (kHasGroups && b.groups)
+        return mix_groups<rows>(b.groups, ceil_div(x.out, kTogether), shift, channels, in_row, store_pixels,
+                                from, lines);
     for (int64_t j = 0; j < x.out; j += kTogether) {
         const uint8_t* pixels[kTogether];
         const int16_t* weights[kTogether];
@@ -178,15 +183,25 @@ void resize(const ResizeArgs& a, const Columns& columns, const AllColumns& four_
     const int64_t high = rows_in_band(a), bands = ceil_div(a.rows.out, high);
     const int64_t in_row = a.columns.in * a.channels, out_row = a.columns.out * a.channels;
     const int64_t beyond = a.columns.taps * a.channels + kBeyond;
+    const int64_t most_groups = kHasGroups && a.columns.fixed ? ceil_div(a.columns.out, kTogether) : 0;
     const Patterns patterns(a.channels);
     const T* const end = static_cast<const T*>(a.images) + a.batch * a.rows.in * in_row;
     parallel(a.batch * bands, 1, [&](int64_t begin, int64_t end_of_block) {
         const int64_t ring = (a.rows.taps + kAhead) * (out_row + kBeyond) + kPiece;
-        T* const memory = scratch<T>(Scratch::kernel, ring + in_row + beyond);
+        auto* const groups = scratch<ColumnGroup>(
+            Scratch::kernel, most_groups + ceil_div((ring + in_row + beyond) * int64_t(sizeof(T)),
+                                                    int64_t(sizeof(ColumnGroup))));
+        T* const memory = reinterpret_cast<T*>(groups + most_groups);
+        int64_t grouped = -1; // the table of the groups
+        bool has_groups = false;
         T* const padded = memory + ring;
         memset(memory, 0, size_t(ring) * sizeof(T));
         for (int64_t item = begin; item < end_of_block; ++item) {
             const int64_t sample = item / bands, table = a.shared ? 0 : sample;
+            if (most_groups && grouped != table) {
+                grouped = table;
+                has_groups = make_groups(a.columns, table * a.columns.out, a.channels, groups);
+            }
             Band<T> band{a,
                          patterns,
                          table,
@@ -194,7 +209,8 @@ void resize(const ResizeArgs& a, const Columns& columns, const AllColumns& four_
                          table * a.columns.out,
                          static_cast<const T*>(a.images) + sample * a.rows.in * in_row,
                          static_cast<T*>(a.output) + sample * a.rows.out * out_row,
-                         memory};
+                         memory,
+                         has_groups ? groups : nullptr};
             const int64_t first_row = item % bands * high, last_row = min(a.rows.out, first_row + high);
             int64_t needed = 0; // rows of the image
             for (int64_t i = band.row_table + first_row; i < band.row_table + last_row; ++i)

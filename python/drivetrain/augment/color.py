@@ -86,7 +86,7 @@ class StepTransform(ColorTransform):
             for transform, stage in zip(transforms, draws, strict=True):
                 mine = stage.take(group.index)
                 chosen = mine.chance(transform.p) if transform.p < 1 else None
-                parameters = transform.parameters(mine, tuple(group.images.shape))
+                parameters = transform.parameters(mine, group.shape)
                 if chosen is not None:
                     parameters = transform.neutral(parameters, ~chosen) or parameters
                 steps.append(parameters["steps"])

@@ -348,22 +348,31 @@ class RandomResizedCrop(_Scaled):
 
     def boxes(self, draws: Draws, size: tuple[int, int]) -> Floats:
         """The parts, in whole pixels: the first of ten tries that fits, or the largest in the middle."""
-        height, width = size
-        area = height * width * draws.uniform(*self.scale, 10)
-        ratio = np.exp(draws.uniform(math.log(self.ratio[0]), math.log(self.ratio[1]), 10))
-        across, down = np.rint(np.sqrt(area * ratio)), np.rint(np.sqrt(area / ratio))
-        fits = (across >= 1) & (across <= width) & (down >= 1) & (down <= height)
-        first = np.argmax(fits, axis=1)[:, None]
-        w, h = (np.take_along_axis(each, first, 1)[:, 0] for each in (across, down))
+        areas = draws.uniform(*self.scale, 10)
+        ratios = draws.uniform(math.log(self.ratio[0]), math.log(self.ratio[1]), 10)
         at = draws.uniform(size=2)
-        # Nothing fits: the whole height or width, within the range of proportions.
-        whole_w = min(width, max(round(height * self.ratio[1]), 1))
-        whole_h = min(height, max(round(width / self.ratio[0]), 1))
-        none = ~fits.any(axis=1)
-        w, h = np.where(none, whole_w, w), np.where(none, whole_h, h)
-        x = np.where(none, (width - w) // 2, np.floor(at[:, 0] * (width - w + 1)))
-        y = np.where(none, (height - h) // 2, np.floor(at[:, 1] * (height - h + 1)))
-        return np.stack([x, y, x + w, y + h], axis=1)
+        sides = np.empty((len(areas), 2))
+        left = np.arange(len(areas))
+        for area, ratio in zip(areas.T, ratios.T, strict=True):
+            tried = self._sides(area[left], np.exp(ratio[left]), size)
+            fits = ((tried >= 1) & (tried <= (size[1], size[0]))).all(axis=1)
+            sides[left] = tried
+            left = left[~fits]
+            if not len(left):
+                break
+        whole = np.array([size[1], size[0]])
+        corners = np.floor(at * (whole - sides + 1))
+        if len(left):  # nothing fits: the whole height or width, within the range of proportions
+            wide, high = round(size[0] * self.ratio[1]), round(size[1] / self.ratio[0])
+            sides[left] = np.minimum(whole, np.maximum((wide, high), 1))
+            corners[left] = (whole - sides[left]) // 2
+        return np.concatenate([corners, corners + sides], axis=1)
+
+    @staticmethod
+    def _sides(area: Floats, ratio: Floats, size: tuple[int, int]) -> Floats:
+        """(n, 2): widths and heights in whole pixels, of areas that are shares of the image's."""
+        area = size[0] * size[1] * area
+        return np.rint(np.sqrt(np.stack([area * ratio, area / ratio], axis=1)))
 
     # A flip that follows
 
@@ -375,7 +384,7 @@ class RandomResizedCrop(_Scaled):
     ) -> list[Group]:
         made = []
         for group in groups:
-            parameters = self.parameters(draws[0].take(group.index), tuple(group.images.shape))
+            parameters = self.parameters(draws[0].take(group.index), group.shape)
             parameters["flips"] = draws[1].take(group.index).chance(transforms[1].p)
             made.append(self.changed(group, parameters))
         return merged(made)

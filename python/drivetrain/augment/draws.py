@@ -122,6 +122,9 @@ class Draws:
     def integers(self, low: ArrayLike, high: ArrayLike, size: Size = ()) -> Integers:
         """Integers from low to high - 1, which are at most 2**53 apart."""
         drawn, shape = self._numbers(size)
+        if isinstance(low, int) and isinstance(high, int) and high > low:
+            steps = (drawn.reshape(shape) * (high - low)).astype(np.int64)
+            return np.asarray(np.minimum(steps, high - low - 1, out=steps) + low)
         first, span = np.asarray(low, np.int64), np.asarray(high, np.int64) - np.asarray(low, np.int64)
         if span.size and (span < 1).any():
             raise ValueError(f"Draws.integers: low is {low!r}, expected less than high, {high!r}")

@@ -77,5 +77,7 @@ def windows_of_windows(
     inner_size: tuple[int, int],
 ) -> tuple[Integers, Booleans]:
     """Windows of the size ``inner_size`` in windows of a size, as windows of the images."""
+    if inner_size == size and not inner[0].any():
+        return corners, mirrored ^ inner[1]
     beyond = np.array([size[1] - inner_size[1], size[0] - inner_size[0]])
     return corners + np.where(mirrored, beyond - inner[0], inner[0]), mirrored ^ inner[1]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .. import _core
 from .._checks import choice
 from .._core import Tensor
+from ..data.rows import Rows
 from .checks import number
 from .draws import Draws
 from .matrices import Booleans, Floats, Integers, projected, window_matrices, windows_of_windows
@@ -129,13 +130,15 @@ class MatrixTransform(Transform):
         leader = next((each for each in chain if not isinstance(each, WindowTransform)), chain[0])
         made = []
         for group in groups:
-            parameters = leader.joined(chain, [stage.take(group.index) for stage in draws], group)
+            whole = len(group.index) == len(draws[0])
+            mine = draws if whole else [stage.take(group.index) for stage in draws]
+            parameters = leader.joined(chain, mine, group)
             made.append(leader.changed(group, parameters))
         return merged(made)
 
     def joined(self, chain: Sequence[MatrixTransform], draws: Sequence[Draws], group: Group) -> Parameters:
         """The parameters of all of a chain in one."""
-        size, channels, count = group.size, group.images.shape[3], len(group.index)
+        size, channels, count = group.size, group.shape[3], len(group.index)
         total = np.broadcast_to(np.eye(3), (count, 3, 3))
         for transform, mine in zip(chain, draws, strict=True):
             chosen = mine.chance(transform.p) if transform.p < 1 else None
@@ -165,12 +168,21 @@ class WindowTransform(MatrixTransform):
         corners, mirrored = self.windows(draws, shape)
         return {"corners": corners, "mirrored": mirrored}
 
+    def applied(self, group: Group, parameters: Parameters) -> Tensor:
+        rows = group.pixels
+        if isinstance(rows, Rows) and type(self).apply is MatrixTransform.apply:
+            return self._cut(rows.source, parameters, self.fill_value, rows.numbers())
+        return super().applied(group, parameters)
+
     def _warped(self, images: Tensor, parameters: Parameters, interpolation: str, fill: float) -> Tensor:
+        return self._cut(images, parameters, fill)
+
+    def _cut(self, images: Tensor, parameters: Parameters, fill: float, rows: Tensor | None = None) -> Tensor:
         size = parameters.get("size") or self.output_size((images.shape[1], images.shape[2]))
         corners, flips = parameters["corners"], parameters["mirrored"] @ np.array([1, 2], np.uint8)
         fill_mode = "constant" if self.fill_mode == "constant" else FILL_MODES[self.fill_mode]
         places, turned = _core.from_numpy(corners), _core.from_numpy(flips)
-        return _core.cut_images(images, places, size, turned, fill_mode, fill)
+        return _core.cut_images(images, places, size, turned, fill_mode, fill, rows)
 
     def apply_keypoints(
         self, points: Floats, owner: NDArray[np.int64], parameters: Parameters, shape: Shape
@@ -181,15 +193,16 @@ class WindowTransform(MatrixTransform):
         return np.asarray(np.where(parameters["mirrored"][owner], last - moved, moved))
 
     def joined(self, chain: Sequence[MatrixTransform], draws: Sequence[Draws], group: Group) -> Parameters:
-        size, channels, count = group.size, group.images.shape[3], len(group.index)
-        corners, mirrored = np.zeros((count, 2), np.int64), np.zeros((count, 2), bool)
+        size, channels, count = group.size, group.shape[3], len(group.index)
+        total: tuple[Integers, Booleans] | None = None
         for transform, mine in zip(chain, draws, strict=True):
             assert isinstance(transform, WindowTransform)
             chosen = mine.chance(transform.p) if transform.p < 1 else None
             inner = transform.windows(mine, (count, *size, channels))
-            if chosen is not None:
-                inner = inner[0] * chosen[:, None], inner[1] & chosen[:, None]
+            if chosen is not None:  # flips: every other window has p = 1 here
+                inner = inner[0], inner[1] & chosen[:, None]
             inner_size = transform.output_size(size)
-            corners, mirrored = windows_of_windows(corners, mirrored, size, inner, inner_size)
+            total = inner if total is None else windows_of_windows(*total, size, inner, inner_size)
             size = inner_size
-        return {"corners": corners, "mirrored": mirrored, "size": size}
+        assert total is not None
+        return {"corners": total[0], "mirrored": total[1], "size": size}

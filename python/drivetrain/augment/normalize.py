@@ -98,8 +98,8 @@ class Normalize(Transform):
                     f"Normalize: {name} has {len(values)} numbers, but the images have {channels} channels "
                     f"(shape {tuple(images.shape)})"
                 )
-        width = np.broadcast_to(np.asarray(self.std), (channels,))
-        mean = np.broadcast_to(np.asarray(self.mean), (channels,))
+        each = np.ones(channels)
+        width, mean = each * self.std, each * self.mean
         return scaled(images, 1 / (width * self.max_value), -mean / width)
 
 

@@ -106,7 +106,7 @@ class _Policy(ColorTransform):
         return whole
 
     def _warped(self, group: Group, kinds: list[str], amount: Floats) -> Group:
-        shape = tuple(group.images.shape)
+        shape = group.shape
         matrices = np.empty((len(kinds), 3, 3))
         for name in set(kinds):
             mine = np.array([kind == name for kind in kinds])
@@ -118,7 +118,7 @@ class _Policy(ColorTransform):
         for name in set(kinds):
             mine = np.array([kind == name for kind in kinds])
             steps[mine, 0] = _STEPS[name](1 + amount[mine])
-        if group.images.shape[3] not in (3, 4):
+        if group.shape[3] not in (3, 4):
             steps[np.array([kind == "Color" for kind in kinds])] = 0
         return self._recolored(
             group, _core.transform_colors(group.images, pixels.share(steps), self.max_value)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .. import _core
 from .._core import Tensor
 from ..data.convert import refuse_masked
+from ..data.rows import Rows
 
 Points = list[NDArray[np.float64]]
 
@@ -22,20 +23,32 @@ MASKS_EXACT_TO = 2**24  # integers in float32
 class Group:
     """Samples whose images have one shape: what a transform works on.
 
-    ``index`` says which samples of the call they are, ``images`` is (n, height, width, channels), ``masks``
-    the same or None. ``boxes`` and ``keypoints`` have an array (k, 4) or (k, 2) for each sample.
+    ``index`` says which samples of the call they are, ``pixels`` are their images (n, height, width,
+    channels), ``masks`` the same or None. ``boxes`` and ``keypoints`` have an array (k, 4) or (k, 2) for each
+    sample.
     """
 
     index: NDArray[np.int64]
-    images: Tensor
+    pixels: Tensor | Rows
     masks: Tensor | None = None
     boxes: Points | None = None
     keypoints: Points | None = None
 
     @property
+    def images(self) -> Tensor:
+        """The pixels, copied where they were rows of something larger."""
+        if isinstance(self.pixels, Rows):
+            self.pixels = self.pixels.tensor()
+        return self.pixels
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.pixels.shape)
+
+    @property
     def size(self) -> tuple[int, int]:
         """Height and width."""
-        return self.images.shape[1], self.images.shape[2]
+        return self.shape[1], self.shape[2]
 
     def take(self, chosen: NDArray[np.int64]) -> Group:
         """Some of the samples, by their place in this group."""
@@ -51,7 +64,7 @@ class Group:
     def form(self) -> tuple[Any, ...]:
         """Groups of one form can be one group."""
         masks = None if self.masks is None else (self.masks.shape[1:], self.masks.dtype.name)
-        return self.images.shape[1:], self.images.dtype.name, masks
+        return self.shape[1:], self.pixels.dtype.name, masks
 
 
 def merged(groups: Sequence[Group]) -> list[Group]:
@@ -274,7 +287,9 @@ def _to_array(where: str, name: str, value: Any) -> NDArray[Any]:
     return array
 
 
-def _tensor(where: str, name: str, value: Any) -> Tensor:
+def _tensor(where: str, name: str, value: Any) -> Any:
+    if isinstance(value, Rows):
+        return value
     refuse_masked(where, name, value)
     if isinstance(value, Tensor):
         return value.detach()

@@ -14,6 +14,7 @@ from .._checks import integer
 from .._core import Tensor
 from ..autograd import no_grad
 from ..data.mixup import calls_made, entries
+from ..data.rows import Rows
 from ..data.shuffle import check_seed
 from .checks import number
 from .draws import Draws
@@ -125,6 +126,13 @@ class Transform:
         with no_grad():
             return write(self.run(groups, draws), form, labels)
 
+    @property
+    def takes_rows(self) -> bool:
+        """Whether the first part of a batch for `transform_samples` may be images not yet copied: `Rows`."""
+        kind = type(self)
+        is_own = kind.__call__ is Transform.__call__ and kind.transform_samples is Transform.transform_samples
+        return is_own and self.parts[0] == "images"
+
     def transform_batch(self, batch: Any, epoch: int, number: int) -> Any:
         """The same for batch ``number`` of an epoch. It keeps nothing in mind."""
         number = integer(f"{type(self).__name__}.transform_batch", "number", number, 0, 2**31 - 1)
@@ -196,7 +204,7 @@ class Transform:
     def run_group(self, group: Group, draws: Draws) -> list[Group]:
         """The transform on one group, of which each sample is drawn with probability p."""
         chosen = draws.chance(self.p) if self.p < 1 else np.ones(len(draws), bool)
-        parameters = self.parameters(draws, tuple(group.images.shape))
+        parameters = self.parameters(draws, group.shape)
         if chosen.all():
             return [self.changed(group, parameters)]
         if not chosen.any():
@@ -209,11 +217,10 @@ class Transform:
 
     def changed(self, group: Group, parameters: Parameters) -> Group:
         """All samples of a group, transformed with these parameters."""
-        made = Group(
-            group.index, self.apply(group.images, parameters), group.masks, group.boxes, group.keypoints
-        )
+        shape = group.shape
+        images = self.applied(group, parameters)
+        made = Group(group.index, images, group.masks, group.boxes, group.keypoints)
         if self.geometric:
-            shape = tuple(group.images.shape)
             if group.masks is not None:
                 made.masks = self.apply_masks(group.masks, parameters)
             if group.boxes is not None:
@@ -221,6 +228,10 @@ class Transform:
             if group.keypoints is not None:
                 made.keypoints = self._moved(group.keypoints, parameters, shape)
         return made
+
+    def applied(self, group: Group, parameters: Parameters) -> Tensor:
+        """The images of a group, transformed."""
+        return self.apply(group.images, parameters)
 
     def apply_boxes(
         self, boxes: Points, parameters: Parameters, shape: Shape, size: tuple[int, int]
@@ -268,7 +279,7 @@ class Transform:
 
 
 def _length(where: str, name: str, images: Any) -> int:
-    if not isinstance(images, (np.ndarray, Tensor, list)) or not getattr(images, "ndim", 1):
+    if not isinstance(images, (np.ndarray, Tensor, Rows, list)) or not getattr(images, "ndim", 1):
         raise TypeError(
             f"{where}: {name} is a {type(images).__name__}, expected images: an array, a Tensor or a list"
         )

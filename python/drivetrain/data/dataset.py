@@ -130,6 +130,8 @@ class Subset(Dataset):
             self.take_at = lambda positions, epoch, first: dataset.take_at(
                 self.indices[positions], epoch, first
             )
+        if hasattr(dataset, "rows_at"):
+            self.rows_at = lambda positions: dataset.rows_at(self.indices[positions])
         if hasattr(dataset, "state_dict") and hasattr(dataset, "load_state_dict"):
             self.state_dict, self.load_state_dict = dataset.state_dict, dataset.load_state_dict
         if hasattr(dataset, "classes") and hasattr(dataset, "targets"):

@@ -77,9 +77,12 @@ class MemoryCache:
 
     def gather(self, indices: NDArray[np.int64]) -> Pixels | None:
         """A batch of images of one size, None where one of them is not there yet, or has another."""
-        if self.rows is None or not self.is_row[indices].all():
-            return None
-        return take_rows(self.rows, indices)
+        rows = self.rows_with(indices)
+        return None if rows is None else take_rows(rows, indices)
+
+    def rows_with(self, indices: NDArray[np.int64]) -> Pixels | None:
+        """All images of one size, where these are among them."""
+        return self.rows if self.rows is not None and self.is_row[indices].all() else None
 
 
 class FileCache:

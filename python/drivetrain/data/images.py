@@ -16,10 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 from .._arguments import checks_names
 from .._checks import choice, integer
 from .._core import get_num_threads
+from .convert import to_tensor
 from .dataset import Dataset, as_array
 from .decode import ImageError, ImageReader, Pixels
 from .folders import EXTENSIONS, scan_directory
 from .image_cache import FileCache, MemoryCache, fingerprint_of, new_batch
+from .rows import Rows
 from .threads import Readers
 
 MOST_THREADS = 16
@@ -211,6 +213,20 @@ class ImageFiles(Dataset):
         if self.target_transform is None:
             return images, self.labels[indices]
         return images, np.asarray([self._label(index) for index in indices.tolist()])
+
+    def rows_at(self, indices: NDArray[np.int64]) -> Any:
+        """The batch with images that are still to be copied out of the cache; None where that is not all
+        there is to do."""
+        cache = self._open_cache()
+        if type(self).take_at is not ImageFiles.take_at or not isinstance(cache, MemoryCache):
+            return None
+        if self.skipped or self.transform is not None or self.target_transform is not None:
+            return None
+        rows = cache.rows_with(indices)
+        if rows is None:
+            return None
+        images = Rows(to_tensor(rows), indices)
+        return images if self.labels is None else (images, self.labels[indices])
 
     def _read(self, indices: NDArray[np.int64]) -> Any:
         """Pixels of all, in one buffer where they have one size; the rows of bad ones are anything."""

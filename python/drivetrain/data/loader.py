@@ -18,12 +18,13 @@ from .collate import collate_arrays
 from .convert import to_tensor, to_tensors
 from .dataset import ArrayDataset, Dataset, as_indices
 from .prefetch import Prefetcher
+from .rows import Rows
 from .sampler import RandomSampler, SequentialSampler
 from .shuffle import check_seed
 
 QUICK = 5e-4  # seconds
 # Small batches are made several at a time, as the calls for one cost as much as its pixels.
-AT_ONCE, MOST_AT_ONCE, MOST_BYTES = 4e-3, 8, 2**24  # seconds, batches, bytes
+AT_ONCE, MOST_AT_ONCE, MOST_BYTES = 4e-3, 16, 2**24  # seconds, batches, bytes
 PLACED = ("transform_samples", "transform_batch")
 STATE_KEYS = ("seed", "epoch", "batches_done", "length", "batch_size", "shuffle", "drop_last")
 
@@ -163,7 +164,10 @@ class DataLoader:
         is_made = arrays is not None and self.batch_transform is None
 
         def make(indices: NDArray[np.int64], number: int) -> Any:
-            batch = self._load(indices, epoch, number) if arrays is None else take_rows(arrays, indices)
+            if arrays is None:
+                batch = self._load(indices, epoch, number)
+            else:
+                batch = take_rows(arrays, indices, self._takes_rows)
             return batch if batch is None or is_made else self._prepared(batch, epoch, number)
 
         several = self._batches_at_once(arrays)
@@ -232,6 +236,11 @@ class DataLoader:
             return transform.transform_batch(made, epoch, number)
         return made
 
+    @property
+    def _takes_rows(self) -> bool:
+        """Whether the transform copies what it needs of the images itself."""
+        return self.collate_fn is None and getattr(self.batch_transform, "takes_rows", False)
+
     def _index_batches(self, epoch: int) -> list[NDArray[np.int64]]:
         if hasattr(self.sampler, "set_epoch"):
             self.sampler.set_epoch(epoch)
@@ -248,6 +257,10 @@ class DataLoader:
 
     def _load(self, indices: NDArray[np.int64], epoch: int, number: int) -> Any:
         dataset: Any = self.dataset
+        if self._takes_rows and hasattr(dataset, "rows_at"):
+            batch = dataset.rows_at(indices)
+            if batch is not None:
+                return batch
         if hasattr(dataset, "take_at"):
             batch = dataset.take_at(indices, epoch, self._first[number])
             return batch if self.collate_fn is None or batch is None else self.collate_fn(rows_of(batch))
@@ -401,8 +414,11 @@ def array_tensors(dataset: Any) -> list[Any] | None:
         return None  # a dtype that tensors do not have: said where the batch becomes one
 
 
-def take_rows(arrays: list[Any], indices: NDArray[np.int64]) -> Any:
-    """Rows of all arrays as ``ArrayDataset.take`` gives them, copied by the core into its own memory."""
+def take_rows(arrays: list[Any], indices: NDArray[np.int64], may_wait: bool = False) -> Any:
+    """Rows of all arrays as ``ArrayDataset.take`` gives them, copied by the core into its own memory; images,
+    the first of them, may wait for the transform that copies them."""
     positions = to_tensor(indices)
-    rows = tuple([take(array, positions, 0) for array in arrays])
+    waits = may_wait and arrays[0].ndim == 4
+    first = Rows(arrays[0], indices) if waits else take(arrays[0], positions, 0)
+    rows = (first, *[take(array, positions, 0) for array in arrays[1:]])
     return rows if len(rows) > 1 else rows[0]
