@@ -125,6 +125,7 @@ template <class T, class A, class B> struct BlockTask {
     T *a_packed = nullptr, *b_packed = nullptr;
     int64_t a_row = 0;        // of a_packed, where it holds rows
     SumOf<T>* sums = nullptr; // of the block, where C is rounded and its depth is cut
+    int64_t fetched = 0;      // lines of the rows that are packed next
     Tile<T> tile = {};
 
     bool in_place(int64_t cols) const { // B can be read where it is
@@ -166,7 +167,7 @@ template <class T, class A, class B> struct BlockTask {
             tile.ahead_step = line;
             return;
         }
-        if (r * line >= kTileCols<T>) return;
+        if (r * line >= kTileCols<T>) return fetch_rows(p + blocks.size);
         j += kTileCols<T>;
         if (j >= block.j1) {
             j = block.j0;
@@ -186,6 +187,13 @@ template <class T, class A, class B> struct BlockTask {
                 tile.ahead_step = b.depth_step;
             }
         }
+    }
+    // Other tiles fetch what is packed for the next depth block, where each depth lies on a page of its own.
+    void fetch_rows(int64_t p) {
+        if (a_from != Source::packed || !a.along() || p >= block.p1 || fetched >= a.lines(block_rows()))
+            return;
+        tile.ahead = a.line(block.panels.start(block.r0), block_rows(), p, fetched++);
+        tile.ahead_step = a.line_step();
     }
     // A tile whose item (0, 0) goes to (row, col) of a C that is rounded once, after the last of its depth.
     void compute_rounded(int64_t row, int64_t col, bool starts, bool final) {
@@ -254,6 +262,7 @@ template <class T, class A, class B> struct BlockTask {
         tile.c_row = out.row;
         for (int64_t p = block.p0; p == block.p0 || p < block.p1; p += blocks.size) {
             tile.depth = min(blocks.size, block.p1 - p);
+            fetched = 0;
             if (a_row)
                 a.convert_rows(a_packed, a_row, panels.start(block.r0), block_rows(), p, tile.depth);
             else if (a_from == Source::packed)

@@ -62,6 +62,13 @@ struct Pairs {
             for (int64_t i = first; i < end; i += 32) __builtin_prefetch(data + i + q * depth_step);
     }
 
+    int64_t lines(int64_t count) const { return 2 * (count / 32 + 2); } // of both elements of a pair
+    const Pair* line(int64_t first, int64_t count, int64_t p, int64_t i) const {
+        return reinterpret_cast<const Pair*>(data + first + min(i / 2 * 32, count - 1) +
+                                             (2 * p + i % 2) * depth_step);
+    }
+    int64_t line_step() const { return depth_step; }
+
     // to[p * width + i] = pair p0 + p of item first + i, for i < count and p < pairs; zeros for count <= i <
     // width and behind the depth.
     void pack(Pair* to, int64_t width, int64_t first, int64_t count, int64_t p0, int64_t pairs) const {
