@@ -371,6 +371,18 @@ class TestGenerate:
     def test_no_model_and_no_numbers(self):
         with pytest.raises(TypeError, match="model is a Linear, expected one with a method new_decoder"):
             models.generate(nn.Linear(2, 2), [1], 3)
+        for model in (models.seq2seq(5, 5, 4, 4), models.translation_transformer(5, 5, 4, 1, 1)):
+            with pytest.raises(
+                TypeError, match=r"which needs a source: call its translate\(source\), or pass"
+            ):
+                models.generate(model, [1], 3)
+            with pytest.raises(TypeError, match=r"beam_search: model is a .*, which needs a source"):
+                models.beam_search(model, [1], 3)
+            assert models.generate(model.new_decoder(dt.tensor([[1, 4]])), [[2]], 3).shape[0] == 1
+        with pytest.raises(ValueError, match="stream: top_k must be"):
+            models.stream(Fixed([0.0, 1.0]), [1], 3, top_k=0)
+        with pytest.raises(ValueError, match="all of one length, got None"):
+            models.generate(Fixed([0.0, 1.0]), None, 3)
         for logits in ([0.0, np.nan], [np.inf, 0.0], [-np.inf, -np.inf]):
             with pytest.raises(FloatingPointError, match="the model's logits are not finite"):
                 models.generate(Fixed(logits), [1], 3)

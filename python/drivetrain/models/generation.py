@@ -142,18 +142,8 @@ def generate(
         (12,)
     """
     tokens = _prompt("generate", prompt)
-    new = stream(
-        model,
-        prompt,
-        max_new_tokens,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        stop_tokens=stop_tokens,
-        pad_token=pad_token,
-        seed=seed,
-        use_cache=use_cache,
-    )
+    choose = _choice("generate", temperature, top_k, top_p, seed)
+    new = _tokens("generate", model, tokens, max_new_tokens, choose, stop_tokens, pad_token, use_cache)
     result = _core.concat([tokens, *(one.reshape(-1, 1) for one in new)], axis=1)
     return result if np.ndim(prompt) > 1 else result[0]
 
@@ -181,30 +171,56 @@ def stream(
         >>> len([token.item() for token in stream(model, [1, 2], 10)])
         10
     """
-    tokens = _prompt("generate", prompt)
-    flag("generate", "use_cache", use_cache)
-    integer("generate", "max_new_tokens", max_new_tokens, 0)
-    real("generate", "temperature", temperature, "a number of at least 0", lambda t: 0 <= t < float("inf"))
+    tokens = _prompt("stream", prompt)
+    choose = _choice("stream", temperature, top_k, top_p, seed)
+    return _tokens("stream", model, tokens, max_new_tokens, choose, stop_tokens, pad_token, use_cache)
+
+
+def _choice(
+    function: str, temperature: float, top_k: int | None, top_p: float | None, seed: int | None
+) -> Choice:
+    real(function, "temperature", temperature, "a number of at least 0", lambda t: 0 <= t < float("inf"))
     if top_k is not None:
-        integer("generate", "top_k", top_k)
+        integer(function, "top_k", top_k)
     if top_p is not None:
-        real("generate", "top_p", top_p, "a number above 0 and at most 1", lambda p: 0 < p <= 1)
-    stops = _stops("generate", stop_tokens)
-    pad = _pad("generate", pad_token, stops)
-    random = None if seed is None else _core.Generator(seed)
-    choose = Choice(float(temperature), top_k, top_p, random)
-    return _tokens(model, tokens, max_new_tokens, choose, stops, pad, use_cache)
+        real(function, "top_p", top_p, "a number above 0 and at most 1", lambda p: 0 < p <= 1)
+    return Choice(float(temperature), top_k, top_p, None if seed is None else _core.Generator(seed))
+
+
+def _tokens(
+    function: str,
+    model: Any,
+    tokens: Tensor,
+    count: int,
+    choose: Choice,
+    stop_tokens: int | Iterable[int],
+    pad_token: int | None,
+    use_cache: bool,
+) -> Iterator[Tensor]:
+    """The new tokens one after another; arguments are checked before the first is asked for."""
+    flag(function, "use_cache", use_cache)
+    integer(function, "max_new_tokens", count, 0)
+    stops = _stops(function, stop_tokens)
+    pad = _pad(function, pad_token, stops)
+    return _drawn(function, model, tokens, count, choose, stops, pad, use_cache)
 
 
 @inference_mode()
-def _tokens(
-    model: Any, tokens: Tensor, count: int, choose: Choice, stops: dict[int, None], pad: int, use_cache: bool
+def _drawn(
+    function: str,
+    model: Any,
+    tokens: Tensor,
+    count: int,
+    choose: Choice,
+    stops: dict[int, None],
+    pad: int,
+    use_cache: bool,
 ) -> Iterator[Tensor]:
     ended: list[bool] = [False] * tokens.shape[0]
     with _evaluating(model):
-        decoder = _decoder_of("generate", model, use_cache)
+        decoder = _decoder_of(function, model, use_cache)
         for _ in range(count):
-            tokens = choose(_logits("generate", decoder.advance(tokens), len(ended)))
+            tokens = choose(_logits(function, decoder.advance(tokens), len(ended)))
             if stops:
                 if any(ended):
                     tokens = _core.where(_core.tensor(ended).reshape(-1, 1), pad, tokens)
@@ -399,7 +415,8 @@ def _prompt(function: str, prompt: Any, name: str = "prompt") -> Tensor:
         tokens = np.asarray(None)
     if tokens.dtype.kind not in "biuf":
         raise ValueError(
-            f"{function}: {name} must be integers of shape (time,) or (batch, time), all of one length"
+            f"{function}: {name} must be integers of shape (time,) or (batch, time), all of one length, got "
+            f"{prompt!r:.60}"
         )
     if 0 in tokens.shape or tokens.ndim == 0:
         raise ValueError(
@@ -428,6 +445,11 @@ def _pad(function: str, token: int | None, stops: dict[int, None]) -> int:
 
 
 def _decoder_of(function: str, model: Any, use_cache: bool) -> Decoder:
+    if hasattr(model, "translate"):
+        raise TypeError(
+            f"{function}: model is a {type(model).__name__}, which needs a source: call its "
+            "translate(source), or pass model.new_decoder(source)"
+        )
     if hasattr(model, "new_decoder"):
         return model.new_decoder(use_cache=use_cache)  # type: ignore[no-any-return]
     if isinstance(model, Decoder):

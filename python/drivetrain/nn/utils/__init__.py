@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .. import _core
-from .._core import Tensor
-from ..autograd import no_grad
-from .checks import real
-from .packing import PackedSequence as PackedSequence
-from .packing import pack_padded_sequence as pack_padded_sequence
-from .packing import pad_packed_sequence as pad_packed_sequence
-from .packing import pad_sequence as pad_sequence
-from .packing import unpad_sequence as unpad_sequence
-from .parameter import gradient_holders
+from ... import _core
+from ..._core import Tensor
+from ...autograd import no_grad
+from ..checks import real
+from ..packing import PackedSequence as PackedSequence
+from ..packing import pack_padded_sequence as pack_padded_sequence
+from ..packing import pad_packed_sequence as pad_packed_sequence
+from ..packing import pad_sequence as pad_sequence
+from ..packing import unpad_sequence as unpad_sequence
+from ..parameter import gradient_holders
+from . import rnn as rnn
 
 
 def _parameters(name: str, parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
