@@ -434,3 +434,16 @@ def test_repr() -> None:
     )
     assert repr(dt.nn.RNN(3, 4, nonlinearity="relu")) == "RNN(3, 4, nonlinearity=relu)"
     assert repr(dt.nn.GRUCell(3, 4, bias=False)) == "GRUCell(3, 4, bias=False)"
+
+
+def test_they_have_pytorchs_names_too():
+    from drivetrain.nn.utils import rnn
+
+    for name in (
+        "PackedSequence",
+        "pack_padded_sequence",
+        "pad_packed_sequence",
+        "pad_sequence",
+        "unpad_sequence",
+    ):
+        assert getattr(rnn, name) is getattr(nn.utils, name)
