@@ -446,4 +446,4 @@ def test_they_have_pytorchs_names_too():
         "pad_sequence",
         "unpad_sequence",
     ):
-        assert getattr(rnn, name) is getattr(nn.utils, name)
+        assert getattr(rnn, name) is getattr(dt.nn.utils, name)
