@@ -97,7 +97,7 @@ class TestTrainText:
         [
             (b"", [], "has 0 bytes; with --context 128 it takes at least 1,290"),
             (b"x" * 2000, ["--heads", "3"], "--width 128 is not a multiple of --heads 3"),
-            (None, [], "No such file"),
+            (None, [], "does not exist"),
         ],
     )
     def test_impossible(self, tmp_path, monkeypatch, capsys, content, options, message):

@@ -16,7 +16,11 @@ from .dataset import Dataset, check_index
 
 def open_regular(path: Path) -> BufferedReader:
     """Open a file that has a size and stays: a pipe would be waited for, a device may have no end."""
-    if not stat.S_ISREG(os.stat(path).st_mode):
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path} does not exist") from None
+    if not stat.S_ISREG(mode):
         raise ValueError(f"{path} is no regular file, but a folder, a pipe or a device")
     return path.open("rb")
 
