@@ -39,6 +39,7 @@ def test_pictures_are_those_that_keras_gave() -> None:
     same_as(np.load(RECORDED))
 
 
+@pytest.mark.filterwarnings("ignore:Please import:DeprecationWarning")  # what Keras imports of SciPy
 def test_pictures_are_those_that_keras_gives() -> None:
     keras = pytest.importorskip("keras.src.legacy.preprocessing.image")
     same_as(compute(keras.ImageDataGenerator))
