@@ -1,7 +1,7 @@
 """Clothes: a fast CNN or a ResNet-18 on Fashion-MNIST, with augmentation.
 
 python examples/fashion_cnn.py                                     # the fast CNN, minutes on two cores
-python examples/fashion_cnn.py --network resnet18                  # bfloat16, about an hour and a half
+python examples/fashion_cnn.py --network resnet18                  # bfloat16, an hour and a quarter
 python examples/fashion_cnn.py --network resnet18 --checkpoints run  # stopped, it goes on when called again
 python examples/fashion_cnn.py --small                             # 2,000 images, seconds
 """
@@ -22,7 +22,7 @@ from drivetrain.data import ArrayDataset, DataLoader
 from drivetrain.train import Checkpoint, Trainer
 from drivetrain.train.plots import plot_misclassified
 
-EPOCHS = {"fast": 25, "resnet18": 50}
+EPOCHS = {"fast": 25, "resnet18": 40}
 PRECISION = {"fast": "float32", "resnet18": "bfloat16"}
 
 
@@ -46,7 +46,7 @@ def accuracy(logits: Any, labels: Any) -> float:
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--network", choices=EPOCHS, default="fast")
-    parser.add_argument("--epochs", type=int, help="default: 25, resnet18: 50")
+    parser.add_argument("--epochs", type=int, help="default: 25, resnet18: 40")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), help="resnet18: bfloat16")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--checkpoints", help="folder to save every epoch in, and to go on from")

@@ -88,6 +88,24 @@ def test_fashion_cnn(network: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert has(picture)
 
 
+def test_fashion_cnn_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets, "fashion_mnist", two_parts)
+    arguments = (
+        "--epochs",
+        "3",
+        "--checkpoints",
+        str(tmp_path / "run"),
+        "--picture",
+        str(tmp_path / "wrong.png"),
+    )
+    whole = run("fashion_cnn", *arguments)
+    newest = sorted((tmp_path / "run").iterdir())[-1]
+    newest.unlink()  # as if it had been stopped in the last epoch
+    again = run("fashion_cnn", *arguments)
+    assert newest.exists()
+    assert {**again, "seconds": 0} == {**whole, "seconds": 0}
+
+
 def test_fashion_cnn_on_clothes(tmp_path: Path) -> None:
     try:
         datasets.fashion_mnist("test")
