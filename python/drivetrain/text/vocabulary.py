@@ -86,7 +86,9 @@ class Vocabulary:
             raise ValueError(f"Vocabulary: token {again!r} comes more than once")
         self.counts = None
         if counts is not None:
-            numbers = [integer("Vocabulary", "a count", n, 0) for n in counts]
+            numbers = list(counts)
+            if set(map(type, numbers)) != {int} or min(numbers) < 0:  # others are looked at one by one
+                numbers = [integer("Vocabulary", "a count", n, 0) for n in numbers]
             self.counts = [0] * len(self.specials) + numbers
         if self.counts is not None and len(self.counts) != len(self.tokens):
             number = len(self.counts) - len(self.specials)
