@@ -31,6 +31,19 @@ CLASSIFIERS = {
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
+def test_a_text_ends_behind_its_last_token_that_is_no_padding(name):
+    """Padding in front of it or within is a part of the text for those that go by lengths."""
+    model = CLASSIFIERS[name]().eval()
+    tokens = dt.tensor([[5, 0, 7, 4, 0], [0, 0, 6, 9, 8], [3, 0, 0, 0, 2], [4, 6, 0, 0, 0]])
+    with dt.no_grad():
+        found = model(tokens).numpy()
+        if isinstance(model, models.RNNClassifier):
+            assert np.array_equal(found, model(tokens, [4, 5, 5, 2]).numpy())
+        alone = [model(tokens[i : i + 1, :n]).numpy()[0] for i, n in enumerate([4, 5, 5, 2])]
+    assert np.allclose(found, alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_padding_changes_nothing(name):
     model = CLASSIFIERS[name]().eval()
     (tokens, lengths), _ = pad_collate(TEXTS[:7])
