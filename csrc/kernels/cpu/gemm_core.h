@@ -193,7 +193,7 @@ template <class T, class A, class B> struct BlockTask {
         if (a_from != Source::packed || !a.along() || p >= block.p1 || fetched >= a.lines(block_rows()))
             return;
         tile.ahead = a.line(block.panels.start(block.r0), block_rows(), p, fetched++);
-        tile.ahead_step = a.line_step();
+        tile.ahead_step = a.depth_step;
     }
     // A tile whose item (0, 0) goes to (row, col) of a C that is rounded once, after the last of its depth.
     void compute_rounded(int64_t row, int64_t col, bool starts, bool final) {

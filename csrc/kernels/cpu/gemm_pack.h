@@ -93,13 +93,12 @@ template <class T, class S = T> struct Strided {
             __builtin_prefetch(data + i * step + p * depth_step);
     }
 
-    // The cache lines that hold `count` items of one depth, where they lie side by side; line i of them, and
-    // how far it is to the same line of the next depth.
+    // The cache lines that hold `count` items of one depth, where they lie side by side, and line i of them;
+    // that of the next depth is depth_step further.
     int64_t lines(int64_t count) const { return readable() ? count * int64_t(sizeof(S)) / 64 + 2 : 0; }
     const T* line(int64_t first, int64_t count, int64_t p, int64_t i) const {
         return at(first + min(i * 64 / int64_t(sizeof(S)), count - 1), p);
     }
-    int64_t line_step() const { return depth_step; }
 
     bool converts_rows() const { return !readable() && depth_step == 1 && step != 1; }
     // to[i * row + p] = item first + i at depth p0 + p.

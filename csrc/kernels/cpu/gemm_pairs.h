@@ -64,10 +64,8 @@ struct Pairs {
 
     int64_t lines(int64_t count) const { return 2 * (count / 32 + 2); } // of both elements of a pair
     const Pair* line(int64_t first, int64_t count, int64_t p, int64_t i) const {
-        return reinterpret_cast<const Pair*>(data + first + min(i / 2 * 32, count - 1) +
-                                             (2 * p + i % 2) * depth_step);
+        return row_at(first + min(i / 2 * 32, count - 1), p, i % 2);
     }
-    int64_t line_step() const { return depth_step; }
 
     // to[p * width + i] = pair p0 + p of item first + i, for i < count and p < pairs; zeros for count <= i <
     // width and behind the depth.
