@@ -1,7 +1,7 @@
 """Clothes: a fast CNN or a ResNet-18 on Fashion-MNIST, with augmentation.
 
 python examples/fashion_cnn.py                                     # the fast CNN, minutes on two cores
-python examples/fashion_cnn.py --network resnet18                  # bfloat16, an hour and a quarter
+python examples/fashion_cnn.py --network resnet18                  # bfloat16, an hour and a half
 python examples/fashion_cnn.py --network resnet18 --checkpoints run  # stopped, it goes on when called again
 python examples/fashion_cnn.py --small                             # 2,000 images, seconds
 """
